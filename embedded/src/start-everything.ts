@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
+import { orderEventsTopic } from '@orders/contracts/order-events';
+import { createFulfillmentService } from '@orders/fulfillment-service/service';
+import { createOrderService } from '@orders/order-service/service';
+import { createInProcessBroker } from '@orders/platform/broker-in-process';
+import type { Log } from '@orders/platform/log';
+import { createShippingProvider } from '@orders/shipping-provider/service';
+import type { EmbeddedConfig } from './config.ts';
+import { lockDataDirectory } from './data-directory.ts';
+import { startEmbeddedPostgres } from './postgres-server.ts';
+
+export type Everything = {
+  orderServiceUrl: string;
+  fulfillmentServiceUrl: string;
+  shippingProviderUrl: string;
+  /** Ends all parts, last started first. */
+  close(): Promise<void>;
+};
+
+/** Both sides' groups: a publish counts only when each of them has committed the event. */
+const groups = {
+  [orderEventsTopic]: ['fulfillment-service'],
+  [fulfillmentEventsTopic]: ['order-service'],
+  [`${orderEventsTopic}.dlq`]: [],
+  [`${fulfillmentEventsTopic}.dlq`]: [],
+};
+
+/**
+ * The composition root of `npm start`: PostgreSQL, the in-process broker, the mock provider and both services in this process.
+ * When one part cannot start, those that run are closed and the error is thrown.
+ */
+export async function startEverything(config: EmbeddedConfig, log: Log, signal: AbortSignal): Promise<Everything> {
+  const started: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => {
+    for (const part of started.splice(0).reverse()) await part.close();
+  };
+  const keep = <T extends { close(): Promise<void> }>(part: T): T => {
+    started.push(part);
+    return part;
+  };
+  try {
+    const lock = await lockDataDirectory(config.DATA_DIR);
+    keep({ close: () => lock.release() });
+    const databases = keep(await supplyDatabases(config, log, signal));
+    const shippingProviderUrl = config.SHIPPING_BASE_URL ?? (await startMock(config, log, keep));
+    const broker = keep(createInProcessBroker({ groups }));
+
+    const fulfillmentService = keep(
+      await createFulfillmentService({
+        config: { ...config, FULFILLMENT_DATABASE_URL: databases.fulfillment, SHIPPING_BASE_URL: shippingProviderUrl },
+        broker,
+        log,
+        signal,
+      }),
+    );
+    const orderService = keep(
+      await createOrderService({ config: { ...config, ORDERS_DATABASE_URL: databases.orders }, broker, log, signal }),
+    );
+    const fulfillmentServiceUrl = await fulfillmentService.listen();
+    return { orderServiceUrl: await orderService.listen(), fulfillmentServiceUrl, shippingProviderUrl, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The databases that are configured; where one is not, an embedded server has it. */
+async function supplyDatabases(config: EmbeddedConfig, log: Log, signal: AbortSignal) {
+  const { ORDERS_DATABASE_URL: orders, FULFILLMENT_DATABASE_URL: fulfillment } = config;
+  if (orders !== undefined && fulfillment !== undefined) return { orders, fulfillment, close: async () => undefined };
+  const server = await startEmbeddedPostgres({
+    dataDir: config.DATA_DIR,
+    databases: ['orders', 'fulfillment'],
+    log: log.child({ service: 'postgres' }),
+    signal,
+  });
+  return {
+    orders: orders ?? server.url('orders'),
+    fulfillment: fulfillment ?? server.url('fulfillment'),
+    close: () => server.close(),
+  };
+}
+
+async function startMock(config: EmbeddedConfig, log: Log, keep: <T extends { close(): Promise<void> }>(part: T) => T) {
+  const mock = await createShippingProvider({
+    config,
+    log: log.child({ service: 'shipping-provider' }),
+    ledgerFile: join(config.DATA_DIR, 'shipping-provider', 'ledger'),
+  });
+  keep(mock);
+  return await mock.listen();
+}

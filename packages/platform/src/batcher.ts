@@ -1,0 +1,134 @@
+/**
+ * Group commit: while one batch is being carried out, arrivals gather; then one call carries them all. At low load an item
+ * waits for nothing, at high load the cost of a commit is shared by hundreds.
+ */
+export type Batcher<T, R> = {
+  /** Resolves with the item's own result. Rejects with `QueueFull` at once when the queue is at its limit. */
+  add(item: T): Promise<R>;
+  /** Items that wait or are being carried out. */
+  readonly size: number;
+  /** Carries out what waits; further items are refused. */
+  close(): Promise<void>;
+};
+
+export class QueueFull extends Error {
+  constructor(name: string) {
+    super(`The queue "${name}" is full or closed.`);
+    this.name = 'QueueFull';
+  }
+}
+
+export type BatcherOptions<T, R> = {
+  name: string;
+  /** Carries out one batch; resolves to one result per item, in order. */
+  flush: (items: T[]) => Promise<R[]>;
+  maxItems: number;
+  /** With `bytesOf`: a batch ends before it exceeds this (a single larger item goes alone). */
+  maxBytes?: number;
+  bytesOf?: (item: T) => number;
+  /** Items that may wait; bounds the memory. */
+  queueMax: number;
+  /** Batches carried out at the same time. */
+  parallel?: number;
+  /** A batch smaller than `lingerItems` waits this long for company. */
+  lingerMs?: number;
+  lingerItems?: number;
+  /** Errors of one item that must not fail its neighbours: the batch is halved until the bad item stands alone. */
+  splitOn?: (error: unknown) => boolean;
+};
+
+type Waiting<T, R> = { item: T; resolve: (result: R) => void; reject: (error: unknown) => void };
+
+export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R> {
+  const { name, flush, maxItems, queueMax, parallel = 1, lingerMs = 0, lingerItems = maxItems } = options;
+  let queue: Waiting<T, R>[] = [];
+  let running = 0;
+  let inHand = 0;
+  let timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  let isClosed = false;
+  let drained: (() => void) | undefined;
+
+  function wake(): void {
+    if (queue.length === 0 || running >= parallel) return;
+    if (lingerMs > 0 && queue.length < lingerItems && !isClosed) {
+      timer ??= setTimeout(run, lingerMs);
+      return;
+    }
+    if (lingerMs > 0) run();
+    // After this turn of the event loop: requests that arrived together go together.
+    else timer ??= setImmediate(run);
+  }
+
+  function run(): void {
+    if (timer !== undefined) {
+      clearTimeout(timer as NodeJS.Timeout);
+      clearImmediate(timer as NodeJS.Immediate);
+    }
+    timer = undefined;
+    if (queue.length === 0 || running >= parallel) return;
+    const batch = takeBatch();
+    running += 1;
+    inHand += batch.length;
+    void carryOut(batch).finally(() => {
+      running -= 1;
+      inHand -= batch.length;
+      if (queue.length === 0 && running === 0) drained?.();
+      // The commit that just ended was the linger of those who came meanwhile.
+      if (lingerMs > 0) run();
+      else wake();
+    });
+    if (running < parallel) wake();
+  }
+
+  function takeBatch(): Waiting<T, R>[] {
+    let count = Math.min(queue.length, maxItems);
+    const { bytesOf, maxBytes } = options;
+    if (bytesOf !== undefined && maxBytes !== undefined) {
+      let bytes = 0;
+      for (let i = 0; i < count; i += 1) {
+        bytes += bytesOf((queue[i] as Waiting<T, R>).item);
+        if (bytes > maxBytes) count = Math.max(1, i);
+      }
+    }
+    const batch = queue.slice(0, count);
+    queue = count === queue.length ? [] : queue.slice(count);
+    return batch;
+  }
+
+  async function carryOut(batch: Waiting<T, R>[]): Promise<void> {
+    try {
+      const results = await flush(batch.map(({ item }) => item));
+      for (const [i, waiting] of batch.entries()) waiting.resolve(results[i] as R);
+    } catch (error) {
+      if (batch.length === 1 || options.splitOn?.(error) !== true) {
+        for (const waiting of batch) waiting.reject(error);
+        return;
+      }
+      const half = Math.ceil(batch.length / 2);
+      await carryOut(batch.slice(0, half));
+      await carryOut(batch.slice(half));
+    }
+  }
+
+  return {
+    add(item) {
+      if (isClosed || queue.length >= queueMax) return Promise.reject(new QueueFull(name));
+      return new Promise<R>((resolve, reject) => {
+        queue.push({ item, resolve, reject });
+        wake();
+      });
+    },
+    get size() {
+      return queue.length + inHand;
+    },
+    async close() {
+      isClosed = true;
+      if (queue.length === 0 && running === 0) return;
+      const empty = new Promise<void>((resolve) => {
+        drained = resolve;
+      });
+      wake();
+      await empty;
+    },
+  };
+}

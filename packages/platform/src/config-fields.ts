@@ -1,0 +1,25 @@
+import Type from 'typebox';
+
+/** Variables that every service reads. */
+export const commonVariables = {
+  HOST: Type.String({
+    minLength: 1,
+    default: '127.0.0.1',
+    description: 'Address to listen on; containers set 0.0.0.0',
+  }),
+  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+    default: 'info',
+    description: 'Least severe log lines to write',
+  }),
+};
+
+export const portVariable = (port: number, of: string) =>
+  Type.Integer({ minimum: 0, maximum: 65_535, default: port, description: `Port of ${of}; 0 takes any free port` });
+
+export const connectionsVariable = (of: string) =>
+  Type.Integer({
+    minimum: 2,
+    maximum: 100,
+    default: 6,
+    description: `Connections of one ${of} process to its database; its relay takes two more`,
+  });

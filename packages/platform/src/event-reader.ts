@@ -1,0 +1,52 @@
+import { isUtf8 } from 'node:buffer';
+import type { TSchema } from 'typebox';
+import type { IncomingEvent } from './broker.ts';
+import type { DeadLetter } from './dead-letters.ts';
+import { createValidator, type Validator } from './validator.ts';
+
+/** A batch sorted into what its reader wants and what nobody can read; unknown event types are in neither. */
+export type ReadBatch<T> = { readable: { body: T; event: IncomingEvent }[]; letters: DeadLetter[] };
+
+/**
+ * Reads batches of JSON events of the given types. What cannot be parsed, lacks an eventType or fails the schema (or `check`,
+ * which returns a reason) becomes a dead letter; unknown types and properties are tolerated and skipped.
+ */
+export function createEventReader<T>(options: {
+  schema: TSchema;
+  eventTypes: readonly string[];
+  check?: (body: T) => string | undefined;
+}): (events: IncomingEvent[]) => ReadBatch<T> {
+  const validator = createValidator(options.schema) as Validator<T>;
+  const read = (event: IncomingEvent): { body: T } | { reason: string } | undefined => {
+    const body = parse(event.value);
+    if (body === undefined) return { reason: 'not valid UTF-8 JSON' };
+    const type = (body as { eventType?: unknown } | null)?.eventType;
+    if (typeof type !== 'string') return { reason: 'no eventType' };
+    if (!options.eventTypes.includes(type)) return undefined;
+    if (!validator.accepts(body)) {
+      const [fault] = validator.faults(body);
+      return { reason: `${type} ${fault?.pointer ?? ''} ${fault?.detail ?? 'is not valid'}` };
+    }
+    const reason = options.check?.(body);
+    return reason === undefined ? { body } : { reason };
+  };
+  return (events) => {
+    const batch: ReadBatch<T> = { readable: [], letters: [] };
+    for (const event of events) {
+      const outcome = read(event);
+      if (outcome === undefined) continue;
+      if ('body' in outcome) batch.readable.push({ body: outcome.body, event });
+      else batch.letters.push({ event, reason: outcome.reason });
+    }
+    return batch;
+  };
+}
+
+function parse(value: Buffer): unknown {
+  if (!isUtf8(value)) return undefined;
+  try {
+    return JSON.parse(value.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

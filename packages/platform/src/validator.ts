@@ -1,0 +1,87 @@
+import { Ajv2020 as Ajv, type ErrorObject } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import type { Static, TSchema } from 'typebox';
+
+/** One fault of a value: where (RFC 6901 pointer) and what. */
+export type Fault = { pointer: string; detail: string };
+
+export type Validator<T> = {
+  /** Fast yes or no; may change `value` only where the validator coerces. */
+  accepts(value: unknown): value is T;
+  /** Every fault of the value at once, at most 100; empty when it is valid. */
+  faults(value: unknown): Fault[];
+};
+
+/** More faults than this help nobody, and a 1 MiB body could have hundreds of thousands. */
+const maxFaults = 100;
+/** No array of any schema may be longer than 1,000; what lies beyond is not looked at when faults are told. */
+const maxElementsTold = 1_001;
+
+/**
+ * Compiles a JSON Schema (as TypeBox builds it) into a validator. Lengths count code points.
+ * `coerce`: strings become numbers or booleans where the schema asks for them; for query strings and environments only.
+ */
+export function createValidator<S extends TSchema>(
+  schema: S,
+  options: { coerce?: boolean } = {},
+): Validator<Static<S>> {
+  const coerceTypes = options.coerce === true;
+  const accepts = compile(schema, { coerceTypes, allErrors: false });
+  let explain: ReturnType<typeof compile> | undefined;
+  return {
+    accepts: (value): value is Static<S> => accepts(value) as boolean,
+    faults(value) {
+      explain ??= compile(schema, { coerceTypes, allErrors: true });
+      return explain(cutArrays(value, 4)) ? [] : (explain.errors ?? []).slice(0, maxFaults).map(toFault);
+    },
+  };
+}
+
+function compile(schema: TSchema, options: { coerceTypes: boolean; allErrors: boolean }) {
+  const ajv = new Ajv({
+    ...options,
+    removeAdditional: false,
+    useDefaults: true,
+    strict: false,
+    verbose: options.allErrors,
+  });
+  addFormats.default(ajv);
+  ajv.addKeyword({ keyword: 'x-maxDecimals', type: 'number', schemaType: 'number', validate: hasAtMostDecimals });
+  return ajv.compile(schema);
+}
+
+/**
+ * Decimals of the number's shortest decimal form: 19.99 has two. `multipleOf: 0.0001` cannot say this: on binary floats it
+ * refuses a quarter of all prices.
+ */
+function hasAtMostDecimals(limit: number, value: number): boolean {
+  const [mantissa = '', exponent = '0'] = String(value).split('e');
+  const decimals = (mantissa.split('.')[1] ?? '').length - Number(exponent);
+  return decimals <= limit;
+}
+
+function toFault(error: ErrorObject): Fault {
+  const named = error.params['missingProperty'] ?? error.params['additionalProperty'];
+  const pointer = named === undefined ? error.instancePath : `${error.instancePath}/${escapePointer(String(named))}`;
+  return { pointer, detail: describe(error) };
+}
+
+function describe(error: ErrorObject): string {
+  if (error.keyword === 'required') return 'is required';
+  if (error.keyword === 'additionalProperties') return 'is not a known property';
+  if (error.keyword === 'x-maxDecimals') return `must have at most ${error.schema} decimals`;
+  if (error.keyword === 'enum') return `must be one of ${(error.schema as unknown[]).join(', ')}`;
+  if (error.keyword === 'const') return `must be ${error.schema}`;
+  const ownWords = (error.parentSchema as Record<string, unknown> | undefined)?.['x-fault'];
+  return error.keyword === 'pattern' && typeof ownWords === 'string' ? ownWords : (error.message ?? 'is not valid');
+}
+
+const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
+
+function cutArrays(value: unknown, depth: number): unknown {
+  if (depth === 0 || value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.slice(0, maxElementsTold).map((element) => cutArrays(element, depth - 1));
+  if (!Object.values(value).some((v) => Array.isArray(v))) return value;
+  // fromEntries defines own properties, so a "__proto__" key stays a property that the schema can refuse.
+  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, cutArrays(v, depth - 1)]));
+}

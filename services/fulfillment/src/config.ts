@@ -1,0 +1,44 @@
+import { commonVariables, connectionsVariable, portVariable } from '@orders/platform/config-fields';
+import Type, { type Static } from 'typebox';
+
+const whole = (minimum: number, maximum: number, value: number, description: string) =>
+  Type.Integer({ minimum, maximum, default: value, description });
+
+/** What the Fulfillment Service takes from its environment. */
+export const FulfillmentConfig = Type.Object({
+  ...commonVariables,
+  FULFILLMENT_SERVICE_PORT: portVariable(5001, 'the Fulfillment Service'),
+  FULFILLMENT_DATABASE_URL: Type.String({
+    minLength: 1,
+    description: 'PostgreSQL of the Fulfillment Service: postgres://user:password@host/database',
+  }),
+  FULFILLMENT_DATABASE_CONNECTIONS: connectionsVariable('Fulfillment Service'),
+  SHIPPING_BASE_URL: Type.String({
+    pattern: '^https?://',
+    'x-fault': 'must begin with http:// or https://',
+    default: 'http://127.0.0.1:5002',
+    description: 'The shipping provider; where it is set, npm start uses that provider and starts no mock',
+  }),
+  SHIPPING_TIMEOUT_SECONDS: Type.Number({
+    minimum: 0.1,
+    maximum: 600,
+    default: 10,
+    description: 'One call to the provider; afterwards its outcome is unknown',
+  }),
+  SHIPPING_ATTEMPTS_MAX: whole(1, 1_000, 8, 'Counted attempts after which an order fails'),
+  SHIPPING_DEADLINE_SECONDS: whole(1, 31_536_000, 86_400, 'Age at which an order fails that is still not booked'),
+  SHIPPING_BACKOFF_MS: whole(1, 3_600_000, 500, 'First backoff between attempts; doubles, with full jitter'),
+  SHIPPING_BACKOFF_MAX_MS: whole(1, 3_600_000, 60_000, 'Longest backoff between attempts'),
+  SHIPPING_CONCURRENCY: whole(1, 10_000, 64, 'Calls in flight to the provider of one process'),
+  SHIPPING_UNKNOWN_OUTCOME: Type.Enum(['lookup', 'hold'], {
+    default: 'lookup',
+    description: 'lookup: what a look-up does not find is sent again; hold: it waits for an operator',
+  }),
+  SHIPPING_SETTLE_SECONDS: Type.Number({
+    minimum: 0,
+    maximum: 3_600,
+    default: 2,
+    description: 'A look-up that finds nothing counts only this long after the sending',
+  }),
+});
+export type FulfillmentConfig = Static<typeof FulfillmentConfig>;

@@ -1,0 +1,120 @@
+import { hostname } from 'node:os';
+import { asyncApi } from '@orders/contracts/asyncapi';
+import { orderEventsTopic } from '@orders/contracts/order-events';
+import { addApiDocs } from '@orders/platform/api-docs';
+import type { Broker } from '@orders/platform/broker';
+import { createDatabase } from '@orders/platform/database';
+import { createHttpServer, listen } from '@orders/platform/http-server';
+import type { Log } from '@orders/platform/log';
+import { createMetrics } from '@orders/platform/metrics';
+import { migrate } from '@orders/platform/migrations';
+import { addOperationsRoutes } from '@orders/platform/operations-routes';
+import { createOutboxRelay } from '@orders/platform/outbox-relay';
+import { createOutboxStore } from '@orders/platform/outbox-store';
+import type { FulfillmentConfig } from './config.ts';
+import { createDispatcher } from './dispatch-shipments.ts';
+import type { Policy } from './fulfillment.ts';
+import { createFulfillmentMetrics } from './fulfillment-metrics.ts';
+import { createFulfillmentStore } from './fulfillment-store.ts';
+import { createOrderEventHandler } from './on-order-event.ts';
+import { createReportOutcome } from './report-outcome.ts';
+import { createShippingBreaker } from './shipping-breaker.ts';
+import { createShippingClient } from './shipping-client.ts';
+
+const schema = 'fulfillment';
+const migrations = new URL('../migrations', import.meta.url).pathname;
+/** Events of one filing statement. */
+const fileMaxEvents = 500;
+
+export type FulfillmentService = {
+  /** Opens the port; resolves to the service's URL. */
+  listen(): Promise<string>;
+  /** Leaves the group, lets calls in flight finish or hands them back, publishes what it can, leaves the database. */
+  close(): Promise<void>;
+};
+
+/**
+ * Builds the Fulfillment Service: migrates its schema, joins the group of `order-events`, starts its dispatcher and its relay.
+ * Several instances may share a database. `signal` ends the wait for a database that is away.
+ */
+export async function createFulfillmentService(parts: {
+  config: FulfillmentConfig;
+  broker: Broker;
+  log: Log;
+  group?: string;
+  signal?: AbortSignal;
+}): Promise<FulfillmentService> {
+  const { config, broker, group = 'fulfillment-service' } = parts;
+  const log = parts.log.child({ service: 'fulfillment-service' });
+  const instance = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
+  const connect = { url: config.FULFILLMENT_DATABASE_URL, schema, instance, log };
+  const database = createDatabase({ ...connect, connections: config.FULFILLMENT_DATABASE_CONNECTIONS });
+  const relaxed = createDatabase({ ...connect, connections: 2, relaxed: true });
+  await migrate({ database, schema, directory: migrations, log, ...(parts.signal && { signal: parts.signal }) });
+
+  const metrics = createMetrics('fulfillment-service');
+  const store = createFulfillmentStore(database, instance);
+  const outbox = createOutboxStore(relaxed, instance);
+  const fulfillmentMetrics = createFulfillmentMetrics(metrics, { store, outbox });
+  const relay = createOutboxRelay({ name: 'fulfillment-service', store: outbox, broker, log, metrics });
+  const reports = createReportOutcome({ store, relay, log });
+  const client = createShippingClient({
+    baseUrl: config.SHIPPING_BASE_URL,
+    timeoutMs: config.SHIPPING_TIMEOUT_SECONDS * 1_000,
+    connections: config.SHIPPING_CONCURRENCY,
+  });
+  const dispatcher = createDispatcher({
+    store,
+    client,
+    breaker: createShippingBreaker({ log, metrics }),
+    reports,
+    metrics: fulfillmentMetrics,
+    log,
+    policy: policyOf(config),
+    concurrency: config.SHIPPING_CONCURRENCY,
+  });
+  const subscription = await broker.subscribe({
+    topic: orderEventsTopic,
+    group,
+    maxEvents: fileMaxEvents,
+    handler: createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log }),
+  });
+  dispatcher.start();
+  relay.start();
+
+  const app = createHttpServer({ log });
+  await addApiDocs(app, {
+    title: 'Fulfillment Service',
+    version: '1.0.0',
+    description: 'Ships orders through the provider; for operators.',
+    asyncApi,
+  });
+  addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
+
+  return {
+    async listen() {
+      const at = { host: config.HOST, port: config.FULFILLMENT_SERVICE_PORT, portVariable: 'FULFILLMENT_SERVICE_PORT' };
+      await listen(app, at);
+      metrics.observeProcess();
+      return app.listeningOrigin;
+    },
+    async close() {
+      await app.close();
+      await subscription.close();
+      await dispatcher.close();
+      await relay.close();
+      await Promise.all([client.close(), database.close(), relaxed.close()]);
+    },
+  };
+}
+
+function policyOf(config: FulfillmentConfig): Policy {
+  return {
+    attemptsMax: config.SHIPPING_ATTEMPTS_MAX,
+    deadlineMs: config.SHIPPING_DEADLINE_SECONDS * 1_000,
+    backoffMs: config.SHIPPING_BACKOFF_MS,
+    backoffMaxMs: Math.max(config.SHIPPING_BACKOFF_MS, config.SHIPPING_BACKOFF_MAX_MS),
+    settleMs: Math.round(config.SHIPPING_SETTLE_SECONDS * 1_000),
+    unknownOutcome: config.SHIPPING_UNKNOWN_OUTCOME,
+  };
+}

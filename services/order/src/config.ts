@@ -1,0 +1,20 @@
+import { commonVariables, connectionsVariable, portVariable } from '@orders/platform/config-fields';
+import Type, { type Static } from 'typebox';
+
+/** What the Order Service takes from its environment. */
+export const OrderConfig = Type.Object({
+  ...commonVariables,
+  ORDER_SERVICE_PORT: portVariable(5000, 'the Order Service'),
+  ORDERS_DATABASE_URL: Type.String({
+    minLength: 1,
+    description: 'PostgreSQL of the Order Service: postgres://user:password@host/database',
+  }),
+  ORDERS_DATABASE_CONNECTIONS: connectionsVariable('Order Service'),
+  IDEMPOTENCY_KEY_HOURS: Type.Integer({
+    minimum: 24,
+    maximum: 8_760,
+    default: 24,
+    description: 'How long an Idempotency-Key is remembered at least',
+  }),
+});
+export type OrderConfig = Static<typeof OrderConfig>;

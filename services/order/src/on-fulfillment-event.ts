@@ -1,0 +1,51 @@
+// Station 9 of 9: project. From the broker (5) come fulfillment events; the newest of each order replaces what the order shows. Then GET /api/orders/{orderId} tells it.
+import { FulfillmentEvent, fulfillmentEventTypes } from '@orders/contracts/fulfillment-events';
+import type { BatchHandler } from '@orders/platform/broker';
+import { createEventReader } from '@orders/platform/event-reader';
+import type { Log } from '@orders/platform/log';
+import { isUuid } from '@orders/platform/uuid';
+import { createdAtOf, newestPerOrder, toProjected } from './order.ts';
+import type { OrderMetrics } from './order-metrics.ts';
+import type { OrderStore } from './order-store.ts';
+
+/** Handles batches of fulfillment events; rejects when the store fails, and the same events come again. */
+export function createFulfillmentEventHandler(parts: {
+  store: OrderStore;
+  metrics: OrderMetrics;
+  log: Log;
+}): BatchHandler {
+  const { store, metrics } = parts;
+  const log = parts.log.child({ station: 'project' });
+  const read = createEventReader<FulfillmentEvent>({
+    schema: FulfillmentEvent,
+    eventTypes: fulfillmentEventTypes,
+    check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
+  });
+  return async (events) => {
+    const began = performance.now();
+    const { readable, letters } = read(events);
+    const all = readable.map(({ body, event }) => ({
+      ...toProjected(body),
+      correlationId: body.metadata?.correlationId,
+      source: { topic: event.topic, partition: event.partition, offset: event.offset.toString() },
+    }));
+    const newest = newestPerOrder(all);
+    if (newest.length === 0 && letters.length === 0) return;
+    const topic = events[0]?.topic ?? '';
+    const changed = await store.project(topic, newest, letters);
+    for (const { event, reason } of letters) {
+      metrics.deadLetters.inc({ topic, reason: reason.split(' ')[0] ?? '' });
+      log.warn(
+        { topic, partition: event.partition, offset: event.offset.toString(), reason },
+        'event is a dead letter',
+      );
+    }
+    const updated = newest.filter(({ orderId }) => changed.has(orderId));
+    for (const { orderId, status } of updated) {
+      if (status === 'Shipped') metrics.createdToShipped.observe((Date.now() - createdAtOf(orderId).getTime()) / 1_000);
+    }
+    if (updated.length === 0) return;
+    const orders = updated.map(({ orderId, status, correlationId }) => ({ orderId, status, correlationId }));
+    log.info({ orders, durationMs: Math.round(performance.now() - began) }, 'status updated');
+  };
+}

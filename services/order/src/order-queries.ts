@@ -1,0 +1,93 @@
+import type { OrderListEntry, OrderListQuery, OrderPage, OrderView } from '@orders/contracts/orders-api';
+import type { Database } from '@orders/platform/database';
+import { validationError } from '@orders/platform/http-server';
+import { firstIdAt } from './order.ts';
+
+/** Rows that one page may look at while it searches for a status that no index has; a page may end short because of it. */
+const walkBudget = 2_000;
+const endOfTime = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+/** Statuses that are never on the happy way have an index of their own. */
+const attentionStatuses: string[] = ['Pending', 'Retrying', 'Failed', 'Cancelled'];
+
+/** What the API reads of orders; never locks. */
+export function createOrderQueries(database: Database) {
+  return {
+    async one(orderId: string): Promise<OrderView | undefined> {
+      const [row] = await database.query<OrderRow & { items: OrderView['items'] }>(oneStatement, [orderId]);
+      if (row === undefined) return undefined;
+      return { ...toEntry(row), items: row.items };
+    },
+    /** Newest first, by keyset over the order ids, which carry the time. */
+    async page(query: OrderListQuery): Promise<OrderPage> {
+      const { status, customerId, limit } = query;
+      const before = query.pageToken === undefined ? upperBound(query.createdTo) : fromToken(query.pageToken);
+      const from = query.createdFrom === undefined ? firstIdAt(new Date(0)) : firstIdAt(new Date(query.createdFrom));
+      const byAttention = customerId === undefined && status !== undefined && attentionStatuses.includes(status);
+      const walk = byAttention ? 'attention' : customerId === undefined ? 'all' : 'customer';
+      const budget = status === undefined || byAttention ? limit + 1 : walkBudget;
+      const rows = await database.query<PageRow>(pageStatements[walk], [
+        before,
+        from,
+        customerId ?? status ?? null,
+        status ?? null,
+        budget,
+        limit + 1,
+      ]);
+      const hits = rows.filter((row) => row.order_id !== null);
+      const items = hits.slice(0, limit).map((row) => ({ ...toEntry(row), itemCount: row.item_count }));
+      const lastSeen = hits.length > limit ? items.at(-1)?.orderId : rows[0]?.last_walked;
+      const isMore = hits.length > limit || (rows[0]?.walked ?? 0) === budget;
+      return { items, nextPageToken: isMore && lastSeen ? toToken(lastSeen) : null };
+    },
+  };
+}
+
+export type OrderQueries = ReturnType<typeof createOrderQueries>;
+
+/** The exclusive bound above `createdTo`, which itself is included. */
+function upperBound(createdTo: string | undefined): string {
+  return createdTo === undefined ? endOfTime : firstIdAt(new Date(new Date(createdTo).getTime() + 1));
+}
+
+const toToken = (orderId: string): string => Buffer.from(orderId.replaceAll('-', ''), 'hex').toString('base64url');
+
+function fromToken(token: string): string {
+  const hex = Buffer.from(token, 'base64url').toString('hex');
+  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  if (id.length === 36 && toToken(id) === token) return id;
+  throw validationError([{ pointer: '/pageToken', detail: 'must be the nextPageToken of a page' }], false);
+}
+
+type OrderRow = Omit<OrderListEntry, 'createdAt' | 'updatedAt' | 'itemCount'> & { createdAt: Date; updatedAt: Date };
+type PageRow = OrderRow & { order_id: string | null; item_count: number; walked: number; last_walked: string | null };
+
+function toEntry(row: OrderRow): Omit<OrderListEntry, 'itemCount'> {
+  return { ...row, createdAt: row.createdAt.toISOString(), updatedAt: row.updatedAt.toISOString(), cancellation: null };
+}
+
+const columns = `
+  o.order_id AS "orderId", o.status, o.publish_failed AS "publishFailed", o.customer_id AS "customerId",
+  o.customer_name AS "customerName", o.currency, o.total::text AS total, o.created_at AS "createdAt",
+  o.updated_at AS "updatedAt", o.fulfillment`;
+
+const oneStatement = { name: 'order-one', text: `SELECT ${columns}, o.items FROM orders o WHERE o.order_id = $1` };
+
+const pageStatement = (name: string, condition: string) => ({
+  name: `order-page-${name}`,
+  text: `
+    WITH walked AS MATERIALIZED (
+      SELECT order_id, status FROM orders
+      WHERE order_id < $1::uuid AND order_id >= $2::uuid AND ${condition} ORDER BY order_id DESC LIMIT $5),
+    hits AS MATERIALIZED (
+      SELECT order_id FROM walked WHERE $4::text IS NULL OR status = $4 ORDER BY order_id DESC LIMIT $6)
+    SELECT ends.walked, ends.last_walked, hits.order_id, o.item_count, ${columns}
+    FROM (SELECT count(*)::int AS walked, (SELECT order_id FROM walked ORDER BY order_id LIMIT 1) AS last_walked FROM walked) ends
+    LEFT JOIN hits ON true LEFT JOIN orders o ON o.order_id = hits.order_id
+    ORDER BY hits.order_id DESC`,
+});
+
+const pageStatements = {
+  all: pageStatement('all', '($3::text IS NULL OR true)'),
+  customer: pageStatement('of-customer', 'customer_id = $3'),
+  attention: pageStatement('with-attention', 'attention = $3'),
+};

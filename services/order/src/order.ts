@@ -1,0 +1,105 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { FulfillmentEvent } from '@orders/contracts/fulfillment-events';
+import { orderEventsTopic } from '@orders/contracts/order-events';
+import type { FulfillmentView, NewOrder, OrderStatus } from '@orders/contracts/orders-api';
+import { eventIdOf } from '@orders/platform/event-id';
+
+/** An order that is validated and about to be stored, with its event. Heavy parts are serialised once. */
+export type Placement = {
+  orderId: string;
+  customerId: string;
+  customerName: string;
+  currency: string | null;
+  itemsJson: string;
+  itemCount: number;
+  total: string | null;
+  eventId: string;
+  payload: string;
+  correlationId: string;
+  traceparent: string | null;
+};
+
+/** A new order with its id (UUIDv7: the time in it is `createdAt`) and its OrderCreated event, sequence 1. */
+export function toPlacement(order: NewOrder, trace: { correlationId: string; traceparent: string | null }): Placement {
+  const orderId = randomUUIDv7();
+  const itemsJson = JSON.stringify(order.items);
+  const eventId = eventIdOf(orderEventsTopic, orderId, 1);
+  const head = {
+    eventType: 'OrderCreated',
+    schemaVersion: 1,
+    eventId,
+    orderId,
+    sequence: 1,
+    customer: { customerId: order.customerId, name: order.customerName },
+    ...(order.currency !== undefined && { currency: order.currency }),
+  };
+  const tail = {
+    createdAt: createdAtOf(orderId).toISOString(),
+    metadata: { source: 'OrderService', correlationId: trace.correlationId },
+  };
+  return {
+    orderId,
+    customerId: order.customerId,
+    customerName: order.customerName,
+    currency: order.currency ?? null,
+    itemsJson,
+    itemCount: order.items.length,
+    total: totalOf(order.items),
+    eventId,
+    payload: `${JSON.stringify(head).slice(0, -1)},"items":${itemsJson},${JSON.stringify(tail).slice(1)}`,
+    correlationId: trace.correlationId,
+    traceparent: trace.traceparent,
+  };
+}
+
+/**
+ * The exact sum of quantity × unitPrice as a decimal with at least two decimals and no further trailing zeros ("39.80",
+ * "0.003"); null where an item has no price. Counts in ten-thousandths: a price has at most four decimals, so it is a whole
+ * number of them below 2^53, and rounding only takes off what binary floats add.
+ */
+export function totalOf(items: NewOrder['items']): string | null {
+  let sum = 0n;
+  for (const { quantity, unitPrice } of items) {
+    if (unitPrice === undefined) return null;
+    sum += BigInt(Math.round(unitPrice * 10_000)) * BigInt(quantity);
+  }
+  const digits = sum.toString().padStart(5, '0');
+  const decimals = digits.slice(-4).replace(/0{1,2}$/, '');
+  return `${digits.slice(0, -4)}.${decimals}`;
+}
+
+/** The time in a UUIDv7 (RFC 9562), to the millisecond. */
+export function createdAtOf(orderId: string): Date {
+  return new Date(Number.parseInt(orderId.slice(0, 8) + orderId.slice(9, 13), 16));
+}
+
+/** The smallest id of a millisecond; with `createdTo + 1` the bound above. Times before 1970 count as 1970. */
+export function firstIdAt(at: Date): string {
+  const hex = Math.min(Math.max(0, at.getTime()), 2 ** 48 - 1)
+    .toString(16)
+    .padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+/** What a fulfillment event makes of its order. The projection takes it when its sequence is newer than the last one's. */
+export type Projected = {
+  orderId: string;
+  sequence: number;
+  status: OrderStatus;
+  /** Complete; replaces what was there. */
+  fulfillment: FulfillmentView;
+};
+
+export function toProjected({ orderId, sequence, fulfillment }: FulfillmentEvent): Projected {
+  return { orderId: orderId.toLowerCase(), sequence, status: fulfillment.status, fulfillment };
+}
+
+/** The newest of several events of each order, sorted by order id, so that two batches never lock rows crosswise. */
+export function newestPerOrder<E extends { orderId: string; sequence: number }>(events: E[]): E[] {
+  const newest = new Map<string, E>();
+  for (const event of events) {
+    const known = newest.get(event.orderId);
+    if (known === undefined || known.sequence < event.sequence) newest.set(event.orderId, event);
+  }
+  return [...newest.values()].sort((a, b) => (a.orderId < b.orderId ? -1 : 1));
+}

@@ -1,0 +1,105 @@
+import { hostname } from 'node:os';
+import { asyncApi } from '@orders/contracts/asyncapi';
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
+import { addApiDocs } from '@orders/platform/api-docs';
+import type { Broker } from '@orders/platform/broker';
+import { createDatabase } from '@orders/platform/database';
+import { createHttpServer, listen } from '@orders/platform/http-server';
+import type { Log } from '@orders/platform/log';
+import { createMetrics } from '@orders/platform/metrics';
+import { migrate } from '@orders/platform/migrations';
+import { addOperationsRoutes } from '@orders/platform/operations-routes';
+import { createOutboxRelay } from '@orders/platform/outbox-relay';
+import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store';
+import type { OrderConfig } from './config.ts';
+import { startKeyPurge } from './idempotency.ts';
+import { createFulfillmentEventHandler } from './on-fulfillment-event.ts';
+import { createOrderMetrics } from './order-metrics.ts';
+import { createOrderQueries } from './order-queries.ts';
+import { createOrderStore } from './order-store.ts';
+import { createPlaceOrder } from './place-order.ts';
+import { addOrderRoutes } from './routes.ts';
+
+const schema = 'orders';
+const migrations = new URL('../migrations', import.meta.url).pathname;
+/** Events of one projecting statement. */
+const projectMaxEvents = 500;
+
+export type OrderService = {
+  /** Opens the port; resolves to the service's URL. */
+  listen(): Promise<string>;
+  /** Stops accepting, lets what is in flight finish or hands it back, leaves the group and the database. */
+  close(): Promise<void>;
+};
+
+/**
+ * Builds the Order Service: migrates its schema, joins the group of `fulfillment-events`, starts its relay. Several instances may
+ * share a database. `signal` ends the wait for a database that is away.
+ */
+export async function createOrderService(parts: {
+  config: OrderConfig;
+  broker: Broker;
+  log: Log;
+  group?: string;
+  signal?: AbortSignal;
+}): Promise<OrderService> {
+  const { config, broker, group = 'order-service' } = parts;
+  const log = parts.log.child({ service: 'order-service' });
+  const instance = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
+  const connect = { url: config.ORDERS_DATABASE_URL, schema, instance, log };
+  const database = createDatabase({ ...connect, connections: config.ORDERS_DATABASE_CONNECTIONS });
+  const relaxed = createDatabase({ ...connect, connections: 2, relaxed: true });
+  await migrate({ database, schema, directory: migrations, log, ...(parts.signal && { signal: parts.signal }) });
+
+  const metrics = createMetrics('order-service');
+  const store = createOrderStore(database);
+  const outbox = createOutboxStore(relaxed, instance);
+  const orderMetrics = createOrderMetrics(metrics, outbox);
+  const idsOf = (rows: OutboxRow[]): string[] => rows.filter((row) => row.payload !== null).map((row) => row.key);
+  const relay = createOutboxRelay({
+    name: 'order-service',
+    store: outbox,
+    broker,
+    log,
+    metrics,
+    events: {
+      onFailed: (rows) => store.markPending(idsOf(rows)),
+      onRecovered: (rows) => store.clearPublishFailed(idsOf(rows)),
+    },
+  });
+  const placeOrder = createPlaceOrder({ store, relay, instance, log });
+  const subscription = await broker.subscribe({
+    topic: fulfillmentEventsTopic,
+    group,
+    maxEvents: projectMaxEvents,
+    handler: createFulfillmentEventHandler({ store, metrics: orderMetrics, log }),
+  });
+  const keyPurge = startKeyPurge({ store, hours: config.IDEMPOTENCY_KEY_HOURS, log });
+  relay.start();
+
+  const app = createHttpServer({ log });
+  await addApiDocs(app, {
+    title: 'Order Service',
+    version: '1.0.0',
+    description: 'Takes orders, keeps them, and shows where their fulfillment stands.',
+    asyncApi,
+  });
+  addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
+  addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
+
+  return {
+    async listen() {
+      await listen(app, { host: config.HOST, port: config.ORDER_SERVICE_PORT, portVariable: 'ORDER_SERVICE_PORT' });
+      metrics.observeProcess();
+      return app.listeningOrigin;
+    },
+    async close() {
+      await app.close();
+      keyPurge.close();
+      await placeOrder.close();
+      await relay.close();
+      await subscription.close();
+      await Promise.all([database.close(), relaxed.close()]);
+    },
+  };
+}

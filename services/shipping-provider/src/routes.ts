@@ -1,0 +1,74 @@
+import { Readable } from 'node:stream';
+import { NewShipment, Shipment, Simulation } from '@orders/contracts/shipping-api';
+import { CodedError } from '@orders/platform/errors';
+import type { HttpServer } from '@orders/platform/http-server';
+import { type Booking, type Ledger, trackingNumberOf } from './ledger.ts';
+import type { PostShipment } from './post-shipment.ts';
+import type { Simulator } from './simulation.ts';
+
+const carrier = 'Mock Parcel';
+/** A PUT changes what it names. Without the defaults: validation would fill them in and so reset the rest. */
+const SimulationChange = {
+  type: 'object',
+  additionalProperties: false,
+  properties: Object.fromEntries(
+    Object.entries(Simulation.properties).map(([name, schema]) => [name, { ...schema, default: undefined }]),
+  ),
+};
+
+type Parts = { ledger: Ledger; simulator: Simulator; postShipment: PostShipment };
+
+/** The provider's API: booking and looking up shipments, and the simulation behind them. */
+export function addRoutes(app: HttpServer, { ledger, simulator, postShipment }: Parts): void {
+  const answer = { response: { 200: Shipment, 201: Shipment } };
+  app.post<{ Body: NewShipment }>(
+    '/api/shipments',
+    { schema: { body: NewShipment, ...answer } },
+    async (request, reply) => {
+      const { reference } = request.body;
+      const booking = await postShipment(request, reply);
+      if (booking === undefined) return reply;
+      reply.code(201);
+      return toShipment(reference, booking);
+    },
+  );
+
+  app.get<{ Params: { reference: string } }>('/api/shipments/:reference', { schema: answer }, async (request) => {
+    const { reference } = request.params;
+    const { first } = ledger.find(reference);
+    const { lookupDelayMs } = simulator.settings();
+    if (first === undefined || (lookupDelayMs > 0 && first.at > Date.now() - lookupDelayMs)) {
+      throw new CodedError('shipment_not_found', `There is no shipment ${reference}.`);
+    }
+    await ledger.written();
+    refuseAheadOfFile(ledger);
+    return toShipment(reference, first);
+  });
+
+  app.get('/simulation', async () => simulator.settings());
+  app.put<{ Body: Partial<Simulation> }>('/simulation', { schema: { body: SimulationChange } }, async (request) =>
+    simulator.change(request.body),
+  );
+
+  app.get('/simulation/ledger', async (_request, reply) => {
+    await ledger.written();
+    refuseAheadOfFile(ledger);
+    reply.type('application/x-ndjson');
+    return Readable.from(lines(ledger), { objectMode: false });
+  });
+}
+
+/** 503 where memory holds what the file may never get: a caller must not rely on what a restart forgets. */
+export function refuseAheadOfFile(ledger: Ledger): void {
+  const cause = ledger.fault();
+  if (cause !== undefined) throw new CodedError('provider_unavailable', 'The ledger cannot be written.');
+}
+
+function toShipment(reference: string, booking: Booking): Shipment {
+  const createdAt = new Date(booking.at).toISOString();
+  return { reference, trackingNumber: trackingNumberOf(booking), carrier, createdAt };
+}
+
+async function* lines(ledger: Ledger): AsyncGenerator<string> {
+  for await (const entries of ledger.entries()) yield entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+}

@@ -1,0 +1,66 @@
+import type { AddressInfo } from 'node:net';
+import { createHttpServer, listen } from '@orders/platform/http-server';
+import type { Log } from '@orders/platform/log';
+import { createMetrics, type Metrics } from '@orders/platform/metrics';
+import { addOperationsRoutes } from '@orders/platform/operations-routes';
+import { type ShippingProviderConfig, simulationOf } from './config.ts';
+import { createHeldRequests } from './held-requests.ts';
+import { openLedger } from './ledger.ts';
+import { createPostShipment } from './post-shipment.ts';
+import { addRoutes } from './routes.ts';
+import { createSimulator } from './simulation.ts';
+
+/** More requests than this never wait for their answer at once. */
+const heldMax = 10_000;
+/** Closing cuts what is connected after this long: a connection without a request does not count as idle and would hold it up. */
+const drainMs = 1_000;
+
+export type ShippingProvider = Awaited<ReturnType<typeof createShippingProvider>>;
+
+/**
+ * The mock shipping provider. `ledgerFile`: where bookings are kept across restarts; without it they end with the process.
+ * Throws when that file cannot be opened or is damaged.
+ */
+export async function createShippingProvider(parts: {
+  config: ShippingProviderConfig;
+  log: Log;
+  metrics?: Metrics;
+  ledgerFile?: string;
+}) {
+  const { config, log, metrics = createMetrics('shipping-provider'), ledgerFile } = parts;
+  const ledger = await openLedger({ path: ledgerFile, log });
+  const simulator = createSimulator(simulationOf(config));
+  const held = createHeldRequests(heldMax);
+  const app = createHttpServer({ log });
+  addOperationsRoutes(app, { metrics, isReady: async () => ledger.fault()?.message });
+  addRoutes(app, { ledger, simulator, postShipment: createPostShipment({ ledger, simulator, held, metrics, log }) });
+  // Fastify waits for open requests before it has closed: let go of the held ones first.
+  app.addHook('preClose', async () => held.close());
+  return {
+    app,
+    /** Opens the port and returns the service's URL; throws an Error that names the port when it is taken. */
+    async listen(): Promise<string> {
+      await listen(app, {
+        host: config.HOST,
+        port: config.SHIPPING_PROVIDER_PORT,
+        portVariable: 'SHIPPING_PROVIDER_PORT',
+      });
+      const { port } = app.server.address() as AddressInfo;
+      const url = `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${port}`;
+      log.info({ url, ledgerFile: ledgerFile ?? null, references: ledger.references() }, describeLedger(ledgerFile));
+      return url;
+    },
+    /** Ends hanging requests, answers the delayed ones at once, then writes the ledger with fsync. */
+    async close(): Promise<void> {
+      const cutting = setTimeout(() => app.server.closeAllConnections(), drainMs);
+      await app.close();
+      clearTimeout(cutting);
+      await ledger.close();
+    },
+  };
+}
+
+const describeLedger = (file: string | undefined) =>
+  file === undefined
+    ? 'mock shipping provider listens; its bookings end with this process'
+    : 'mock shipping provider listens; its bookings are kept';

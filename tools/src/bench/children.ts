@@ -1,0 +1,92 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LoadResult } from './load.ts';
+import type { LoadJob, LoadMessage } from './load-process.ts';
+import type { Ready } from './serve.ts';
+
+/** A new PostgreSQL cluster is made before a server is ready. */
+const readyMs = 60_000;
+/** Longer than a server gives itself to close. */
+const stopMs = 20_000;
+
+/** A measured server in its own process, with a data directory of its own. */
+export type ServerProcess = { url: string; pid: number; dataDir: string; stop(): Promise<void> };
+
+/**
+ * Starts one of the `serve-*.ts` programs and resolves once it is ready; throws with its last words when it is not ready within
+ * a minute. `stop` ends it and removes its data.
+ */
+export async function startServer(program: string, root: string): Promise<ServerProcess> {
+  const parent = join(root, '.data');
+  await mkdir(parent, { recursive: true });
+  const dataDir = await mkdtemp(join(parent, 'bench-'));
+  const child = forkProgram(program, [dataDir], root);
+  const ended = endOf(child);
+  const stop = async (): Promise<void> => {
+    if (child.connected) child.disconnect();
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopMs);
+    await ended.catch(() => undefined);
+    clearTimeout(timer);
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
+  };
+  try {
+    const { url } = await firstMessage<Ready>(child, ended);
+    return { url, pid: child.pid ?? 0, dataDir, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Runs one load in a process of its own. `onMeasuring` is called when its warm-up is over. */
+export async function runLoad(job: LoadJob, onMeasuring: () => void = () => undefined): Promise<LoadResult> {
+  const child = forkProgram('load-process.ts', [], process.cwd());
+  const ended = endOf(child);
+  try {
+    const done = new Promise<LoadResult>((resolve) => {
+      child.on('message', (message: LoadMessage) => {
+        if (message.event === 'measuring') onMeasuring();
+        else resolve(message.result);
+      });
+    });
+    child.send(job);
+    return await Promise.race([done, ended]);
+  } finally {
+    if (child.connected) child.disconnect();
+    await ended.catch(() => undefined);
+  }
+}
+
+function forkProgram(program: string, args: string[], cwd: string): ChildProcess {
+  // A server's log of every batch would be measured with it: only what it has to say about its end is kept.
+  return fork(join(import.meta.dirname, program), args, { cwd, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+}
+
+/** Rejects when the process ends, with its last words. */
+function endOf(child: ChildProcess): Promise<never> {
+  let lastWords = '';
+  child.stderr?.on('data', (chunk) => {
+    lastWords = (lastWords + chunk).slice(-2_000);
+  });
+  const ended = new Promise<never>((_resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) =>
+      reject(new Error(`${child.spawnargs[1]} ended (${code ?? signal}): ${lastWords}`)),
+    );
+  });
+  ended.catch(() => undefined);
+  return ended;
+}
+
+function firstMessage<T>(child: ChildProcess, ended: Promise<never>): Promise<T> {
+  const ready = new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${child.spawnargs[1]} was not ready in time.`)), readyMs);
+    child.once('message', (message) => {
+      clearTimeout(timer);
+      resolve(message as T);
+    });
+    child.once('close', () => clearTimeout(timer));
+  });
+  return Promise.race([ready, ended]);
+}

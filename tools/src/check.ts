@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import { documents } from './check/documents.ts';
+import { fileSizes } from './check/file-sizes.ts';
+import { forbiddenWords } from './check/forbidden-words.ts';
+import { imports } from './check/imports.ts';
+import { lockfile } from './check/lockfile.ts';
+import { openRepository } from './check/repository.ts';
+import { runRules } from './check/rule.ts';
+import { stations } from './check/stations.ts';
+import { lintAndFormat, types } from './check/types-and-lint.ts';
+import { freshDocs, generatedDocs } from './generated-docs.ts';
+
+const rules = [
+  types,
+  lintAndFormat,
+  imports,
+  fileSizes,
+  documents,
+  freshDocs(generatedDocs),
+  forbiddenWords,
+  lockfile,
+  stations,
+];
+
+const repository = await openRepository(join(import.meta.dirname, '../..'));
+const failed = await runRules(rules, repository, (text) => process.stdout.write(text));
+process.stdout.write(failed === 0 ? `all ${rules.length} rules hold\n` : `${failed} of ${rules.length} rules failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;

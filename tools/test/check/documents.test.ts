@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { commandsIn, documents, relativeLinksIn } from '../../src/check/documents.ts';
+import { inventRepository } from './invented-repository.ts';
+
+const complete = {
+  'package.json': '{ "scripts": { "start": "x", "test": "x", "start:kafka": "x" } }',
+  'README.md': '`npm ci && npm start`, then [design](ARCHITECTURE.md#stations) and [all of it](docs/).',
+  'ARCHITECTURE.md': 'Stations',
+  'CONTRIBUTING.md': 'Run `npm test`.',
+  'docs/operating.md': 'Back to the [read me](../README.md).',
+};
+
+test('commands and links that exist are no problem', async () => {
+  assert.deepEqual(await documents.inspect(inventRepository(complete)), { problems: [], notes: [] });
+});
+
+test('a command that package.json does not have is named with its document', async () => {
+  const { problems } = await documents.inspect(
+    inventRepository({ ...complete, 'docs/operating.md': 'npm run replay -- F' }),
+  );
+  assert.deepEqual(problems, ['docs/operating.md: package.json has no script "replay"']);
+});
+
+test('a link is looked for from the folder of its document', async () => {
+  const { problems } = await documents.inspect(
+    inventRepository({ ...complete, 'docs/operating.md': '[x](README.md)' }),
+  );
+  assert.deepEqual(problems, ['docs/operating.md: links to README.md, which does not exist']);
+});
+
+test('a missing document is a problem, not a pass', async () => {
+  const { 'CONTRIBUTING.md': _missing, ...rest } = complete;
+  assert.deepEqual((await documents.inspect(inventRepository(rest))).problems, ['CONTRIBUTING.md: is missing']);
+});
+
+test('commands are found with their colons and without what follows', () => {
+  assert.deepEqual(commandsIn('npm run start:kafka. `npm run -s check`; npm test, npm ci; npm run check'), [
+    'start:kafka',
+    'check',
+    'test',
+  ]);
+});
+
+test('addresses, anchors and links inside code are not looked for', () => {
+  const markdown =
+    '[a](https://example.org) [b](#here) `[c](c.md)` [d](d.md "title")\n```\n[e](e.md)\n```\n[f]: <f.md>\n';
+  assert.deepEqual(relativeLinksIn(markdown), ['d.md', 'f.md']);
+});
