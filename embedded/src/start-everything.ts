@@ -26,6 +26,9 @@ const groups = {
   [`${fulfillmentEventsTopic}.dlq`]: [],
 };
 
+/** The lock on the data directory makes sure that only one process at a time has this name. */
+const instance = 'npm-start';
+
 /**
  * The composition root of `npm start`: PostgreSQL, the in-process broker, the mock provider and both services in this process.
  * When one part cannot start, those that run are closed and the error is thrown.
@@ -50,12 +53,19 @@ export async function startEverything(config: EmbeddedConfig, log: Log, signal: 
       await createFulfillmentService({
         config: { ...config, FULFILLMENT_DATABASE_URL: databases.fulfillment, SHIPPING_BASE_URL: shippingProviderUrl },
         broker,
+        instance,
         log,
         signal,
       }),
     );
     const orderService = keep(
-      await createOrderService({ config: { ...config, ORDERS_DATABASE_URL: databases.orders }, broker, log, signal }),
+      await createOrderService({
+        config: { ...config, ORDERS_DATABASE_URL: databases.orders },
+        broker,
+        instance,
+        log,
+        signal,
+      }),
     );
     const fulfillmentServiceUrl = await fulfillmentService.listen();
     return { orderServiceUrl: await orderService.listen(), fulfillmentServiceUrl, shippingProviderUrl, close };

@@ -13,7 +13,7 @@ export async function addApiDocs(
   const { title, version, description, asyncApi } = about;
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title, version, description } },
-    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `schema-${i}`) },
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   const hidden = { hide: true } as object;

@@ -206,6 +206,6 @@ function toEvent(row: OutboxRow) {
     'event-type': row.eventType,
     'content-type': 'application/json',
   };
-  if (row.traceparent !== null) headers['traceparent'] = row.traceparent;
+  if (row.traceparent !== null) headers.traceparent = row.traceparent;
   return { key: row.key, value: row.payload, headers };
 }

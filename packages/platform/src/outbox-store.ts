@@ -39,6 +39,10 @@ export function createOutboxStore(database: Database, instance: string) {
     async park(rows: OutboxRow[], reason: string): Promise<void> {
       await database.query(parkStatement, [...keysOf(rows), reason]);
     },
+    /** Releases what an earlier life of this instance still holds. */
+    async takeBack(): Promise<void> {
+      await database.query(takeBackStatement, [instance]);
+    },
     async depth(): Promise<OutboxDepth> {
       const [row] = await database.query<{ rows: number; refused: number; oldest: number }>(depthStatement, []);
       return { rows: row?.rows ?? 0, refused: row?.refused ?? 0, oldestSeconds: row?.oldest ?? 0 };
@@ -80,6 +84,11 @@ const parkStatement = {
   text: `
     UPDATE outbox o SET refused = $3, claim_until = 'infinity' FROM unnest($1::text[], $2::int[]) AS m (key, sequence)
     WHERE o.key = m.key AND o.sequence = m.sequence`,
+};
+
+const takeBackStatement = {
+  name: 'outbox-take-back',
+  text: `UPDATE outbox SET claim_until = '-infinity' WHERE claimed_by = $1 AND claim_until > now() AND refused IS NULL`,
 };
 
 const depthStatement = {

@@ -11,6 +11,6 @@ export function correlationIdOf(headers: IncomingHttpHeaders, requestId: string)
 
 /** The caller's W3C trace context where it is valid, else null. */
 export function traceparentOf(headers: IncomingHttpHeaders): string | null {
-  const given = headers['traceparent'];
+  const given = headers.traceparent;
   return typeof given === 'string' && traceparent.test(given) ? given : null;
 }

@@ -61,7 +61,7 @@ function hasAtMostDecimals(limit: number, value: number): boolean {
 }
 
 function toFault(error: ErrorObject): Fault {
-  const named = error.params['missingProperty'] ?? error.params['additionalProperty'];
+  const named = error.params.missingProperty ?? error.params.additionalProperty;
   const pointer = named === undefined ? error.instancePath : `${error.instancePath}/${escapePointer(String(named))}`;
   return { pointer, detail: describe(error) };
 }

@@ -104,6 +104,10 @@ export function createFulfillmentStore(database: Database, instance: string) {
       ]);
       return new Set(rows.map((row) => row.order_id));
     },
+    /** Ends the leases that an earlier life of this instance still holds; what was in mid-call is looked up first. */
+    async takeBack(): Promise<void> {
+      await database.query(takeBackStatement, [instance]);
+    },
     /** Open fulfillments by state, for metrics. */
     async openByState(): Promise<{ state: string; count: number }[]> {
       return await database.query(openByStateStatement, []);
@@ -187,6 +191,11 @@ const reportStatement = {
         CASE WHEN $22::int > 0 THEN now() + $22::int * interval '1 ms' ELSE '-infinity' END
       FROM input JOIN reported USING (order_id) WHERE event_type IS NOT NULL)
     SELECT order_id FROM reported`,
+};
+
+const takeBackStatement = {
+  name: 'fulfillment-take-back',
+  text: 'UPDATE fulfillments SET due_at = now() WHERE claimed_by = $1 AND due_at > now()',
 };
 
 const openByStateStatement = {

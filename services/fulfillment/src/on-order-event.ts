@@ -66,7 +66,7 @@ export function createOrderEventHandler(parts: {
       recipient: body.customer,
       items: body.items.map(({ productId, quantity }) => ({ productId, quantity })),
     };
-    const given = { 'x-correlation-id': body.metadata?.correlationId, traceparent: event.headers['traceparent'] };
+    const given = { 'x-correlation-id': body.metadata?.correlationId, traceparent: event.headers.traceparent };
     const correlationId = correlationIdOf(given, '') || null;
     const traceparent = traceparentOf(given);
     const started = startedEvent(orderId, correlationId, new Date());

@@ -1,10 +1,10 @@
-import { hostname } from 'node:os';
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { orderEventsTopic } from '@orders/contracts/order-events';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
 import { createHttpServer, listen } from '@orders/platform/http-server';
+import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
 import { createMetrics } from '@orders/platform/metrics';
 import { migrate } from '@orders/platform/migrations';
@@ -42,11 +42,13 @@ export async function createFulfillmentService(parts: {
   broker: Broker;
   log: Log;
   group?: string;
+  /** Only where nobody else can have this name; see `instanceName`. */
+  instance?: string;
   signal?: AbortSignal;
 }): Promise<FulfillmentService> {
   const { config, broker, group = 'fulfillment-service' } = parts;
   const log = parts.log.child({ service: 'fulfillment-service' });
-  const instance = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
+  const instance = instanceName(parts.instance);
   const connect = { url: config.FULFILLMENT_DATABASE_URL, schema, instance, log };
   const database = createDatabase({ ...connect, connections: config.FULFILLMENT_DATABASE_CONNECTIONS });
   const relaxed = createDatabase({ ...connect, connections: 2, relaxed: true });
@@ -79,6 +81,7 @@ export async function createFulfillmentService(parts: {
     maxEvents: fileMaxEvents,
     handler: createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log }),
   });
+  await Promise.all([store.takeBack(), outbox.takeBack()]);
   dispatcher.start();
   relay.start();
 

@@ -59,7 +59,7 @@ export function createShippingClient(options: {
   async function call(method: 'GET' | 'POST', path: string, shipping: ShippingCall): Promise<Answer> {
     const headers: Record<string, string> = {};
     if (shipping.correlationId !== null) headers['x-correlation-id'] = shipping.correlationId;
-    if (shipping.traceparent !== null) headers['traceparent'] = shipping.traceparent;
+    if (shipping.traceparent !== null) headers.traceparent = shipping.traceparent;
     if (method === 'POST') {
       headers['content-type'] = 'application/json';
       headers['idempotency-key'] = shipping.orderId;

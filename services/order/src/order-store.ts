@@ -12,9 +12,10 @@ export type ProjectedFrom = Projected & { source: { topic: string; partition: nu
 /** Every statement of the Order Service on its own tables. Each is one autocommit statement per batch. */
 export function createOrderStore(database: Database) {
   return {
-    /** Stores orders and their events. All or nothing. */
-    async place(batch: Placement[], as: PlaceAs): Promise<void> {
+    /** Stores orders and their events, all or nothing; resolves to their ids. */
+    async place(batch: Placement[], as: PlaceAs): Promise<Set<string>> {
       await database.query(placeStatement, placeValues(batch, as));
+      return new Set(batch.map(({ orderId }) => orderId));
     },
     /** As `place`, for orders with an Idempotency-Key, sorted by key: resolves to the ids of those whose key was free. */
     async placeKeyed(batch: KeyedPlacement[], as: PlaceAs): Promise<Set<string>> {

@@ -84,13 +84,10 @@ export function createPlaceOrder(parts: {
   }
 
   /** Carries out a placing statement; without a verdict it asks which orders exist. Resolves to those that do. */
-  async function storeOnce(
-    batch: Placement[],
-    run: () => Promise<Set<string> | undefined | void>,
-  ): Promise<Set<string>> {
+  async function storeOnce(batch: Placement[], run: () => Promise<Set<string>>): Promise<Set<string>> {
     for (let retries = 0; ; retries += 1) {
       try {
-        return (await run()) ?? new Set(batch.map(({ orderId }) => orderId));
+        return await run();
       } catch (error) {
         const failure = whatFailed(error);
         if (failure === 'conflict' && retries < conflictRetriesMax) continue;

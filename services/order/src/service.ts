@@ -1,10 +1,10 @@
-import { hostname } from 'node:os';
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
 import { createHttpServer, listen } from '@orders/platform/http-server';
+import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
 import { createMetrics } from '@orders/platform/metrics';
 import { migrate } from '@orders/platform/migrations';
@@ -41,11 +41,13 @@ export async function createOrderService(parts: {
   broker: Broker;
   log: Log;
   group?: string;
+  /** Only where nobody else can have this name; see `instanceName`. */
+  instance?: string;
   signal?: AbortSignal;
 }): Promise<OrderService> {
   const { config, broker, group = 'order-service' } = parts;
   const log = parts.log.child({ service: 'order-service' });
-  const instance = `${hostname()}-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
+  const instance = instanceName(parts.instance);
   const connect = { url: config.ORDERS_DATABASE_URL, schema, instance, log };
   const database = createDatabase({ ...connect, connections: config.ORDERS_DATABASE_CONNECTIONS });
   const relaxed = createDatabase({ ...connect, connections: 2, relaxed: true });
@@ -75,6 +77,7 @@ export async function createOrderService(parts: {
     handler: createFulfillmentEventHandler({ store, metrics: orderMetrics, log }),
   });
   const keyPurge = startKeyPurge({ store, hours: config.IDEMPOTENCY_KEY_HOURS, log });
+  await outbox.takeBack();
   relay.start();
 
   const app = createHttpServer({ log });

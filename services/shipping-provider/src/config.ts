@@ -1,4 +1,5 @@
 import { Simulation } from '@orders/contracts/shipping-api';
+import { commonVariables, portVariable } from '@orders/platform/config-fields';
 import Type, { type Static } from 'typebox';
 
 const { properties: start } = Simulation;
@@ -22,21 +23,8 @@ export const simulationVariables = {
 
 /** Everything that this service reads from its environment. */
 export const shippingProviderVariables = {
-  HOST: Type.String({
-    minLength: 1,
-    default: '127.0.0.1',
-    description: 'Address to listen on; containers set 0.0.0.0',
-  }),
-  SHIPPING_PROVIDER_PORT: Type.Integer({
-    minimum: 0,
-    maximum: 65_535,
-    default: 5002,
-    description: 'Port of the mock shipping provider; 0 takes any free port',
-  }),
-  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
-    default: 'info',
-    description: 'Least severe log lines to write',
-  }),
+  ...commonVariables,
+  SHIPPING_PROVIDER_PORT: portVariable(5002, 'the mock shipping provider'),
   ...simulationVariables,
 };
 

@@ -12,8 +12,6 @@ import { createSimulator } from './simulation.ts';
 
 /** More requests than this never wait for their answer at once. */
 const heldMax = 10_000;
-/** Closing cuts what is connected after this long: a connection without a request does not count as idle and would hold it up. */
-const drainMs = 1_000;
 
 export type ShippingProvider = Awaited<ReturnType<typeof createShippingProvider>>;
 
@@ -52,9 +50,7 @@ export async function createShippingProvider(parts: {
     },
     /** Ends hanging requests, answers the delayed ones at once, then writes the ledger with fsync. */
     async close(): Promise<void> {
-      const cutting = setTimeout(() => app.server.closeAllConnections(), drainMs);
       await app.close();
-      clearTimeout(cutting);
       await ledger.close();
     },
   };

@@ -9,6 +9,8 @@ import type { Ready } from './serve.ts';
 const readyMs = 60_000;
 /** Longer than a server gives itself to close. */
 const stopMs = 20_000;
+/** What a process wrote last may arrive a little after its end. */
+const lastWordsMs = 50;
 
 /** A measured server in its own process, with a data directory of its own. */
 export type ServerProcess = { url: string; pid: number; dataDir: string; stop(): Promise<void> };
@@ -71,9 +73,10 @@ function endOf(child: ChildProcess): Promise<never> {
   });
   const ended = new Promise<never>((_resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code, signal) =>
-      reject(new Error(`${child.spawnargs[1]} ended (${code ?? signal}): ${lastWords}`)),
-    );
+    // 'close' would tell when the last words are complete, but does not come after a disconnect from this side.
+    child.once('exit', (code, signal) => {
+      setTimeout(() => reject(new Error(`${child.spawnargs[1]} ended (${code ?? signal}): ${lastWords}`)), lastWordsMs);
+    });
   });
   ended.catch(() => undefined);
   return ended;
@@ -86,7 +89,7 @@ function firstMessage<T>(child: ChildProcess, ended: Promise<never>): Promise<T>
       clearTimeout(timer);
       resolve(message as T);
     });
-    child.once('close', () => clearTimeout(timer));
+    child.once('exit', () => clearTimeout(timer));
   });
   return Promise.race([ready, ended]);
 }

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { test } from 'node:test';
+import { readConfig } from '@orders/platform/config';
+import { createMetrics } from '@orders/platform/metrics';
+import { ShippingProviderConfig, simulationOf } from '../src/config.ts';
+import { createHeldRequests } from '../src/held-requests.ts';
+import { openLedger } from '../src/ledger.ts';
+import { createPostShipment } from '../src/post-shipment.ts';
+import { createSimulator } from '../src/simulation.ts';
+import { silentLog } from './running-provider.ts';
+
+async function createParts(options: { heldMax: number; env?: NodeJS.ProcessEnv }) {
+  const ledger = await openLedger({ log: silentLog });
+  const simulator = createSimulator(simulationOf(readConfig(ShippingProviderConfig, options.env ?? {})));
+  const held = createHeldRequests(options.heldMax);
+  const post = createPostShipment({ ledger, simulator, held, metrics: createMetrics('test'), log: silentLog });
+  const dropped: string[] = [];
+  return {
+    ledger,
+    held,
+    dropped,
+    post(reference: string, productId: string) {
+      const body = { reference, recipient: { customerId: 'c', name: 'n' }, items: [{ productId, quantity: 1 }] };
+      const raw = { socket: { destroy: () => dropped.push(reference) } } as unknown as IncomingMessage;
+      const response = Object.assign(new EventEmitter(), { destroyed: false }) as unknown as ServerResponse;
+      const reply = { raw: response, hijack: () => dropped.push('answer') };
+      return post({ body, headers: { 'idempotency-key': reference }, raw }, reply);
+    },
+  };
+}
+
+test('with as many requests held as may be, one that would wait is 503 overloaded, counted and not booked', async () => {
+  const parts = await createParts({ heldMax: 0, env: { SIMULATION_LATENCY_MS: '10' } });
+  for (const productId of ['p', 'TEST-HANG']) {
+    await assert.rejects(parts.post('a', productId), { code: 'overloaded', status: 503 });
+  }
+  assert.deepEqual(parts.ledger.find('a'), { posts: 2, bookings: 0, first: undefined });
+});
+
+test('a hanging request is cut off after two minutes', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const parts = await createParts({ heldMax: 1 });
+  const hanging = parts.post('a', 'TEST-HANG');
+  t.mock.timers.tick(119_999);
+  assert.deepEqual([parts.held.count(), parts.dropped], [1, []]);
+  t.mock.timers.tick(1);
+  assert.equal(await hanging, undefined);
+  assert.deepEqual([parts.held.count(), parts.dropped], [0, ['answer', 'a']]);
+});
+
+test('without latency and ledger file nothing is held and no timer starts', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate'] });
+  const parts = await createParts({ heldMax: 0 });
+  assert.equal((await parts.post('a', 'p'))?.number, 1);
+});
