@@ -2,6 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Repository } from './check/repository.ts';
 import type { Rule } from './check/rule.ts';
+import { eventsApi, orderServiceApi } from './generated-docs/api.ts';
+import { configurationPage, exampleEnvironment } from './generated-docs/configuration.ts';
 
 /** A file that is written by a program from the one place where its facts are declared. */
 export interface GeneratedDoc {
@@ -11,7 +13,12 @@ export interface GeneratedDoc {
   generate(): Promise<string>;
 }
 
-export const generatedDocs: readonly GeneratedDoc[] = [];
+export const generatedDocs: readonly GeneratedDoc[] = [
+  { file: 'docs/configuration.md', generate: configurationPage },
+  { file: '.env.example', generate: exampleEnvironment },
+  { file: 'docs/api/order-service.openapi.json', generate: orderServiceApi },
+  { file: 'docs/api/events.asyncapi.json', generate: eventsApi },
+];
 
 /** Fails for each document whose text in the repository is not what its generator gives now. */
 export function freshDocs(docs: readonly GeneratedDoc[]): Rule {

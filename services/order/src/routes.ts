@@ -16,6 +16,13 @@ import type { OrderMetrics } from './order-metrics.ts';
 import type { OrderQueries } from './order-queries.ts';
 import type { PlaceOrder } from './place-order.ts';
 
+/** What the API's own page says of it. */
+export const orderApi = {
+  title: 'Order Service',
+  version: '1.0.0',
+  description: 'Takes orders, keeps them, and shows where their fulfillment stands.',
+};
+
 const tags = ['orders'];
 /** Callers have no keys of their own yet: one scope for all. */
 const scope = '';

@@ -18,7 +18,7 @@ import { createOrderMetrics } from './order-metrics.ts';
 import { createOrderQueries } from './order-queries.ts';
 import { createOrderStore } from './order-store.ts';
 import { createPlaceOrder } from './place-order.ts';
-import { addOrderRoutes } from './routes.ts';
+import { addOrderRoutes, orderApi } from './routes.ts';
 
 const schema = 'orders';
 const migrations = new URL('../migrations', import.meta.url).pathname;
@@ -81,12 +81,7 @@ export async function createOrderService(parts: {
   relay.start();
 
   const app = createHttpServer({ log });
-  await addApiDocs(app, {
-    title: 'Order Service',
-    version: '1.0.0',
-    description: 'Takes orders, keeps them, and shows where their fulfillment stands.',
-    asyncApi,
-  });
+  await addApiDocs(app, { ...orderApi, asyncApi });
   addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 

@@ -41,7 +41,7 @@ export async function startServer(program: string, root: string): Promise<Server
   }
 }
 
-/** Runs one load in a process of its own. `onMeasuring` is called when its warm-up is over. */
+/** Runs one load in a process of its own. `onMeasuring` is called when the measured time begins. */
 export async function runLoad(job: LoadJob, onMeasuring: () => void = () => undefined): Promise<LoadResult> {
   const child = forkProgram('load-process.ts', [], process.cwd());
   const ended = endOf(child);
@@ -61,7 +61,7 @@ export async function runLoad(job: LoadJob, onMeasuring: () => void = () => unde
 }
 
 function forkProgram(program: string, args: string[], cwd: string): ChildProcess {
-  // A server's log of every batch would be measured with it: only what it has to say about its end is kept.
+  // Logs are written as they are by default, but to nowhere; of the errors the last words are kept.
   return fork(join(import.meta.dirname, program), args, { cwd, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
 }
 

@@ -8,19 +8,19 @@ export type LoadJob = { load: Load } & (
   | { shape: 'rate'; rate: number; count: number }
 );
 
-/** What it answers: that the warm-up is over (shape `for` only), then the result. */
+/** What it answers: that the measured time begins (after the warm-up, where there is one), then the result. */
 export type LoadMessage = { event: 'measuring' } | { event: 'done'; result: LoadResult };
 
 const tell = (message: LoadMessage): void => void process.send?.(message);
 
 process.once('message', async (job: LoadJob) => {
-  const { load } = job;
-  const result =
-    job.shape === 'for'
-      ? await postFor(load, job, () => tell({ event: 'measuring' }))
-      : job.shape === 'count'
-        ? await postCount(load, job.count)
-        : await postAtRate(load, job.rate, job.count);
-  tell({ event: 'done', result });
+  tell({ event: 'done', result: await post(job) });
 });
 process.once('disconnect', () => process.exit(0));
+
+async function post(job: LoadJob): Promise<LoadResult> {
+  const measuring = (): void => tell({ event: 'measuring' });
+  if (job.shape === 'for') return await postFor(job.load, job, measuring);
+  measuring();
+  return job.shape === 'count' ? await postCount(job.load, job.count) : await postAtRate(job.load, job.rate, job.count);
+}

@@ -15,7 +15,7 @@ const discardingBroker: Broker = {
 };
 
 await serve(async (dataDir) => {
-  const log = createLog({ service: 'bench', level: 'warn' });
+  const log = createLog({ service: 'bench' });
   const postgres = await startEmbeddedPostgres({ dataDir, databases: ['orders'], log });
   const config = readConfig(OrderConfig, { ORDERS_DATABASE_URL: postgres.url('orders'), ORDER_SERVICE_PORT: '0' });
   const service = await createOrderService({ config, broker: discardingBroker, log });

@@ -15,7 +15,7 @@ const insertOrder = `INSERT INTO orders (order_id, customer_id, customer_name, c
 const insertEvent = `INSERT INTO outbox (topic, key, payload) VALUES ('order-events', $1, $2)`;
 
 await serve(async (dataDir) => {
-  const log = createLog({ service: 'bench', level: 'warn' });
+  const log = createLog({ service: 'bench' });
   const postgres = await startEmbeddedPostgres({ dataDir, databases: ['orders'], log });
   const pool = new pg.Pool({ connectionString: postgres.url('orders'), max: 10 });
   await pool.query(schema);

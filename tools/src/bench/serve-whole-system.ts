@@ -12,7 +12,7 @@ await serve(async (dataDir) => {
     FULFILLMENT_SERVICE_PORT: '0',
     SHIPPING_PROVIDER_PORT: '0',
   });
-  const log = createLog({ service: 'bench', level: 'warn' });
+  const log = createLog({ service: 'bench' });
   const everything = await startEverything(config, log, new AbortController().signal);
   return { url: everything.orderServiceUrl, close: () => everything.close() };
 });
