@@ -49,15 +49,6 @@ export async function startEverything(config: EmbeddedConfig, log: Log, signal: 
     const shippingProviderUrl = config.SHIPPING_BASE_URL ?? (await startMock(config, log, keep));
     const broker = keep(createInProcessBroker({ groups }));
 
-    const fulfillmentService = keep(
-      await createFulfillmentService({
-        config: { ...config, FULFILLMENT_DATABASE_URL: databases.fulfillment, SHIPPING_BASE_URL: shippingProviderUrl },
-        broker,
-        instance,
-        log,
-        signal,
-      }),
-    );
     const orderService = keep(
       await createOrderService({
         config: { ...config, ORDERS_DATABASE_URL: databases.orders },
@@ -67,6 +58,18 @@ export async function startEverything(config: EmbeddedConfig, log: Log, signal: 
         signal,
       }),
     );
+    const fulfillmentService = keep(
+      await createFulfillmentService({
+        config: { ...config, FULFILLMENT_DATABASE_URL: databases.fulfillment, SHIPPING_BASE_URL: shippingProviderUrl },
+        broker,
+        instance,
+        log,
+        signal,
+      }),
+    );
+    // Closed first: orders in flight are published while the Fulfillment Service still listens, and its events while the order
+    // service does.
+    keep({ close: () => orderService.stopTaking() });
     const fulfillmentServiceUrl = await fulfillmentService.listen();
     return { orderServiceUrl: await orderService.listen(), fulfillmentServiceUrl, shippingProviderUrl, close };
   } catch (error) {

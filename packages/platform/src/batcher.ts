@@ -46,7 +46,7 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
   let inHand = 0;
   let timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   let isClosed = false;
-  let drained: (() => void) | undefined;
+  const drained = Promise.withResolvers<void>();
 
   function wake(): void {
     if (queue.length === 0 || running >= parallel) return;
@@ -72,7 +72,7 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
     void carryOut(batch).finally(() => {
       running -= 1;
       inHand -= batch.length;
-      if (queue.length === 0 && running === 0) drained?.();
+      if (isClosed && queue.length === 0 && running === 0) drained.resolve();
       // The commit that just ended was the linger of those who came meanwhile.
       if (lingerMs > 0) run();
       else wake();
@@ -124,11 +124,8 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
     async close() {
       isClosed = true;
       if (queue.length === 0 && running === 0) return;
-      const empty = new Promise<void>((resolve) => {
-        drained = resolve;
-      });
       wake();
-      await empty;
+      await drained.promise;
     },
   };
 }

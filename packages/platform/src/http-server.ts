@@ -29,6 +29,8 @@ export function createHttpServer(options: { log: Log }): HttpServer {
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: 'idle',
+    // A request that comes while the server closes is answered as long as the parts behind it can, with Connection: close.
+    return503OnClosing: false,
     genReqId: () => `${prefix}-${++count}`,
     routerOptions: { maxParamLength: 512 },
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, log),
@@ -154,11 +156,13 @@ function refuseOtherMethods(app: HttpServer): void {
   for (const [url, known] of [...(methodsByPath.get(app) ?? [])]) {
     const others = methods.filter((method) => !known.has(method));
     const allow = [...known].join(', ');
-    const handler = async (_request: FastifyRequest, reply: FastifyReply): Promise<never> => {
+    const refuse = async (_request: FastifyRequest, reply: FastifyReply): Promise<never> => {
       reply.header('allow', allow);
       throw new CodedError('method_not_allowed', `This path takes ${allow}.`);
     };
-    if (others.length > 0) app.route({ method: others, url, schema: { hide: true } as object, handler });
+    // Refused on arrival: a body that cannot be read must not hide that the method is wrong.
+    const route = { method: others, url, schema: { hide: true } as object, onRequest: refuse, handler: refuse };
+    if (others.length > 0) app.route(route);
   }
 }
 

@@ -149,6 +149,8 @@ export function createOutboxRelay(parts: {
   /** Takes up what crashes and failures left, until nothing is left. Rejects when the store or the broker fails. */
   async function sweep(): Promise<void> {
     for (;;) {
+      // What waits here in memory may have outlived its claim: it is published soon, and taking it twice would add to the queue.
+      if (isHot && publisher.size > batchMaxItems) return;
       const rows = await store.claim(batchMaxItems, claimMs);
       const { failed, error } = await relayAll(rows);
       if (failed.length > 0) {

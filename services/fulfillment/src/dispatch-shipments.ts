@@ -19,7 +19,7 @@ const sweepMs = 1_000;
 /** Retries that become due close together are taken up together. */
 const sweepMinMs = 25;
 /** Calls in flight when the process stops get this long; the others' leases end by themselves. */
-const closeMs = 8_000;
+const closeMs = 5_000;
 /** Rows taken from the filing may wait for a free call as long as they are expected to start within this. */
 const waitForCallMs = 100;
 const callMsAtStart = 20;

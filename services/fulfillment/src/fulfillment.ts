@@ -93,23 +93,23 @@ export function decide(
   call: { durationMs: number; now: Date; random: number },
   policy: Policy,
 ): Decision {
-  const same = { ...keep(held), isAttemptOpen: false, settleMs: null };
+  const same = keep(held);
+  const uncounted = { ...same, attempts: held.attempts - 1 };
   switch (outcome.kind) {
     case 'shipped': {
       const { trackingNumber, carrier, shippedAt } = outcome;
       return told(same, 'Shipped', 'OrderFulfilled', { shipment: { trackingNumber, carrier, shippedAt }, error: null });
     }
     case 'refused':
-      return told(same, 'Failed', 'OrderFailed', withFailure(outcome.error));
+      return fail(same, outcome.error);
     case 'not_booked':
       return isExhausted()
-        ? fail(outcome.error)
+        ? fail(same, outcome.error)
         : later(same, outcome.error, Math.min(outcome.retryAfterMs, retryAfterMaxMs));
     case 'not_sent':
-      if (isOverdue()) return fail(outcome.error);
-      return later({ ...same, attempts: held.attempts - 1 }, outcome.error);
+      return isOverdue() ? fail(uncounted, outcome.error) : later(uncounted, outcome.error);
     case 'misconfigured':
-      return later({ ...same, attempts: held.attempts - 1 }, outcome.error);
+      return later(uncounted, outcome.error);
     case 'unknown':
       return later({ ...same, isAttemptOpen: true, settleMs: policy.settleMs }, outcome.error);
     case 'no_answer':
@@ -118,7 +118,7 @@ export function decide(
       return afterNotFound();
     case 'handed_back':
       if (held.mustLookUp) return { ...same, isAttemptOpen: true, settleMs: undefined, dueMs: 0 };
-      return { ...same, attempts: held.attempts - 1, dueMs: 0 };
+      return { ...uncounted, dueMs: 0 };
   }
 
   function afterNotFound(): Decision {
@@ -127,17 +127,18 @@ export function decide(
       return later({ ...same, isAttemptOpen: true, settleMs: undefined }, 'outcome unknown, held for an operator');
     }
     const last = held.failedAttempts.at(-1)?.error ?? 'the outcome was unknown and the provider has no shipment';
-    return isExhausted() ? fail(last) : { ...same, dueMs: 0 };
+    return isExhausted() ? fail(same, last) : { ...same, dueMs: 0 };
   }
   function later(from: Decision, error: string, atLeastMs = 0): Decision {
-    const dueMs = Math.max(atLeastMs, backoffOf(held.retries, call.random, policy));
+    // Retry-After may be a fraction of a second, the column takes whole milliseconds.
+    const dueMs = Math.max(Math.ceil(atLeastMs), backoffOf(held.retries, call.random, policy));
     return told({ ...from, retries: held.retries + 1 }, 'Retrying', 'FulfillmentRetrying', {
       dueMs,
       ...withFailure(error),
     });
   }
-  function fail(error: string): Decision {
-    return told(same, 'Failed', 'OrderFailed', withFailure(error));
+  function fail(from: Decision, error: string): Decision {
+    return told(from, 'Failed', 'OrderFailed', withFailure(error));
   }
   function withFailure(error: string): Pick<Decision, 'error' | 'failedAttempts'> {
     const { durationMs, now } = call;

@@ -63,7 +63,8 @@ export function createOrderEventHandler(parts: {
     const orderId = body.orderId.toLowerCase();
     const shipment: NewShipment = {
       reference: orderId,
-      recipient: body.customer,
+      // No further property travels: it is not the provider's business, and nesting without end cannot be serialised.
+      recipient: { customerId: body.customer.customerId, name: body.customer.name },
       items: body.items.map(({ productId, quantity }) => ({ productId, quantity })),
     };
     const given = { 'x-correlation-id': body.metadata?.correlationId, traceparent: event.headers.traceparent };
@@ -93,7 +94,11 @@ export function createOrderEventHandler(parts: {
   }
 
   function tell(fresh: ToFile[], letters: DeadLetter[], began: number): void {
-    for (const { createdAt } of fresh) metrics.pickup.observe(Math.max(0, Date.now() - Date.parse(createdAt)) / 1_000);
+    for (const { createdAt } of fresh) {
+      // A leap second is a time that JavaScript does not know.
+      const pickupMs = Date.now() - Date.parse(createdAt);
+      if (pickupMs >= 0) metrics.pickup.observe(pickupMs / 1_000);
+    }
     for (const { event, reason } of letters) {
       const { partition, offset } = event;
       metrics.deadLetters.inc({ topic: event.topic, reason: reason.split(' ')[0] ?? '' });

@@ -27,7 +27,7 @@ const migrations = new URL('../migrations', import.meta.url).pathname;
 const fileMaxEvents = 500;
 
 export type FulfillmentService = {
-  /** Opens the port; resolves to the service's URL. */
+  /** Begins to dispatch and to publish what waits, and opens the port; resolves to the service's URL. */
   listen(): Promise<string>;
   /** Leaves the group, lets calls in flight finish or hands them back, publishes what it can, leaves the database. */
   close(): Promise<void>;
@@ -82,8 +82,6 @@ export async function createFulfillmentService(parts: {
     handler: createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log }),
   });
   await Promise.all([store.takeBack(), outbox.takeBack()]);
-  dispatcher.start();
-  relay.start();
 
   const app = createHttpServer({ log });
   await addApiDocs(app, {
@@ -96,6 +94,8 @@ export async function createFulfillmentService(parts: {
 
   return {
     async listen() {
+      dispatcher.start();
+      relay.start();
       const at = { host: config.HOST, port: config.FULFILLMENT_SERVICE_PORT, portVariable: 'FULFILLMENT_SERVICE_PORT' };
       await listen(app, at);
       metrics.observeProcess();

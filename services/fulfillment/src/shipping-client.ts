@@ -126,7 +126,9 @@ function readShipment(text: string): Outcome | undefined {
     return undefined;
   const { trackingNumber = '', carrier, createdAt } = body ?? {};
   if (clean(trackingNumber) !== trackingNumber) return undefined;
-  const shippedAt = createdAt ?? new Date().toISOString();
+  // In UTC, and never a time that the database cannot keep (year 0, a leap second): the shipment must not be lost for it.
+  const booked = Date.parse(createdAt ?? '');
+  const shippedAt = new Date(booked > 0 ? booked : Date.now()).toISOString();
   return { kind: 'shipped', trackingNumber, carrier: carrier === undefined ? null : clean(carrier), shippedAt };
 }
 

@@ -26,9 +26,11 @@ const migrations = new URL('../migrations', import.meta.url).pathname;
 const projectMaxEvents = 500;
 
 export type OrderService = {
-  /** Opens the port; resolves to the service's URL. */
+  /** Begins to publish what waits and opens the port; resolves to the service's URL. */
   listen(): Promise<string>;
-  /** Stops accepting, lets what is in flight finish or hands it back, leaves the group and the database. */
+  /** Takes no further order, commits and publishes what is in flight; still shows what it hears of its orders. */
+  stopTaking(): Promise<void>;
+  /** `stopTaking`, then leaves the group and the database. Nothing is lost: what could not be published is handed back. */
   close(): Promise<void>;
 };
 
@@ -78,8 +80,8 @@ export async function createOrderService(parts: {
   });
   const keyPurge = startKeyPurge({ store, hours: config.IDEMPOTENCY_KEY_HOURS, log });
   await outbox.takeBack();
-  relay.start();
 
+  let stopped: Promise<void> | undefined;
   const app = createHttpServer({ log });
   await addApiDocs(app, { ...orderApi, asyncApi });
   addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
@@ -87,17 +89,24 @@ export async function createOrderService(parts: {
 
   return {
     async listen() {
+      relay.start();
       await listen(app, { host: config.HOST, port: config.ORDER_SERVICE_PORT, portVariable: 'ORDER_SERVICE_PORT' });
       metrics.observeProcess();
       return app.listeningOrigin;
     },
+    stopTaking: () => (stopped ??= stopTaking()),
     async close() {
-      await app.close();
-      keyPurge.close();
-      await placeOrder.close();
-      await relay.close();
+      stopped ??= stopTaking();
+      await stopped;
       await subscription.close();
       await Promise.all([database.close(), relaxed.close()]);
     },
   };
+
+  async function stopTaking(): Promise<void> {
+    await app.close();
+    keyPurge.close();
+    await placeOrder.close();
+    await relay.close();
+  }
 }

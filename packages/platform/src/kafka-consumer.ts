@@ -1,0 +1,132 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createAlarm } from './alarm.ts';
+import type { BatchHandler, IncomingEvent, Subscription } from './broker.ts';
+import { messageOf } from './errors.ts';
+import { joinKafkaGroup, type MemberOptions } from './kafka-member.ts';
+import type { AssignedStream } from './kafka-stream.ts';
+import type { KafkaTopics } from './kafka-topics.ts';
+import type { Log } from './log.ts';
+
+const backoffMinMs = 200;
+const backoffMaxMs = 5_000;
+/** What is being handled when the subscription closes gets this long; then it is left to the next member. */
+const closeMs = 5_000;
+/** Nothing depends on this: every change rings. It bounds the wait should a ring ever be missed. */
+const idleMs = 1_000;
+/** A batch is closed by the event that exceeds this; events of one order may have 100 KB. */
+const batchBytesMax = 2_000_000;
+
+/**
+ * Keeps one member of a consumer group attached to a topic: batches go to the handler and then their offsets are committed. A batch
+ * that the handler rejects comes again, with backoff, while the member stays in its group; only a rebalance takes it away, and then
+ * whoever has its partitions reads it again from the last commit.
+ */
+export function subscribeToKafka(parts: {
+  member: MemberOptions;
+  topics: KafkaTopics;
+  maxEvents: number;
+  handler: BatchHandler;
+  log: Log;
+}): Subscription {
+  const { member: options, topics, maxEvents, handler } = parts;
+  const log = parts.log.child({ topic: options.topic, group: options.group });
+  const stopping = new AbortController();
+  const alarm = createAlarm(stopping.signal);
+  const backoff = { ms: backoffMinMs };
+  let wasFailing = false;
+
+  /** One line when it begins to fail, one when it works again. */
+  function tell(error?: unknown): void {
+    const isFailing = error !== undefined;
+    if (!isFailing) backoff.ms = backoffMinMs;
+    const line = { err: messageOf(error) };
+    if (isFailing && wasFailing) log.debug(line, 'consuming from Kafka still fails');
+    else if (isFailing) log.warn(line, 'consuming from Kafka fails, trying again');
+    else if (wasFailing) log.info('consuming from Kafka works again');
+    wasFailing = isFailing;
+  }
+
+  async function attendUntilStopped(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await topics.ensure();
+        await attend();
+      } catch (error) {
+        await afterFailure(error);
+      }
+    }
+  }
+
+  async function afterFailure(error: unknown): Promise<void> {
+    if (stopping.signal.aborted) return;
+    tell(error);
+    if (/Unknown topic/.test(messageOf(error))) topics.forget();
+    await pause(backoff.ms, () => true);
+    backoff.ms = Math.min(backoffMaxMs, backoff.ms * 2);
+  }
+
+  /** One membership, until the subscription closes. Rejects when it is lost; a stream that fails is only opened again. */
+  async function attend(): Promise<void> {
+    const member = await joinKafkaGroup(options, { onChange: () => alarm.ring(), signal: stopping.signal });
+    try {
+      while (!stopping.signal.aborted) {
+        const stream = await member.openStream();
+        try {
+          await consume(stream);
+        } catch (error) {
+          await afterFailure(error);
+        }
+        member.assertAlive();
+      }
+    } finally {
+      await member.leave();
+    }
+  }
+
+  /** Reads until a rebalance or the end; rejects when the stream fails. */
+  async function consume(stream: AssignedStream): Promise<void> {
+    try {
+      while (stream.isCurrent() && !stopping.signal.aborted) {
+        const batch = stream.take(maxEvents, batchBytesMax);
+        if (batch.length === 0) await alarm.sleep(idleMs);
+        else if (await handled(batch, () => stream.isCurrent())) await stream.commit(batch);
+        if (stream.isCurrent()) tell();
+      }
+    } finally {
+      await stream.close();
+    }
+  }
+
+  /** True when the handler has taken the batch; false when it is no longer ours to retry. */
+  async function handled(batch: IncomingEvent[], isOurs: () => boolean): Promise<boolean> {
+    let backoffMs = backoffMinMs;
+    for (;;) {
+      try {
+        await handler(batch);
+        return true;
+      } catch (error) {
+        log.warn({ events: batch.length, err: messageOf(error), backoffMs }, 'batch not handled, it comes again');
+      }
+      await pause(backoffMs, isOurs);
+      if (!isOurs() || stopping.signal.aborted) return false;
+      backoffMs = Math.min(backoffMaxMs, backoffMs * 2);
+    }
+  }
+
+  /** The alarm rings for every arrival; this sleep ends early only for what makes it pointless. */
+  async function pause(ms: number, isOurs: () => boolean): Promise<void> {
+    const until = performance.now() + ms;
+    while (isOurs() && !stopping.signal.aborted && performance.now() < until) {
+      await alarm.sleep(until - performance.now());
+    }
+  }
+
+  const attending = attendUntilStopped();
+  return {
+    async close() {
+      stopping.abort();
+      const timer = new AbortController();
+      await Promise.race([attending, delay(closeMs, undefined, { signal: timer.signal })]).finally(() => timer.abort());
+    },
+  };
+}

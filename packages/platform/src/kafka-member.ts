@@ -1,0 +1,117 @@
+import { Consumer } from '@platformatic/kafka';
+import { within } from './deadline.ts';
+import type { KafkaConnection } from './kafka-config.ts';
+import { type AssignedStream, openAssignedStream } from './kafka-stream.ts';
+
+/** A killed member is missed after this; the others take over within it and a second or two. */
+const sessionMs = 6_000;
+const heartbeatMs = 1_000;
+/** Members rejoin from their heartbeat, whatever their handler does; who has not by then is left out. */
+const rebalanceMs = 10_000;
+/** Longer than a join may block, or joins would time out while another member is awaited. */
+const requestMs = 12_000;
+const joinWithinMs = 30_000;
+const closeWithinMs = 3_000;
+
+export type MemberOptions = {
+  connection: KafkaConnection;
+  clientId: string;
+  /** Kafka's name of the topic; `name` is what its events are called. */
+  topic: string;
+  name: string;
+  group: string;
+  groupInstanceId?: string;
+};
+
+/** One membership of a consumer group. */
+export type GroupMember = {
+  /** Begins to read what is assigned now. Rejects when Kafka does not answer within 30 s, or the membership is lost. */
+  openStream(): Promise<AssignedStream>;
+  /** Throws what ended the membership, if anything did. */
+  assertAlive(): void;
+  /** Bounded; never rejects. */
+  leave(): Promise<void>;
+};
+
+/**
+ * Joins the group, within 30 s. `onChange` is called whenever there may be something to take or a stream may have ended; `signal` ends
+ * the joining.
+ */
+export async function joinKafkaGroup(
+  options: MemberOptions,
+  { onChange, signal }: { onChange: () => void; signal: AbortSignal },
+): Promise<GroupMember> {
+  const { topic, name } = options;
+  const consumer = createConsumer(options);
+  let generation = 0;
+  let joinedAt = 0;
+  let failure: Error | undefined;
+  const fail = (error: Error): void => {
+    failure ??= error;
+    onChange();
+  };
+  consumer.on('consumer:group:join', () => {
+    generation += 1;
+    joinedAt = Date.now();
+    onChange();
+  });
+  // After these the client sends no more heartbeats, or nobody answers them: only a new membership helps.
+  consumer.on('error', fail);
+  consumer.on('consumer:heartbeat:stalled', () => fail(new Error('Kafka does not answer heartbeats.')));
+  const isCertain = (): boolean => {
+    const heard = Math.max(joinedAt, consumer.lastHeartbeat?.getTime() ?? 0);
+    return Date.now() - heard < sessionMs;
+  };
+  const assertAlive = (): void => {
+    if (failure !== undefined) throw failure;
+  };
+  // Who cannot say good-bye is missed after the session.
+  const leave = (): Promise<void> => within(closeWithinMs, 'Leaving the group', consumer.close(true)).catch(fail);
+
+  // Counted once more than there are streams, so that closing one does not unsubscribe and opening one does not join again.
+  consumer.topics.track(topic);
+  try {
+    await within(joinWithinMs, 'Joining the group', unlessAborted(signal, consumer.joinGroup()));
+  } catch (error) {
+    await leave();
+    throw error;
+  }
+  return {
+    async openStream() {
+      assertAlive();
+      const current = generation;
+      const isCurrent = (): boolean => failure === undefined && consumer.memberId !== null && generation === current;
+      return openAssignedStream(consumer, { topic, name, isCurrent, isCertain, onChange });
+    },
+    assertAlive,
+    leave,
+  };
+}
+
+function createConsumer({ connection, clientId, group, groupInstanceId }: MemberOptions): Consumer {
+  return new Consumer({
+    ...connection,
+    clientId,
+    groupId: group,
+    ...(groupInstanceId !== undefined && { groupInstanceId }),
+    sessionTimeout: sessionMs,
+    heartbeatInterval: heartbeatMs,
+    rebalanceTimeout: rebalanceMs,
+    heartbeatStallTimeout: 2 * requestMs,
+    connectTimeout: 1_500,
+    requestTimeout: requestMs,
+    // With a number the stream dies some seconds after the broker, while heartbeats go on, and never comes back.
+    retries: true,
+    retryDelay: 500,
+  });
+}
+
+/** As `work`, but rejects as soon as the signal aborts. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext } from 'node:test';
+import { type LocalKafka, startKafka } from '@orders/embedded/kafka-server';
+import { createKafkaBroker } from '../src/broker-kafka.ts';
+import { createLog } from '../src/log.ts';
+
+export const silentLog = createLog({ level: process.env.TEST_LOG_LEVEL ?? 'silent', isTerminal: false });
+const quiet = { info: () => undefined, warn: () => undefined };
+
+/** A real broker of the calling test file's own, which it may kill; undefined where there is none to be had. Ends with the file. */
+export async function startTestKafka() {
+  const dataDir = await mkdtemp(join(tmpdir(), 'orders-kafka-'));
+  let kafka: LocalKafka;
+  try {
+    kafka = await startKafka({ dataDir, port: 0, log: quiet });
+  } catch (error) {
+    await rm(dataDir, { recursive: true, force: true });
+    return reportMissing(error);
+  }
+  const port = Number(kafka.bootstrapServers.split(':')[1]);
+  after(async () => {
+    await kafka.close();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  return {
+    bootstrapServers: kafka.bootstrapServers,
+    signal: (signal: NodeJS.Signals) => process.kill(-kafka.pid, signal),
+    async kill() {
+      process.kill(-kafka.pid, 'SIGKILL');
+      await kafka.exited;
+    },
+    async restart() {
+      kafka = await startKafka({ dataDir, port, log: quiet });
+    },
+  };
+}
+export type TestKafka = NonNullable<Awaited<ReturnType<typeof startTestKafka>>>;
+
+/** Any real broker: `KAFKA_BOOTSTRAP_SERVERS`, or one started for the file. */
+export async function anyKafka(): Promise<{ bootstrapServers: string } | undefined> {
+  const given = process.env.KAFKA_BOOTSTRAP_SERVERS;
+  return given ? { bootstrapServers: given } : await startTestKafka();
+}
+
+export const skipWithout = (kafka: unknown) => (kafka === undefined ? { skip: 'there is no Kafka broker' } : {});
+
+/** Without Java or Maven the tests are left out, loudly; with `REQUIRE_KAFKA=1`, or for any other reason, they fail. */
+function reportMissing(error: unknown): undefined {
+  const { message } = error as Error;
+  if (process.env.REQUIRE_KAFKA === '1' || !/needs (?:Java|Maven)/.test(message)) throw error;
+  process.stderr.write(`\nKAFKA TESTS ARE SKIPPED. ${message}\n\n`);
+  return undefined;
+}
+
+/** A broker on topics of the test's own; `names` tells what Kafka calls them. */
+export function openKafkaBroker(
+  t: TestContext,
+  bootstrapServers: string,
+  options: { names?: Record<string, string>; topics?: string[]; partitions?: number; publishDeadlineMs?: number } = {},
+) {
+  const { topics = ['events'], partitions = 4, publishDeadlineMs } = options;
+  const suffix = crypto.randomUUID().slice(0, 8);
+  const names = options.names ?? Object.fromEntries(topics.map((topic) => [topic, `${topic}-${suffix}`]));
+  const connection = { bootstrapBrokers: bootstrapServers.split(',') };
+  const broker = createKafkaBroker({
+    connection,
+    clientId: 'tests',
+    topics: names,
+    partitions,
+    replication: 1,
+    ...(publishDeadlineMs !== undefined && { publishDeadlineMs }),
+    log: silentLog,
+  });
+  t.after(() => broker.close());
+  return { broker, names, connection };
+}
