@@ -1,7 +1,10 @@
+import type { Counter } from 'prom-client';
 import type { IncomingEvent } from './broker.ts';
+import { whatFailed } from './database.ts';
+import type { Log } from './log.ts';
 
-/** An event that cannot be read, with the reason; its bytes stay as they came. */
-export type DeadLetter = { event: IncomingEvent; reason: string };
+/** An event that cannot be handled; its bytes stay as they came. `kind` is for counting, `reason` for the one who looks at it. */
+export type DeadLetter = { event: IncomingEvent; kind: 'unreadable' | 'invalid' | 'refused'; reason: string };
 
 /**
  * Two parts of a statement that writes a batch's dead letters and their copies for `<topic>.dlq` together with the batch, so
@@ -49,25 +52,38 @@ export function deadLetterValues(topic: string, letters: DeadLetter[]): unknown[
 }
 
 /**
- * Stores a batch; when the database refuses a value (`isBad`), the batch is halved until the bad event stands alone, and that one
- * is buried instead, so that no event can block its partition. Resolves to the union of what `store` resolved to.
+ * Stores a batch with its dead letters; when the database refuses a value, the batch is halved until the bad event stands alone, and that
+ * one is buried instead, so that no event can block its partition. Resolves to the union of what `store` resolved to; each letter
+ * that was buried is told once.
  */
 export async function storeOrBury<T extends { event: IncomingEvent }>(
   batch: T[],
   letters: DeadLetter[],
   store: (batch: T[], letters: DeadLetter[]) => Promise<Set<string>>,
-  isBad: (error: unknown) => boolean,
+  tell: (letter: DeadLetter) => void,
 ): Promise<Set<string>> {
+  const [first] = batch;
+  if (first === undefined && letters.length === 0) return new Set();
   try {
-    return await store(batch, letters);
+    const stored = await store(batch, letters);
+    for (const letter of letters) tell(letter);
+    return stored;
   } catch (error) {
-    const [first] = batch;
-    if (first === undefined || !isBad(error)) throw error;
+    if (first === undefined || whatFailed(error) !== 'data') throw error;
     if (batch.length === 1) {
-      return await store([], [...letters, { event: first.event, reason: 'the database refuses a value of it' }]);
+      const refused = { event: first.event, kind: 'refused', reason: 'the database refuses a value of it' } as const;
+      return await storeOrBury([], [...letters, refused], store, tell);
     }
     const half = Math.ceil(batch.length / 2);
-    const left = await storeOrBury(batch.slice(0, half), letters, store, isBad);
-    return left.union(await storeOrBury(batch.slice(half), [], store, isBad));
+    const left = await storeOrBury(batch.slice(0, half), letters, store, tell);
+    return left.union(await storeOrBury(batch.slice(half), [], store, tell));
   }
+}
+
+/** Counts and logs a buried event. */
+export function tellOfDeadLetter(log: Log, count: Counter<'topic' | 'reason'>): (letter: DeadLetter) => void {
+  return ({ event: { topic, partition, offset }, kind, reason }) => {
+    count.inc({ topic, reason: kind });
+    log.warn({ topic, partition, offset: offset.toString(), kind, reason }, 'event is a dead letter');
+  };
 }

@@ -7,6 +7,8 @@ import { createValidator, type Validator } from './validator.ts';
 /** A batch sorted into what its reader wants and what nobody can read; unknown event types are in neither. */
 export type ReadBatch<T> = { readable: { body: T; event: IncomingEvent }[]; letters: DeadLetter[] };
 
+type Fault = Omit<DeadLetter, 'event'>;
+
 /**
  * Reads batches of JSON events of the given types. What cannot be parsed, lacks an eventType or fails the schema (or `check`,
  * which returns a reason) becomes a dead letter; unknown types and properties are tolerated and skipped.
@@ -17,18 +19,18 @@ export function createEventReader<T>(options: {
   check?: (body: T) => string | undefined;
 }): (events: IncomingEvent[]) => ReadBatch<T> {
   const validator = createValidator(options.schema) as Validator<T>;
-  const read = (event: IncomingEvent): { body: T } | { reason: string } | undefined => {
+  const read = (event: IncomingEvent): { body: T } | Fault | undefined => {
     const body = parse(event.value);
-    if (body === undefined) return { reason: 'not valid UTF-8 JSON' };
+    if (body === undefined) return { kind: 'unreadable', reason: 'not valid UTF-8 JSON' };
     const type = (body as { eventType?: unknown } | null)?.eventType;
-    if (typeof type !== 'string') return { reason: 'no eventType' };
+    if (typeof type !== 'string') return { kind: 'invalid', reason: 'no eventType' };
     if (!options.eventTypes.includes(type)) return undefined;
     if (!validator.accepts(body)) {
       const [fault] = validator.faults(body);
-      return { reason: `${type} ${fault?.pointer ?? ''} ${fault?.detail ?? 'is not valid'}` };
+      return { kind: 'invalid', reason: `${type} ${fault?.pointer ?? ''} ${fault?.detail ?? 'is not valid'}` };
     }
     const reason = options.check?.(body);
-    return reason === undefined ? { body } : { reason };
+    return reason === undefined ? { body } : { kind: 'invalid', reason };
   };
   return (events) => {
     const batch: ReadBatch<T> = { readable: [], letters: [] };
@@ -36,7 +38,7 @@ export function createEventReader<T>(options: {
       const outcome = read(event);
       if (outcome === undefined) continue;
       if ('body' in outcome) batch.readable.push({ body: outcome.body, event });
-      else batch.letters.push({ event, reason: outcome.reason });
+      else batch.letters.push({ event, ...outcome });
     }
     return batch;
   };

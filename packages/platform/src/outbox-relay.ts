@@ -62,6 +62,8 @@ export function createOutboxRelay(parts: {
   const alarm = createAlarm(stopping.signal);
   let isHot = true;
   let sweeping: Promise<void> = Promise.resolve();
+  /** Hand-offs whose rows are not yet marked or given back; none of them ever rejects. */
+  const handOffs = new Set<Promise<void>>();
 
   const marks = createBatcher<OutboxRow, void>({
     name: `${name} marks`,
@@ -169,7 +171,8 @@ export function createOutboxRelay(parts: {
       try {
         await sweep();
         backoffMs = backoffMinMs;
-        if (!isHot) {
+        // What is still being given back was only invisible to the sweep: finding nothing does not mean that publishing works.
+        if (!isHot && handOffs.size === 0) {
           isHot = true;
           breakerState.set({ name: 'broker' }, 0);
           log.info({ relay: name }, 'publishing works again');
@@ -188,15 +191,18 @@ export function createOutboxRelay(parts: {
     },
     claimMs,
     offer(rows) {
-      if (isHot && !stopping.signal.aborted) void relayHot(rows);
-      else void giveBack(rows);
+      const handOff = isHot && !stopping.signal.aborted ? relayHot(rows) : giveBack(rows);
+      handOffs.add(handOff);
+      void handOff.finally(() => handOffs.delete(handOff));
     },
     start() {
       sweeping = sweepUntilStopped();
     },
     async close() {
       stopping.abort();
-      await Promise.race([Promise.all([sweeping, publisher.close().then(() => marks.close())]), delay(closeMs)]);
+      const published = publisher.close().then(() => Promise.all(handOffs));
+      const drained = Promise.all([sweeping, published]).then(() => marks.close());
+      await Promise.race([drained, delay(closeMs, undefined, { ref: false })]);
     },
   };
 }

@@ -51,13 +51,13 @@ function compile(schema: TSchema, options: { coerceTypes: boolean; allErrors: bo
 }
 
 /**
- * Decimals of the number's shortest decimal form: 19.99 has two. `multipleOf: 0.0001` cannot say this: on binary floats it
- * refuses a quarter of all prices.
+ * Whether the number's shortest decimal form has at most `limit` decimals: 19.99 has two. `multipleOf: 0.0001` cannot say this: on
+ * binary floats it refuses a quarter of all prices. Exact for magnitudes below 2^52 / 10^limit: the product is off by less than a half, and
+ * the quotient of two whole numbers is the binary float next to that decimal (IEEE 754 rounds it correctly).
  */
 function hasAtMostDecimals(limit: number, value: number): boolean {
-  const [mantissa = '', exponent = '0'] = String(value).split('e');
-  const decimals = (mantissa.split('.')[1] ?? '').length - Number(exponent);
-  return decimals <= limit;
+  const scale = 10 ** limit;
+  return Math.round(value * scale) / scale === value;
 }
 
 function toFault(error: ErrorObject): Fault {

@@ -3,8 +3,7 @@ import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { OrderCreated } from '@orders/contracts/order-events';
 import type { NewShipment } from '@orders/contracts/shipping-api';
 import type { BatchHandler, IncomingEvent } from '@orders/platform/broker';
-import { whatFailed } from '@orders/platform/database';
-import { type DeadLetter, storeOrBury } from '@orders/platform/dead-letters';
+import { type DeadLetter, storeOrBury, tellOfDeadLetter } from '@orders/platform/dead-letters';
 import { createEventReader } from '@orders/platform/event-reader';
 import type { Log } from '@orders/platform/log';
 import type { OutboxRelay } from '@orders/platform/outbox-relay';
@@ -31,14 +30,13 @@ export function createOrderEventHandler(parts: {
     eventTypes: ['OrderCreated'],
     check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
   });
-  const isBad = (error: unknown): boolean => whatFailed(error) === 'data';
+  const tellBuried = tellOfDeadLetter(log, metrics.deadLetters);
 
   return async (events) => {
     const began = performance.now();
     const source = events[0]?.topic ?? '';
     const { readable, letters } = read(events);
     const batch = firstPerOrder(readable.map(({ body, event }) => ({ ...toFiling(body, event), event: event })));
-    if (batch.length === 0 && letters.length === 0) return;
     const isHot = relay.isHot;
     const room = dispatcher.room();
     batch.forEach((filing, i) => {
@@ -46,13 +44,13 @@ export function createOrderEventHandler(parts: {
     });
     const file = (some: ToFile[], buried: DeadLetter[]): Promise<Set<string>> =>
       store.file(source, some.map(toRow), buried, { leaseMs, eventClaimMs: isHot ? relay.claimMs : null });
-    const filed = await storeOrBury(batch, letters, file, isBad);
+    const filed = await storeOrBury(batch, letters, file, tellBuried);
 
     const fresh = batch.filter(({ orderId }) => filed.has(orderId));
     dispatcher.take(fresh.filter(({ isHandedOver }) => isHandedOver).map(toHeld), began);
     if (fresh.some(({ isHandedOver }) => !isHandedOver)) dispatcher.noteBacklog();
     if (isHot && fresh.length > 0) relay.offer(fresh.map(({ started }) => started));
-    tell(fresh, letters, began);
+    tell(fresh, began);
   };
 
   function toRow({ started, event: _, ...filing }: ToFile): Filing {
@@ -93,16 +91,11 @@ export function createOrderEventHandler(parts: {
     };
   }
 
-  function tell(fresh: ToFile[], letters: DeadLetter[], began: number): void {
+  function tell(fresh: ToFile[], began: number): void {
     for (const { createdAt } of fresh) {
       // A leap second is a time that JavaScript does not know.
       const pickupMs = Date.now() - Date.parse(createdAt);
       if (pickupMs >= 0) metrics.pickup.observe(pickupMs / 1_000);
-    }
-    for (const { event, reason } of letters) {
-      const { partition, offset } = event;
-      metrics.deadLetters.inc({ topic: event.topic, reason: reason.split(' ')[0] ?? '' });
-      log.warn({ topic: event.topic, partition, offset: offset.toString(), reason }, 'event is a dead letter');
     }
     if (fresh.length === 0) return;
     const orders = fresh.map(({ orderId, correlationId }) => ({ orderId, correlationId }));

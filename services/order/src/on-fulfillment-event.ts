@@ -1,6 +1,7 @@
 // Station 9 of 9: project. From the broker (5) come fulfillment events; the newest of each order replaces what the order shows. Then GET /api/orders/{orderId} tells it.
 import { FulfillmentEvent, fulfillmentEventTypes } from '@orders/contracts/fulfillment-events';
 import type { BatchHandler } from '@orders/platform/broker';
+import { type DeadLetter, storeOrBury, tellOfDeadLetter } from '@orders/platform/dead-letters';
 import { createEventReader } from '@orders/platform/event-reader';
 import type { Log } from '@orders/platform/log';
 import { isUuid } from '@orders/platform/uuid';
@@ -16,6 +17,7 @@ export function createFulfillmentEventHandler(parts: {
 }): BatchHandler {
   const { store, metrics } = parts;
   const log = parts.log.child({ station: 'project' });
+  const tell = tellOfDeadLetter(log, metrics.deadLetters);
   const read = createEventReader<FulfillmentEvent>({
     schema: FulfillmentEvent,
     eventTypes: fulfillmentEventTypes,
@@ -24,28 +26,20 @@ export function createFulfillmentEventHandler(parts: {
   return async (events) => {
     const began = performance.now();
     const { readable, letters } = read(events);
-    const all = readable.map(({ body, event }) => ({
-      ...toProjected(body),
-      correlationId: body.metadata?.correlationId,
-      source: { topic: event.topic, partition: event.partition, offset: event.offset.toString() },
-    }));
-    const newest = newestPerOrder(all);
-    if (newest.length === 0 && letters.length === 0) return;
-    const topic = events[0]?.topic ?? '';
-    const changed = await store.project(topic, newest, letters);
-    for (const { event, reason } of letters) {
-      metrics.deadLetters.inc({ topic, reason: reason.split(' ')[0] ?? '' });
-      log.warn(
-        { topic, partition: event.partition, offset: event.offset.toString(), reason },
-        'event is a dead letter',
-      );
-    }
+    const newest = newestPerOrder(readable.map(({ body, event }) => ({ ...toProjected(body), body, event })));
+    const project = (some: typeof newest, buried: DeadLetter[]): Promise<Set<string>> =>
+      store.project(events[0]?.topic ?? '', some, buried);
+    const changed = await storeOrBury(newest, letters, project, tell);
     const updated = newest.filter(({ orderId }) => changed.has(orderId));
     for (const { orderId, status } of updated) {
       if (status === 'Shipped') metrics.createdToShipped.observe((Date.now() - createdAtOf(orderId).getTime()) / 1_000);
     }
     if (updated.length === 0) return;
-    const orders = updated.map(({ orderId, status, correlationId }) => ({ orderId, status, correlationId }));
+    const orders = updated.map(({ orderId, status, body }) => ({
+      orderId,
+      status,
+      correlationId: body.metadata?.correlationId,
+    }));
     log.info({ orders, durationMs: Math.round(performance.now() - began) }, 'status updated');
   };
 }

@@ -1,4 +1,5 @@
 import type { OrderStatus } from '@orders/contracts/orders-api';
+import type { IncomingEvent } from '@orders/platform/broker';
 import type { Database } from '@orders/platform/database';
 import { type DeadLetter, deadLetterParts, deadLetterValues } from '@orders/platform/dead-letters';
 import type { Placement, Projected } from './order.ts';
@@ -7,7 +8,8 @@ import type { Placement, Projected } from './order.ts';
 export type PlaceAs = { instance: string; claimMs: number | null; topic: string };
 export type KeyedPlacement = Placement & { scope: string; key: string; hash: string };
 export type KnownKey = { scope: string; key: string; hash: string; orderId: string; status: string };
-export type ProjectedFrom = Projected & { source: { topic: string; partition: number; offset: string } };
+/** With the event it was read from: where it stood is kept in the fulfillment, for an audit. */
+export type ProjectedFrom = Projected & { event: IncomingEvent };
 
 /** Every statement of the Order Service on its own tables. Each is one autocommit statement per batch. */
 export function createOrderStore(database: Database) {
@@ -54,7 +56,7 @@ export function createOrderStore(database: Database) {
         events.map((e) => e.orderId),
         events.map((e) => e.sequence),
         events.map((e) => e.status),
-        events.map(({ fulfillment, source }) => JSON.stringify({ ...fulfillment, source })).join('\n'),
+        events.map(toFulfillmentJson).join('\n'),
         ...deadLetterValues(topic, letters),
       ]);
       return new Set(rows.map((row) => row.order_id));
@@ -63,6 +65,10 @@ export function createOrderStore(database: Database) {
 }
 
 export type OrderStore = ReturnType<typeof createOrderStore>;
+
+function toFulfillmentJson({ fulfillment, event: { topic, partition, offset } }: ProjectedFrom): string {
+  return JSON.stringify({ ...fulfillment, source: { topic, partition, offset: offset.toString() } });
+}
 
 function placeValues(batch: Placement[], as: PlaceAs): unknown[] {
   const isHot = as.claimMs !== null;
