@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoadResult } from './load.ts';
 import type { LoadJob, LoadMessage } from './load-process.ts';
 import type { Ready } from './serve.ts';
 
+const loadProgram = 'load-process.ts';
 /** A new PostgreSQL cluster is made before a server is ready. */
 const readyMs = 60_000;
 /** Longer than a server gives itself to close. */
@@ -17,23 +17,19 @@ export type ServerProcess = { url: string; pid: number; dataDir: string; stop():
 
 /**
  * Starts one of the `serve-*.ts` programs and resolves once it is ready; throws with its last words when it is not ready within
- * a minute. `stop` ends it and removes its data.
+ * a minute. `stop` ends it, and it removes its data.
  */
-export async function startServer(program: string, root: string): Promise<ServerProcess> {
-  const parent = join(root, '.data');
-  await mkdir(parent, { recursive: true });
-  const dataDir = await mkdtemp(join(parent, 'bench-'));
-  const child = forkProgram(program, [dataDir], root);
-  const ended = endOf(child);
+export async function startServer(program: string): Promise<ServerProcess> {
+  const child = forkProgram(program);
+  const ended = endOf(child, program);
   const stop = async (): Promise<void> => {
     if (child.connected) child.disconnect();
     const timer = setTimeout(() => child.kill('SIGKILL'), stopMs);
     await ended.catch(() => undefined);
     clearTimeout(timer);
-    await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    const { url } = await firstMessage<Ready>(child, ended);
+    const { url, dataDir } = await firstMessage<Ready>(child, ended, program);
     return { url, pid: child.pid ?? 0, dataDir, stop };
   } catch (error) {
     await stop();
@@ -43,8 +39,8 @@ export async function startServer(program: string, root: string): Promise<Server
 
 /** Runs one load in a process of its own. `onMeasuring` is called when the measured time begins. */
 export async function runLoad(job: LoadJob, onMeasuring: () => void = () => undefined): Promise<LoadResult> {
-  const child = forkProgram('load-process.ts', [], process.cwd());
-  const ended = endOf(child);
+  const child = forkProgram(loadProgram);
+  const ended = endOf(child, loadProgram);
   try {
     const done = new Promise<LoadResult>((resolve) => {
       child.on('message', (message: LoadMessage) => {
@@ -60,13 +56,13 @@ export async function runLoad(job: LoadJob, onMeasuring: () => void = () => unde
   }
 }
 
-function forkProgram(program: string, args: string[], cwd: string): ChildProcess {
+function forkProgram(program: string): ChildProcess {
   // Logs are written as they are by default, but to nowhere; of the errors the last words are kept.
-  return fork(join(import.meta.dirname, program), args, { cwd, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  return fork(join(import.meta.dirname, program), { execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
 }
 
 /** Rejects when the process ends, with its last words. */
-function endOf(child: ChildProcess): Promise<never> {
+function endOf(child: ChildProcess, program: string): Promise<never> {
   let lastWords = '';
   child.stderr?.on('data', (chunk) => {
     lastWords = (lastWords + chunk).slice(-2_000);
@@ -75,16 +71,16 @@ function endOf(child: ChildProcess): Promise<never> {
     child.once('error', reject);
     // 'close' would tell when the last words are complete, but does not come after a disconnect from this side.
     child.once('exit', (code, signal) => {
-      setTimeout(() => reject(new Error(`${child.spawnargs[1]} ended (${code ?? signal}): ${lastWords}`)), lastWordsMs);
+      setTimeout(() => reject(new Error(`${program} ended (${code ?? signal}): ${lastWords}`)), lastWordsMs);
     });
   });
   ended.catch(() => undefined);
   return ended;
 }
 
-function firstMessage<T>(child: ChildProcess, ended: Promise<never>): Promise<T> {
+function firstMessage<T>(child: ChildProcess, ended: Promise<never>, program: string): Promise<T> {
   const ready = new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${child.spawnargs[1]} was not ready in time.`)), readyMs);
+    const timer = setTimeout(() => reject(new Error(`${program} was not ready in time.`)), readyMs);
     child.once('message', (message) => {
       clearTimeout(timer);
       resolve(message as T);

@@ -1,5 +1,8 @@
 import { connect, type Socket } from 'node:net';
 
+/** Without an answer for so long, the connection counts as broken. */
+const answerMs = 30_000;
+
 /** One keep-alive connection with one request in flight. */
 export type HttpConnection = {
   /** Sends a whole serialised request; `done` hears the status of its answer, or 0 when the connection broke. */
@@ -25,6 +28,7 @@ export function openConnection(url: URL): HttpConnection {
   };
   const open = (): Socket => {
     const opened = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
+    opened.setTimeout(answerMs, () => opened.destroy());
     opened.on('data', (chunk) => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
       const answer = readAnswer(received);

@@ -121,10 +121,10 @@ async function readJourneys(url: string, createdFrom: string, count: number): Pr
 
 /** Starts the whole system, runs `measure` on it after a warm-up of `warmupCount` orders, and stops it. */
 export async function withWholeSystem<T>(
-  options: { root: string; bodies: string[]; connections: number; warmupCount: number },
+  options: { bodies: string[]; connections: number; warmupCount: number },
   measure: (server: ServerProcess) => Promise<T>,
 ): Promise<T> {
-  const server = await startServer('serve-whole-system.ts', options.root);
+  const server = await startServer('serve-whole-system.ts');
   try {
     await measureBurst(server, options, options.warmupCount);
     return await measure(server);

@@ -14,7 +14,7 @@ const sampleMs = 1_000;
  * read it from.
  */
 export async function measureMemory(
-  options: { root: string; bodies: string[]; connections: number; warmupCount: number },
+  options: { bodies: string[]; connections: number; warmupCount: number },
   count: number,
   say: (line: string) => void,
 ): Promise<MemoryRun> {

@@ -14,7 +14,7 @@ export function barPlot(title: string, unit: string, bars: readonly Bar[]): stri
   const rows = bars.flatMap(({ label, value, min, max }, index) => {
     const y = top + step * index + step * 0.2;
     const middle = y + step * 0.3;
-    const bar = `<rect x="${left}" y="${round(y)}" width="${round(x(value) - left)}" height="${round(step * 0.6)}" rx="2" class="fill c0"/>`;
+    const bar = `<rect x="${left}" y="${round(y)}" width="${round(x(value) - left)}" height="${round(step * 0.6)}" rx="2" class="bar"/>`;
     return [
       textAt(left - 10, middle + 4, label, '', 'end'),
       bar,
@@ -55,8 +55,8 @@ export function linePlot(title: string, labels: { x: string; y: string }, series
     const path = one.points.map((point) => `${round(x(point.x))},${round(y(point.y))}`).join(' ');
     const legend = left + index * 220;
     return [
-      `<polyline points="${path}" class="line c${index}"/>`,
-      lineAt(legend, 52, legend + 22, 52, `line c${index}`),
+      `<polyline points="${path}" class="line s${index}"/>`,
+      lineAt(legend, 52, legend + 22, 52, `line s${index}`),
       textAt(legend + 30, 56, one.label),
     ];
   });

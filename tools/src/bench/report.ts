@@ -1,16 +1,11 @@
-import { arch, cpus, platform, release, totalmem } from 'node:os';
 import type { Burst, Paced } from './journey.ts';
-import { type MemoryRun, mebibytes } from './memory.ts';
+import { mebibytes } from './memory.ts';
 import { barPlot, linePlot } from './plots.ts';
+import { type Circumstances, type Files, preamble, targetTable } from './report-parts.ts';
 import { type Rounds, ratioOf, type Turn } from './rounds.ts';
 import { percentileOf, spreadOf } from './statistics.ts';
 import { type Subject, subjects } from './subjects.ts';
 import type { Target } from './targets.ts';
-
-export type Circumstances = { command: string; bodies: string[]; connections: number; seconds: number; rounds: number };
-
-/** Files to write: name → content. */
-export type Files = Record<string, string>;
 
 /** The page of the side-by-side run and its plots. */
 export function reportOf(
@@ -74,52 +69,6 @@ p50 **${paced.p50.toFixed(1)} ms**, p99 **${paced.p99.toFixed(1)} ms**, max ${pa
       [{ label: 'created → shipped', points: percentiles(paced.ms) }],
     ),
   };
-}
-
-/** The page of the memory run and its plot. */
-export function memoryReportOf(circumstances: Circumstances, run: MemoryRun, target: Target): Files {
-  const last = run.samples.at(-1);
-  const page = `# Memory
-
-${preamble(circumstances)}
-${targetTable([target])}
-${run.orders.toLocaleString('en')} orders went through the whole system (npm start) in ${run.seconds.toFixed(0)} s. At the end the process held
-${mebibytes(last?.serverBytes ?? 0)} MiB and PostgreSQL ${mebibytes(last?.postgresBytes ?? 0)} MiB (what its processes share counted once).
-
-![Memory over time](memory.svg)
-`;
-  const points = (bytes: 'serverBytes' | 'postgresBytes') =>
-    run.samples.map((sample) => ({ x: sample.seconds, y: sample[bytes] / 1024 / 1024 }));
-  return {
-    'memory.md': page,
-    'memory.svg': linePlot(
-      `Resident memory over ${run.orders.toLocaleString('en')} orders`,
-      { x: 'seconds', y: 'MiB' },
-      [
-        { label: 'npm start (Node)', points: points('serverBytes') },
-        { label: 'PostgreSQL', points: points('postgresBytes') },
-      ],
-    ),
-  };
-}
-
-/** The table of claims, in Markdown. */
-export function targetTable(targets: readonly Target[]): string {
-  const lines = targets.map(
-    ({ claim, measured, isMet }) => `| ${claim} | ${measured} | ${isMet ? 'pass' : '**miss**'} |\n`,
-  );
-  return `| claim | measured | |\n|---|---|---|\n${lines.join('')}`;
-}
-
-function preamble({ command, bodies }: Circumstances): string {
-  const processor = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}`;
-  const bytes = bodies.reduce((sum, body) => sum + Buffer.byteLength(body), 0) / bodies.length;
-  return `Written by \`${command}\` on ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC. Trust the ratios: figures are those of one machine.
-
-- Machine: ${processor}, ${(totalmem() / 1024 ** 3).toFixed(0)} GiB, ${platform()} ${release()} ${arch()}, Node ${process.versions.node}
-- Durable: fsync on, synchronous_commit on; PostgreSQL is the embedded server with its defaults
-- Orders: ${bodies.length} real orders of samples/online-retail.ndjson in turn, ${bytes.toFixed(0)} bytes of JSON on average
-`;
 }
 
 function subjectTable(rounds: Rounds): string {

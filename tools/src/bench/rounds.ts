@@ -5,7 +5,6 @@ import { type Spread, spreadOf } from './statistics.ts';
 import { type Subject, type SubjectKey, subjects } from './subjects.ts';
 
 export type RoundOptions = {
-  root: string;
   bodies: string[];
   rounds: number;
   /** Measured per turn, after the warm-up. */
@@ -51,7 +50,7 @@ export async function measureRounds(options: RoundOptions): Promise<Rounds> {
 }
 
 async function measureTurn(subject: Subject, options: RoundOptions): Promise<Turn> {
-  const server = await startServer(subject.program, options.root);
+  const server = await startServer(subject.program);
   try {
     const usage = () => Promise.all([usageOf(server.pid), usageOfPostgres(server.dataDir)]);
     let before = usage();

@@ -1,12 +1,12 @@
 /** A number axis: from 0 to a round number above the data, with a tick at each step. */
 export type Axis = { max: number; ticks: number[] };
 
-/** Round ticks (1, 2 or 5 times a power of ten) from 0 to at least `max`, about four of them. */
+/** Round ticks (1, 2, 2.5 or 5 times a power of ten) from 0 to at least `max`, about four of them. */
 export function axisUpTo(max: number): Axis {
-  const rough = Math.max(max, Number.MIN_VALUE) / 4;
+  const rough = (max > 0 ? max : 1) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999) ?? 10) * power;
-  const count = Math.ceil(max / step - 0.001) || 1;
+  const step = ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999) ?? 10) * power;
+  const count = Math.max(1, Math.ceil(max / step - 0.001));
   return { max: count * step, ticks: Array.from({ length: count + 1 }, (_, index) => index * step) };
 }
 
@@ -16,13 +16,13 @@ export const height = 340;
 // Readable on light and dark pages: its own background, and colours of equal weight on both.
 const style = `
   svg { background: #ffffff; font: 12px system-ui, sans-serif; }
-  text { fill: #333a45; } .title { font-size: 15px; font-weight: 600; } .note { fill: #667080; }
-  .grid { stroke: #d9dee6; } .axis { stroke: #667080; } .whisker { stroke: #333a45; stroke-width: 1.5; }
-  .c0 { --c: #2563c9; } .c1 { --c: #c2570c; } .c2 { --c: #7a8594; }
-  .fill { fill: var(--c); } .line { fill: none; stroke: var(--c); stroke-width: 2; }
+  text { fill: #333a45; } .title { font-size: 15px; font-weight: 600; } .note { fill: #5b6472; }
+  .grid { stroke: #d9dee6; } .axis { stroke: #667080; } .whisker { stroke: #1d222a; stroke-width: 1.5; } .line { fill: none; stroke-width: 2; }
+  .bar { fill: #5b8fe0; } .s0 { stroke: #2563c9; } .s1 { stroke: #c2570c; } .s2 { stroke: #7a8594; }
   @media (prefers-color-scheme: dark) {
-    svg { background: #14181f; } text { fill: #d6dbe3; } .note { fill: #99a3b3; } .grid { stroke: #2b323d; } .axis { stroke: #99a3b3; }
-    .whisker { stroke: #d6dbe3; } .c0 { --c: #6aa3ff; } .c1 { --c: #ff9a52; } .c2 { --c: #8b96a6; }
+    svg { background: #14181f; } text { fill: #d6dbe3; } .note { fill: #99a3b3; }
+    .grid { stroke: #2b323d; } .axis { stroke: #99a3b3; } .whisker { stroke: #f0f3f7; }
+    .bar { fill: #3f6fb5; } .s0 { stroke: #6aa3ff; } .s1 { stroke: #ff9a52; } .s2 { stroke: #8b96a6; }
   }`;
 
 /** An SVG document with a title that is shown and read out. */
