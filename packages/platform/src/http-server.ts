@@ -1,10 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { TSchema } from 'typebox';
-import { CodedError, codeOf, type ErrorCode, type FaultPlace, toProblem } from './errors.ts';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifySchemaCompiler,
+} from 'fastify';
+import { CodedError, codeOf, type ErrorCode, toProblem } from './errors.ts';
 import type { Log } from './log.ts';
-import { createValidator } from './validator.ts';
+import { createRequestValidation } from './request-validation.ts';
 
 export type HttpServer = FastifyInstance;
 
@@ -44,14 +49,11 @@ export function createHttpServer(options: { log: Log }): HttpServer {
       done(error as Error, undefined);
     }
   });
-  app.setValidatorCompiler(({ schema, httpPart }) => {
-    const validator = createValidator(schema as TSchema, { coerce: httpPart !== 'body' });
-    return (value: unknown) => {
-      if (validator.accepts(value)) return { value };
-      return { error: validationError(validator.faults(value), httpPart === 'body') };
-    };
-  });
-  app.setErrorHandler((error: FastifyError, request, reply) => sendError(error, request, reply, log));
+  const validation = createRequestValidation();
+  app.setValidatorCompiler(validation.compiler as FastifySchemaCompiler<unknown>);
+  app.setErrorHandler((error: FastifyError, request, reply) =>
+    sendError(validation.toError(error, request), request, reply, log),
+  );
   app.setNotFoundHandler((request, reply) =>
     sendError(new CodedError('route_not_found', 'There is no route with this path.'), request, reply, log),
   );
@@ -79,17 +81,6 @@ export async function listen(app: HttpServer, at: { host: string; port: number; 
     if (codeOf(error) !== 'EADDRINUSE') throw error;
     throw new Error(`Port ${at.port} on ${at.host} is in use: end the program that uses it or set ${at.portVariable}.`);
   }
-}
-
-/** 400 validation_failed: `pointer` for faults of a body, `parameter` for those of a query, path or header. */
-export function validationError(faults: { pointer: string; detail: string }[], inBody: boolean): CodedError {
-  const errors: FaultPlace[] = inBody
-    ? faults
-    : faults.map(({ pointer, detail }) => ({ parameter: pointer.slice(1), detail }));
-  const more = faults.length === 1 ? '' : ` and ${faults.length - 1} more fault(s)`;
-  const first = faults[0];
-  const where = first === undefined || first.pointer === '' ? 'the value' : first.pointer;
-  return new CodedError('validation_failed', `${where}: ${first?.detail ?? 'is not valid'}${more}`, { errors });
 }
 
 function parseJson(body: Buffer): unknown {

@@ -53,25 +53,30 @@ const KafkaConfig = Type.Object(kafkaVariables);
 export type KafkaConfig = Static<typeof KafkaConfig>;
 
 /** What every client of the library is created with. */
-export type KafkaConnection = ReturnType<typeof kafkaConnection>;
+export type KafkaConnection = {
+  bootstrapBrokers: string[];
+  tls?: object;
+  sasl?: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; password: string };
+};
 
-/** Addresses and credentials for the client library. Throws ConfigError where a mechanism lacks its credentials. */
-export function kafkaConnection(config: KafkaConfig) {
-  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = config;
-  const faults = [
-    ...(mechanism !== undefined && username === undefined
-      ? ['KAFKA_SASL_USERNAME is required with KAFKA_SASL_MECHANISM']
-      : []),
-    ...(mechanism !== undefined && password === undefined
-      ? ['KAFKA_SASL_PASSWORD is required with KAFKA_SASL_MECHANISM']
-      : []),
-  ];
-  if (faults.length > 0) throw new ConfigError(faults);
+/** The part of the broker's options that is configuration. Throws ConfigError where a mechanism lacks its credentials. */
+export function kafkaBrokerOptions(config: KafkaConfig) {
+  const { KAFKA_GROUP_INSTANCE_ID: groupInstanceId } = config;
   return {
-    bootstrapBrokers: config.KAFKA_BOOTSTRAP_SERVERS.split(','),
-    ...(config.KAFKA_SSL && { tls: {} }),
-    ...(mechanism !== undefined &&
-      username !== undefined &&
-      password !== undefined && { sasl: { mechanism, username, password } }),
+    connection: kafkaConnection(config),
+    partitions: config.KAFKA_TOPIC_PARTITIONS,
+    replication: config.KAFKA_TOPIC_REPLICATION,
+    ...(groupInstanceId !== undefined && { groupInstanceId }),
   };
+}
+
+function kafkaConnection(config: KafkaConfig): KafkaConnection {
+  const connection: KafkaConnection = { bootstrapBrokers: config.KAFKA_BOOTSTRAP_SERVERS.split(',') };
+  if (config.KAFKA_SSL) connection.tls = {};
+  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = config;
+  if (mechanism === undefined) return connection;
+  if (username === undefined || password === undefined) {
+    throw new ConfigError(['KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD']);
+  }
+  return { ...connection, sasl: { mechanism, username, password } };
 }

@@ -8,7 +8,9 @@ import type { KafkaTopics } from './kafka-topics.ts';
 import type { Log } from './log.ts';
 
 const backoffMinMs = 200;
-const backoffMaxMs = 5_000;
+/** Short, for it adds to an outage of Kafka. */
+const rejoinBackoffMaxMs = 2_000;
+const handlerBackoffMaxMs = 5_000;
 /** What is being handled when the subscription closes gets this long; then it is left to the next member. */
 const closeMs = 5_000;
 /** Nothing depends on this: every change rings. It bounds the wait should a ring ever be missed. */
@@ -62,7 +64,7 @@ export function subscribeToKafka(parts: {
     tell(error);
     if (/Unknown topic/.test(messageOf(error))) topics.forget();
     await pause(backoff.ms, () => true);
-    backoff.ms = Math.min(backoffMaxMs, backoff.ms * 2);
+    backoff.ms = Math.min(rejoinBackoffMaxMs, backoff.ms * 2);
   }
 
   /** One membership, until the subscription closes. Rejects when it is lost; a stream that fails is only opened again. */
@@ -109,7 +111,7 @@ export function subscribeToKafka(parts: {
       }
       await pause(backoffMs, isOurs);
       if (!isOurs() || stopping.signal.aborted) return false;
-      backoffMs = Math.min(backoffMaxMs, backoffMs * 2);
+      backoffMs = Math.min(handlerBackoffMaxMs, backoffMs * 2);
     }
   }
 

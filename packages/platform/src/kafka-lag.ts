@@ -55,7 +55,7 @@ export function createKafkaLag(parts: {
 }
 
 /** Registers `kafka_consumer_lag`; while Kafka cannot be asked the metric is absent, which no alert takes for zero. */
-export function observeKafkaLag(metrics: Metrics, lag: KafkaLag, log: Log): void {
+export function observeKafkaLag(metrics: Metrics, lag: Pick<KafkaLag, 'read'>, log: Log): void {
   const help = 'Events in Kafka that the group has not committed yet';
   metrics.gauge('kafka_consumer_lag', help, ['topic', 'partition', 'group'], async (gauge) => {
     gauge.reset();

@@ -17,5 +17,8 @@ export function createLog(options: { service?: string; level?: string; isTermina
     formatters: { level: (label) => ({ level: label }) },
   };
   if (!isTerminal) return pino(settings, pino.destination({ dest: 1, sync: true }));
-  return pino(settings, pretty({ sync: true, singleLine: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }));
+  return pino(
+    settings,
+    pretty({ sync: true, singleLine: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }),
+  );
 }

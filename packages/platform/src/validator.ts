@@ -32,7 +32,7 @@ export function createValidator<S extends TSchema>(
     accepts: (value): value is Static<S> => accepts(value) as boolean,
     faults(value) {
       explain ??= compile(schema, { coerceTypes, allErrors: true });
-      return explain(cutArrays(value, 4)) ? [] : (explain.errors ?? []).slice(0, maxFaults).map(toFault);
+      return explain(cutArrays(value, 4)) ? [] : firstPerPlace(explain.errors ?? []);
     },
   };
 }
@@ -58,6 +58,17 @@ function compile(schema: TSchema, options: { coerceTypes: boolean; allErrors: bo
 function hasAtMostDecimals(limit: number, value: number): boolean {
   const scale = 10 ** limit;
   return Math.round(value * scale) / scale === value;
+}
+
+/** One mistake may break two rules of a schema (an empty text is short and has no visible character): the first is told. */
+function firstPerPlace(errors: ErrorObject[]): Fault[] {
+  const byPointer = new Map<string, Fault>();
+  for (const error of errors) {
+    const fault = toFault(error);
+    if (!byPointer.has(fault.pointer)) byPointer.set(fault.pointer, fault);
+    if (byPointer.size === maxFaults) break;
+  }
+  return [...byPointer.values()];
 }
 
 function toFault(error: ErrorObject): Fault {

@@ -73,7 +73,8 @@ test('what is handed over hot is published with its headers and then deleted', a
 test('a failing broker makes the relay cold until the table is drained, and tells which orders wait', async (t) => {
   const { fake, relayOf, insert, left } = await outbox(t);
   const told: string[] = [];
-  const note = (what: string) => async (rows: OutboxRow[]) => void told.push(...rows.map((row) => `${what} ${row.key}`));
+  const note = (what: string) => async (rows: OutboxRow[]) =>
+    void told.push(...rows.map((row) => `${what} ${row.key}`));
   const { relay } = relayOf('a', { events: { onFailed: note('failed'), onRecovered: note('recovered') } });
   let isAway = true;
   fake.behaviour = async () => {
@@ -92,7 +93,10 @@ test('a failing broker makes the relay cold until the table is drained, and tell
   isAway = false;
   await until('it is hot again', () => relay.isHot);
   assert.deepEqual(await left(), []);
-  assert.deepEqual(told.filter((line) => line.startsWith('recovered')).sort(), names(3).map((key) => `recovered ${key}`));
+  assert.deepEqual(
+    told.filter((line) => line.startsWith('recovered')).sort(),
+    names(3).map((key) => `recovered ${key}`),
+  );
 });
 
 test('the relay is not hot again before what failed is given back, however slow that is', async (t) => {

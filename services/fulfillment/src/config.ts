@@ -1,4 +1,7 @@
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
+import { orderEventsTopic } from '@orders/contracts/order-events';
 import { commonVariables, connectionsVariable, portVariable } from '@orders/platform/config-fields';
+import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
 import Type, { type Static } from 'typebox';
 
 const whole = (minimum: number, maximum: number, value: number, description: string) =>
@@ -42,3 +45,12 @@ export const FulfillmentConfig = Type.Object({
   }),
 });
 export type FulfillmentConfig = Static<typeof FulfillmentConfig>;
+
+/** As a process of its own the service is on Kafka. */
+export const FulfillmentProcessConfig = Type.Object({
+  ...FulfillmentConfig.properties,
+  ...kafkaVariables,
+  KAFKA_GROUP_ID: groupIdVariable('fulfillment-service'),
+  KAFKA_ORDER_EVENTS_TOPIC: topicVariable(orderEventsTopic),
+  KAFKA_FULFILLMENT_EVENTS_TOPIC: topicVariable(fulfillmentEventsTopic),
+});

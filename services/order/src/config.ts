@@ -1,4 +1,7 @@
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
+import { orderEventsTopic } from '@orders/contracts/order-events';
 import { commonVariables, connectionsVariable, portVariable } from '@orders/platform/config-fields';
+import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
 import Type, { type Static } from 'typebox';
 
 /** What the Order Service takes from its environment. */
@@ -18,3 +21,12 @@ export const OrderConfig = Type.Object({
   }),
 });
 export type OrderConfig = Static<typeof OrderConfig>;
+
+/** As a process of its own the service is on Kafka. */
+export const OrderProcessConfig = Type.Object({
+  ...OrderConfig.properties,
+  ...kafkaVariables,
+  KAFKA_GROUP_ID: groupIdVariable('order-service'),
+  KAFKA_ORDER_EVENTS_TOPIC: topicVariable(orderEventsTopic),
+  KAFKA_FULFILLMENT_EVENTS_TOPIC: topicVariable(fulfillmentEventsTopic),
+});

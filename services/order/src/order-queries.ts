@@ -1,6 +1,6 @@
 import type { OrderListEntry, OrderListQuery, OrderPage, OrderView } from '@orders/contracts/orders-api';
 import type { Database } from '@orders/platform/database';
-import { validationError } from '@orders/platform/http-server';
+import { parameterError } from '@orders/platform/request-validation';
 import { firstIdAt } from './order.ts';
 
 /** Rows that one page may look at while it searches for a status that no index has; a page may end short because of it. */
@@ -55,7 +55,7 @@ function fromToken(token: string): string {
   const hex = Buffer.from(token, 'base64url').toString('hex');
   const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   if (id.length === 36 && toToken(id) === token) return id;
-  throw validationError([{ pointer: '/pageToken', detail: 'must be the nextPageToken of a page' }], false);
+  throw parameterError('pageToken', 'must be the nextPageToken of a page');
 }
 
 type OrderRow = Omit<OrderListEntry, 'createdAt' | 'updatedAt' | 'itemCount'> & { createdAt: Date; updatedAt: Date };

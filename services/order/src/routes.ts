@@ -8,6 +8,7 @@ import {
   PlacedOrder,
   PlaceOrderHeaders,
 } from '@orders/contracts/orders-api';
+import { problems } from '@orders/contracts/problem';
 import { storeRead } from '@orders/platform/database';
 import { CodedError } from '@orders/platform/errors';
 import type { HttpServer } from '@orders/platform/http-server';
@@ -40,7 +41,7 @@ export function addOrderRoutes(
       description: '201 means durable. A 503 does not mean "not created": retry with an Idempotency-Key.',
       headers: PlaceOrderHeaders,
       body: NewOrder,
-      response: { 201: PlacedOrder },
+      response: { 201: PlacedOrder, ...problems(400, 409, 413, 415, 422, 503) },
     },
     handler: async (request, reply) => {
       const began = performance.now();
@@ -59,7 +60,12 @@ export function addOrderRoutes(
   });
 
   app.get<{ Params: OrderPath }>('/api/orders/:orderId', {
-    schema: { tags, summary: 'Show an order', params: OrderPath, response: { 200: OrderView } },
+    schema: {
+      tags,
+      summary: 'Show an order',
+      params: OrderPath,
+      response: { 200: OrderView, ...problems(400, 404, 503) },
+    },
     handler: async ({ params }) => {
       const order = await storeRead(() => queries.one(params.orderId));
       if (order === undefined) throw new CodedError('order_not_found', `There is no order ${params.orderId}.`);
@@ -68,7 +74,12 @@ export function addOrderRoutes(
   });
 
   app.get<{ Querystring: OrderListQuery }>('/api/orders', {
-    schema: { tags, summary: 'List orders, newest first', querystring: OrderListQuery, response: { 200: OrderPage } },
+    schema: {
+      tags,
+      summary: 'List orders, newest first',
+      querystring: OrderListQuery,
+      response: { 200: OrderPage, ...problems(400, 503) },
+    },
     handler: ({ query }) => storeRead(() => queries.page(query)),
   });
 }

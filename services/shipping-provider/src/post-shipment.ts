@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { NewShipment } from '@orders/contracts/shipping-api';
 import { CodedError } from '@orders/platform/errors';
-import { validationError } from '@orders/platform/http-server';
 import type { Log } from '@orders/platform/log';
 import type { Metrics } from '@orders/platform/metrics';
+import { parameterError } from '@orders/platform/request-validation';
 import type { HeldRequests } from './held-requests.ts';
 import type { Booking, Ledger } from './ledger.ts';
 import type { Fate, Simulator } from './simulation.ts';
@@ -73,7 +73,7 @@ function refuseWithoutRoom(ledger: Ledger): void {
 function refuseOtherKey(request: Request): void {
   const key = request.headers['idempotency-key'];
   if (key === undefined || key === request.body.reference) return;
-  throw validationError([{ pointer: '/idempotency-key', detail: 'must be the reference' }], false);
+  throw parameterError('idempotency-key', 'must be the reference');
 }
 
 /** Metrics and debug lines: booked ones once a second with their number, each of the others. */

@@ -1,0 +1,34 @@
+import { loadEnvFile, readConfig } from '@orders/platform/config';
+import { commonVariables } from '@orders/platform/config-fields';
+import { createLog } from '@orders/platform/log';
+import { runProcess } from '@orders/platform/process';
+import Type from 'typebox';
+import { startKafka } from './kafka-server.ts';
+import { dataDirVariable, kafkaPortVariable } from './kafka-variables.ts';
+
+const KafkaConfig = Type.Object({
+  LOG_LEVEL: commonVariables.LOG_LEVEL,
+  KAFKA_PORT: kafkaPortVariable,
+  DATA_DIR: dataDirVariable,
+});
+
+await runProcess(async (signal) => {
+  loadEnvFile();
+  const config = readConfig(KafkaConfig, process.env);
+  const log = createLog({ service: 'kafka', level: config.LOG_LEVEL });
+  const kafka = await startKafka({ dataDir: config.DATA_DIR, port: config.KAFKA_PORT, log, signal });
+  const { bootstrapServers, pid } = kafka;
+  let isClosing = false;
+  void kafka.exited.then((how) => {
+    if (isClosing) return;
+    log.error({ pid, how }, 'Kafka died');
+    process.exit(1);
+  });
+  log.info({ bootstrapServers, pid }, 'Kafka is ready; Ctrl-C stops it');
+  return {
+    close() {
+      isClosing = true;
+      return kafka.close();
+    },
+  };
+});

@@ -1,0 +1,47 @@
+import { fileURLToPath } from 'node:url';
+import { spawnBound } from './bound-child.ts';
+import { holdsWithin } from './bounded-wait.ts';
+import type { Life } from './keep-running.ts';
+
+/** Migrations and the database may take their time after a crash. */
+const readyWithinMs = 60_000;
+/** A service ends itself after 12 s. */
+const stopWithinMs = 13_000;
+const probeMs = 2_000;
+
+/**
+ * Runs a service's `main.ts` (`module` is its import name) as a process of its own that ends with this one, and waits until it answers
+ * at `url`. Its output goes to ours.
+ * @throws Error when it ends or is not ready within a minute; its own message is in the output. AbortError. It is stopped then.
+ */
+export async function startServiceProcess(o: {
+  module: string;
+  url: string;
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+}): Promise<Life> {
+  const main = fileURLToPath(import.meta.resolve(o.module));
+  const child = spawnBound([process.execPath, main], { env: o.env, output: 'inherit' });
+  let end: string | undefined;
+  void child.exited.then((how) => {
+    end = how;
+  });
+  const close = (): Promise<void> => child.stop(stopWithinMs);
+  try {
+    const isSettled = async (): Promise<boolean> => end !== undefined || (await answers(`${o.url}/health/live`));
+    const inTime = await holdsWithin(readyWithinMs, isSettled, { everyMs: 100, signal: o.signal });
+    if (end !== undefined) throw new Error(`${o.module} ended: ${end}`);
+    if (!inTime) throw new Error(`${o.module} does not answer at ${o.url} within ${readyWithinMs} ms`);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { pid: child.pid, exited: child.exited, close };
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url, { signal: AbortSignal.timeout(probeMs) }).then(
+    (response) => response.ok,
+    () => false,
+  );
+}

@@ -1,0 +1,105 @@
+import { loadEnvFile, readConfig } from '@orders/platform/config';
+import { createLog, type Log } from '@orders/platform/log';
+import { runProcess } from '@orders/platform/process';
+import Type, { type Static } from 'typebox';
+import { EmbeddedConfig } from './config.ts';
+import { lockDataDirectory } from './data-directory.ts';
+import { startKafka } from './kafka-server.ts';
+import { kafkaPortVariable } from './kafka-variables.ts';
+import { keepRunning } from './keep-running.ts';
+import { startEmbeddedPostgres } from './postgres-server.ts';
+import { choosePort } from './server-port.ts';
+import { startServiceProcess } from './service-process.ts';
+
+/** What this command reads itself; the services read theirs. */
+const StartKafkaConfig = Type.Object({
+  ...EmbeddedConfig.properties,
+  KAFKA_PORT: kafkaPortVariable,
+  KAFKA_BOOTSTRAP_SERVERS: Type.Optional(Type.String({ description: 'Where it is set, no broker is started' })),
+});
+type StartKafkaConfig = Static<typeof StartKafkaConfig>;
+type Closable = { close(): Promise<void> };
+
+await runProcess(async (signal) => {
+  loadEnvFile();
+  const config = readConfig(StartKafkaConfig, process.env);
+  const log = createLog({ service: 'start-kafka', level: config.LOG_LEVEL });
+  const system = await startSystem(config, log, signal);
+  log.info({ url: system.url, fulfillmentServiceUrl: system.fulfillmentServiceUrl }, 'ready');
+  return system;
+});
+
+/**
+ * The composition root of `npm run start:kafka`: broker and PostgreSQL where none is given, then each service as a process of its own.
+ * When one part cannot start, those that run are closed and the error is thrown.
+ */
+async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSignal) {
+  const foundation: Closable[] = [];
+  const services: Closable[] = [];
+  // Services need the foundation until they have drained; among themselves they need no order, Kafka keeps what is not read yet.
+  const close = async (): Promise<void> => {
+    await Promise.all(services.map((service) => service.close()));
+    await Promise.all(foundation.map((part) => part.close()));
+  };
+  try {
+    const lock = await lockDataDirectory(config.DATA_DIR);
+    foundation.push({ close: () => lock.release() });
+    const [databases, bootstrapServers] = await allOf([
+      supplyDatabases(config, log, signal, foundation),
+      supplyKafka(config, log, signal, foundation),
+    ]);
+    const env = { ...process.env, ...databases, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers };
+    const run = async (name: string, portVariable: string, port: number, extra: NodeJS.ProcessEnv = {}) => {
+      const chosen = port === 0 ? await choosePort(undefined) : port;
+      const url = `http://${config.HOST === '0.0.0.0' ? '127.0.0.1' : config.HOST}:${chosen}`;
+      const options = { module: `@orders/${name}/main`, url, signal };
+      const itsEnv = { ...env, ...extra, [portVariable]: String(chosen) };
+      services.push(await keepRunning(name, log, () => startServiceProcess({ ...options, env: itsEnv })));
+      return url;
+    };
+    const provider =
+      config.SHIPPING_BASE_URL ??
+      (await run('shipping-provider', 'SHIPPING_PROVIDER_PORT', config.SHIPPING_PROVIDER_PORT, {
+        DATA_DIR: config.DATA_DIR,
+      }));
+    const [url, fulfillmentServiceUrl] = await allOf([
+      run('order-service', 'ORDER_SERVICE_PORT', config.ORDER_SERVICE_PORT),
+      run('fulfillment-service', 'FULFILLMENT_SERVICE_PORT', config.FULFILLMENT_SERVICE_PORT, {
+        SHIPPING_BASE_URL: provider,
+      }),
+    ]);
+    return { url, fulfillmentServiceUrl, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** As Promise.all, but rejects only when all have settled: what came up beside the one that failed must be closed too. */
+async function allOf<T extends unknown[]>(parts: [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T> {
+  await Promise.allSettled(parts);
+  return (await Promise.all(parts)) as T;
+}
+
+async function supplyKafka(config: StartKafkaConfig, log: Log, signal: AbortSignal, into: Closable[]): Promise<string> {
+  if (config.KAFKA_BOOTSTRAP_SERVERS !== undefined) return config.KAFKA_BOOTSTRAP_SERVERS;
+  // The same port for all its lives: the services know no other.
+  const port = config.KAFKA_PORT === 0 ? await choosePort(undefined) : config.KAFKA_PORT;
+  into.push(await keepRunning('kafka', log, () => startKafka({ dataDir: config.DATA_DIR, port, log, signal })));
+  return `127.0.0.1:${port}`;
+}
+
+/** The databases that are configured; where one is not, an embedded server has it. */
+async function supplyDatabases(config: StartKafkaConfig, log: Log, signal: AbortSignal, into: Closable[]) {
+  const { ORDERS_DATABASE_URL, FULFILLMENT_DATABASE_URL, DATA_DIR: dataDir } = config;
+  if (ORDERS_DATABASE_URL !== undefined && FULFILLMENT_DATABASE_URL !== undefined) {
+    return { ORDERS_DATABASE_URL, FULFILLMENT_DATABASE_URL };
+  }
+  const postgres = log.child({ part: 'postgres' });
+  const server = await startEmbeddedPostgres({ dataDir, databases: ['orders', 'fulfillment'], log: postgres, signal });
+  into.push(server);
+  return {
+    ORDERS_DATABASE_URL: ORDERS_DATABASE_URL ?? server.url('orders'),
+    FULFILLMENT_DATABASE_URL: FULFILLMENT_DATABASE_URL ?? server.url('fulfillment'),
+  };
+}

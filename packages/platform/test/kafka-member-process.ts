@@ -1,0 +1,21 @@
+// A member of a group as a process of its own, to be killed: `node kafka-member-process.ts SERVERS TOPIC GROUP` prints a line per event.
+import { createKafkaBroker } from '../src/broker-kafka.ts';
+import { silentLog } from './test-kafka.ts';
+
+const [servers = '', topic = '', group = ''] = process.argv.slice(2);
+const broker = createKafkaBroker({
+  connection: { bootstrapBrokers: servers.split(',') },
+  clientId: 'member-process',
+  topics: { events: topic },
+  partitions: 4,
+  replication: 1,
+  log: silentLog,
+});
+await broker.subscribe({
+  topic: 'events',
+  group,
+  maxEvents: 100,
+  handler: async (events) => {
+    for (const { key, partition, offset } of events) process.stdout.write(`${key} ${partition} ${offset}\n`);
+  },
+});
