@@ -13,7 +13,7 @@ import { judge, judgeMemory, type Target } from './targets.ts';
 const usage = `Usage: npm run bench [-- options]
   --rounds N       rounds of the side-by-side comparison (5)
   --seconds N      measured time of each turn (8)
-  --connections N  connections of the load (64)
+  --connections N  connections of the load (128)
   --orders N       orders of the created → shipped run (20000), or of --memory (200000)
   --memory         only the memory run
   --quick          a short look: its figures mean little, and go to .data/benchmarks
@@ -46,7 +46,7 @@ async function bench(): Promise<boolean> {
     if (!(given > 0)) throw new Error(`--${name} ${values[name]} is not a number above 0.\n${usage}`);
     return given;
   };
-  const common = { bodies: await readSampleBodies(), connections: number('connections', 64, 64) };
+  const common = { bodies: await readSampleBodies(), connections: number('connections', 128, 128) };
   const warmupCount = quick ? 1_000 : 5_000;
   const options = { ...common, rounds: number('rounds', 5, 1), seconds: number('seconds', 8, 2), warmupCount };
   const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
