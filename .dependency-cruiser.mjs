@@ -7,7 +7,7 @@ const forbidden = (name, from, to) => ({ name, severity: 'error', from, to });
 /** Processes and commands: files that no other file imports. */
 const entryPoints = [
   '^services/[^/]+/src/main\\.ts$',
-  '^embedded/src/(?:main|start-[^/]+)\\.ts$',
+  '^embedded/src/(?:main|kafka|start-[^/]+)\\.ts$',
   '^tools/src/[^/]+\\.ts$',
   '^tools/src/bench/[^/]+\\.ts$',
 ];
@@ -21,7 +21,7 @@ export default {
     ),
     forbidden(
       'platform-imports-only-contracts',
-      { path: '^packages/platform/' },
+      { path: '^packages/platform/', pathNot: '/test/' },
       above('services', 'embedded', 'system-tests', 'tools', 'console'),
     ),
     forbidden(

@@ -26,7 +26,8 @@ export const FulfillmentEvent = Type.Object({
   schemaVersion: Type.Optional(Type.Integer()),
   eventId: Type.Optional(Type.String()),
   orderId: Type.String(),
-  sequence: Type.Integer({ minimum: 1, description: 'Counts per order from 1' }),
+  // A greater one could not be stored, and would stand in for the good events of its batch before it is buried.
+  sequence: Type.Integer({ minimum: 1, maximum: 2_147_483_647, description: 'Counts per order from 1' }),
   occurredAt: Type.String({ format: 'date-time' }),
   metadata: Type.Optional(
     Type.Object({ source: Type.Optional(Type.String()), correlationId: Type.Optional(Type.String()) }),

@@ -31,6 +31,8 @@ const lockTimeoutMs = 2_000;
 const pinnedPlans = {
   plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
+  // Lists of ids are then locked in the order of the index, as in every other statement, and not in that of the table.
+  enable_bitmapscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
   jit: 'off',
@@ -98,9 +100,13 @@ export function createDatabase(options: {
     withConnection: async (use) => {
       const client = await pool.connect();
       try {
-        return await use(client);
-      } finally {
+        const result = await use(client);
         client.release();
+        return result;
+      } catch (error) {
+        // Whatever it was in (an aborted transaction, a lock, a statement that still runs) ends with the connection.
+        client.release(true);
+        throw error;
       }
     },
     unreachable: async () => {

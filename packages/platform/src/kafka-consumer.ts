@@ -11,6 +11,8 @@ const backoffMinMs = 200;
 /** Short, for it adds to an outage of Kafka. */
 const rejoinBackoffMaxMs = 2_000;
 const handlerBackoffMaxMs = 5_000;
+/** Streams of one membership that may fail in a row before the group is joined anew; a minute and more. */
+const failuresMax = 30;
 /** What is being handled when the subscription closes gets this long; then it is left to the next member. */
 const closeMs = 5_000;
 /** Nothing depends on this: every change rings. It bounds the wait should a ring ever be missed. */
@@ -36,11 +38,15 @@ export function subscribeToKafka(parts: {
   const alarm = createAlarm(stopping.signal);
   const backoff = { ms: backoffMinMs };
   let wasFailing = false;
+  let failures = 0;
 
   /** One line when it begins to fail, one when it works again. */
   function tell(error?: unknown): void {
     const isFailing = error !== undefined;
-    if (!isFailing) backoff.ms = backoffMinMs;
+    if (!isFailing) {
+      backoff.ms = backoffMinMs;
+      failures = 0;
+    }
     const line = { err: messageOf(error) };
     if (isFailing && wasFailing) log.debug(line, 'consuming from Kafka still fails');
     else if (isFailing) log.warn(line, 'consuming from Kafka fails, trying again');
@@ -61,20 +67,25 @@ export function subscribeToKafka(parts: {
 
   async function afterFailure(error: unknown): Promise<void> {
     if (stopping.signal.aborted) return;
+    failures += 1;
     tell(error);
     if (/Unknown topic/.test(messageOf(error))) topics.forget();
     await pause(backoff.ms, () => true);
     backoff.ms = Math.min(rejoinBackoffMaxMs, backoff.ms * 2);
   }
 
-  /** One membership, until the subscription closes. Rejects when it is lost; a stream that fails is only opened again. */
+  /**
+   * One membership, until the subscription closes; rejects when it is lost. A stream that fails is opened again on the same
+   * membership: a new one would cost the group a rebalance.
+   */
   async function attend(): Promise<void> {
     const member = await joinKafkaGroup(options, { onChange: () => alarm.ring(), signal: stopping.signal });
+    failures = 0;
     try {
-      while (!stopping.signal.aborted) {
-        const stream = await member.openStream();
+      while (!stopping.signal.aborted && failures < failuresMax) {
         try {
-          await consume(stream);
+          await topics.ensure();
+          await consume(await member.openStream());
         } catch (error) {
           await afterFailure(error);
         }

@@ -11,6 +11,8 @@ const rebalanceMs = 10_000;
 /** Longer than a join may block, or joins would time out while another member is awaited. */
 const requestMs = 12_000;
 const joinWithinMs = 30_000;
+/** As long as heartbeats may fail before the membership is given up: one that outlives an outage spares the group a rebalance. */
+const stallMs = 120_000;
 const closeWithinMs = 3_000;
 
 export type MemberOptions = {
@@ -97,12 +99,13 @@ function createConsumer({ connection, clientId, group, groupInstanceId }: Member
     sessionTimeout: sessionMs,
     heartbeatInterval: heartbeatMs,
     rebalanceTimeout: rebalanceMs,
-    heartbeatStallTimeout: 2 * requestMs,
+    heartbeatStallTimeout: stallMs,
     connectTimeout: 1_500,
     requestTimeout: requestMs,
-    // With a number the stream dies some seconds after the broker, while heartbeats go on, and never comes back.
-    retries: true,
-    retryDelay: 500,
+    // Without end (`true`) listing offsets asks a leader that has moved for ever. With an end the stream dies in an outage, while
+    // heartbeats go on: then it must be opened again.
+    retries: 3,
+    retryDelay: 300,
   });
 }
 

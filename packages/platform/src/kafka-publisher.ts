@@ -60,7 +60,11 @@ export function createKafkaPublisher(parts: {
     for (const request of requestsOf(events)) {
       producer ??= createProducer(parts.connection, parts.clientId);
       const messages = request.map((event) => toMessage(topic, event));
-      await bounded(until, producer.send({ messages }));
+      try {
+        await bounded(until, producer.send({ messages }));
+      } catch (error) {
+        throw classified(error);
+      }
     }
   }
 
@@ -70,7 +74,7 @@ export function createKafkaPublisher(parts: {
       return await within(Math.max(0, isClosed ? 0 : leftMs), 'Publishing to Kafka', work);
     } catch (error) {
       if (error instanceof DeadlinePassed) giveUpProducer();
-      throw classified(error);
+      throw error;
     }
   }
 

@@ -85,7 +85,7 @@ export function createOutboxRelay(parts: {
     },
     maxItems: batchMaxItems,
     maxBytes: batchMaxBytes,
-    bytesOf: ({ payload, bytes }) => payload?.length ?? bytes?.length ?? 0,
+    bytesOf: ({ payload, bytes }) => (payload === null ? (bytes?.length ?? 0) : Buffer.byteLength(payload)),
     queueMax: hotQueueMax,
     splitOn: (error) => error instanceof RefusedEvent,
   });

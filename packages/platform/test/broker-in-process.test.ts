@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createInProcessBroker } from '../src/broker-in-process.ts';
-import { event, examineBroker } from './broker.exam.ts';
+import { examineBroker } from './broker.exam.ts';
+import { event } from './published-events.ts';
 
 examineBroker('in-process', (t, groups) => {
   const broker = createInProcessBroker({ groups: { events: groups } });

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, type TestOptions, test } from 'node:test';
-import type { BatchHandler, Broker, IncomingEvent, OutgoingEvent } from '../src/broker.ts';
+import type { BatchHandler, Broker, IncomingEvent } from '../src/broker.ts';
+import { event, publish, topic } from './published-events.ts';
 import { until } from './until.ts';
-
-const topic = 'events';
 
 /** What every broker must pass. `createBroker` makes one whose topic `events` is declared for these groups, and closes it with the test. */
 export function examineBroker(
@@ -169,26 +168,6 @@ export function examineBroker(
     await broker.close();
     await assert.rejects(broker.publish(topic, [event('k')]));
   });
-}
-
-export function event(key: string, value: string | Buffer = '{}'): OutgoingEvent {
-  return { key, value, headers: {} };
-}
-
-/** As the relay does: what was rejected is published again, until it is not; bounded by the test's time. */
-export async function publish(broker: Broker, events: OutgoingEvent[]): Promise<void> {
-  await until(
-    'the events are published',
-    async () => {
-      try {
-        await broker.publish(topic, events);
-        return true;
-      } catch {
-        return false;
-      }
-    },
-    50_000,
-  );
 }
 
 async function collect(broker: Broker, group: string): Promise<IncomingEvent[]> {

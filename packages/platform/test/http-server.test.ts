@@ -30,7 +30,7 @@ const json = { 'content-type': 'application/json' };
 type Ask = { method?: string; path?: string; headers?: Record<string, string>; body?: string | Buffer };
 
 async function ask(url: string, { method = 'POST', path = '/things', headers = json, body }: Ask) {
-  const init = body === undefined ? {} : { body: body as BodyInit };
+  const init = body === undefined ? {} : { body: body as string };
   const response = await fetch(url + path, { method, headers, ...init, signal: AbortSignal.timeout(10_000) });
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, body: text === '' ? {} : JSON.parse(text) };

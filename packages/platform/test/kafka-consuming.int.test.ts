@@ -5,14 +5,13 @@ import { Admin, Producer } from '@platformatic/kafka';
 import type { BatchHandler, IncomingEvent } from '../src/broker.ts';
 import { observeKafkaLag } from '../src/kafka-lag.ts';
 import { createMetrics } from '../src/metrics.ts';
-import { event, publish } from './broker.exam.ts';
+import { event, publish, topic } from './published-events.ts';
 import { anyKafka, openKafkaBroker, silentLog, skipWithout } from './test-kafka.ts';
 import { until } from './until.ts';
 
 const kafka = await anyKafka();
 const servers = kafka?.bootstrapServers ?? '';
 const options = { timeout: 60_000, ...skipWithout(kafka) };
-const topic = 'events';
 
 // Default 3 of the client: a new group begins with what comes next.
 test('a group that is new reads what was published before it', options, async (t) => {

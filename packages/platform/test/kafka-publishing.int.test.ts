@@ -5,14 +5,13 @@ import { Admin } from '@platformatic/kafka';
 import pino from 'pino';
 import { type IncomingEvent, RefusedEvent } from '../src/broker.ts';
 import { createKafkaTopics } from '../src/kafka-topics.ts';
-import { event, publish } from './broker.exam.ts';
+import { event, publish, topic } from './published-events.ts';
 import { anyKafka, openKafkaBroker, skipWithout } from './test-kafka.ts';
 import { until } from './until.ts';
 
 const kafka = await anyKafka();
 const servers = kafka?.bootstrapServers ?? '';
 const options = { timeout: 60_000, ...skipWithout(kafka) };
-const topic = 'events';
 
 test('a key goes to the partition where the Java client would put it', options, async (t) => {
   const { broker } = openKafkaBroker(t, servers, { partitions: 12 });

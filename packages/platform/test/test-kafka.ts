@@ -47,7 +47,7 @@ export async function anyKafka(): Promise<{ bootstrapServers: string } | undefin
 export const skipWithout = (kafka: unknown) => (kafka === undefined ? { skip: 'there is no Kafka broker' } : {});
 
 /** Without Java or Maven the tests are left out, loudly; with `REQUIRE_KAFKA=1`, or for any other reason, they fail. */
-function reportMissing(error: unknown): undefined {
+export function reportMissing(error: unknown): undefined {
   const { message } = error as Error;
   if (process.env.REQUIRE_KAFKA === '1' || !/needs (?:Java|Maven)/.test(message)) throw error;
   process.stderr.write(`\nKAFKA TESTS ARE SKIPPED. ${message}\n\n`);

@@ -21,8 +21,14 @@ export async function startTestPostgres(settings: Record<string, string> = {}) {
     log: { info: () => undefined, warn: () => undefined },
     settings,
   });
+  // A test process that is ended before its hooks ran leaves no server behind.
+  const endServer = () => {
+    if (server.pid !== undefined) process.kill(server.pid, 'SIGINT');
+  };
+  process.once('exit', endServer);
   after(async () => {
     await server.close();
+    process.off('exit', endServer);
     await rm(dataDir, { recursive: true, force: true });
   });
   const url = server.url('tests');

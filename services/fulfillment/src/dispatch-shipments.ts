@@ -190,6 +190,11 @@ export function createDispatcher(parts: {
     async close() {
       stopping.abort();
       await sweeping;
+      // These only go back, which needs no free call; hanging ones would keep them until their leases end.
+      for (const entry of waiting.splice(0)) {
+        calling += 1;
+        void dispatch(entry);
+      }
       const deadline = performance.now() + closeMs;
       while (inHand.size > 0 && performance.now() < deadline) await delay(20);
       await reports.close();

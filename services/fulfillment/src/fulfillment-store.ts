@@ -67,9 +67,11 @@ export function createFulfillmentStore(database: Database, instance: string) {
     },
     /** Prolongs the leases of rows still in hand; resolves to the ids whose claim still holds. */
     async renew(held: { orderId: string; claim: number }[], leaseMs: number): Promise<Set<string>> {
+      // In the order in which reports lock rows, or the two would wait for each other.
+      const sorted = held.toSorted((a, b) => (a.orderId < b.orderId ? -1 : 1));
       const rows = await database.query<{ order_id: string }>(renewStatement, [
-        held.map((h) => h.orderId),
-        held.map((h) => h.claim),
+        sorted.map((h) => h.orderId),
+        sorted.map((h) => h.claim),
         leaseMs,
       ]);
       return new Set(rows.map((row) => row.order_id));
@@ -164,7 +166,8 @@ const renewStatement = {
   text: `
     UPDATE fulfillments f SET due_at = now() + $3::int * interval '1 ms'
     FROM unnest($1::uuid[], $2::int[]) AS h (order_id, claim)
-    WHERE f.order_id = h.order_id AND f.claim = h.claim AND f.due_at IS NOT NULL RETURNING f.order_id`,
+    WHERE f.order_id = h.order_id AND f.claim = h.claim AND f.claimed_by IS NOT NULL AND f.due_at IS NOT NULL
+    RETURNING f.order_id`,
 };
 
 const reportStatement = {
@@ -184,12 +187,12 @@ const reportStatement = {
           carrier = i.carrier, shipped_at = i.shipped_at, error = i.error, failed_attempts = i.failed_attempts,
           updated_at = now()
       FROM input i WHERE f.order_id = i.order_id AND f.claim = i.claim
-      RETURNING f.order_id),
+      RETURNING i.*),
     told AS (
       INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claimed_by, claim_until)
       SELECT order_id::text, sequence, $20, event_id, event_type, event_payload, correlation_id, traceparent, $21::text,
         CASE WHEN $22::int > 0 THEN now() + $22::int * interval '1 ms' ELSE '-infinity' END
-      FROM input JOIN reported USING (order_id) WHERE event_type IS NOT NULL)
+      FROM reported WHERE event_type IS NOT NULL)
     SELECT order_id FROM reported`,
 };
 

@@ -15,6 +15,7 @@ const queueMax = 20_000;
 /** A report waits this long for company; it is what the customer waits for, so not long. */
 const lingerMs = 2;
 const lingerItems = 64;
+const conflictRetriesMax = 3;
 
 export type ReportOutcome = {
   /**
@@ -45,7 +46,7 @@ export function createReportOutcome(parts: {
     flush: async (batch) => {
       const sorted = batch.toSorted((a, b) => (a.decision.orderId < b.decision.orderId ? -1 : 1));
       const isHot = relay.isHot;
-      const written = await store.report(sorted, isHot ? relay.claimMs : null);
+      const written = await write(sorted, isHot ? relay.claimMs : null);
       const done = sorted.filter(({ decision }) => written.has(decision.orderId));
       const events = done.map(({ event }) => event).filter((event) => event !== null);
       if (isHot && events.length > 0) relay.offer(events);
@@ -53,6 +54,17 @@ export function createReportOutcome(parts: {
       return batch.map(({ decision }) => written.has(decision.orderId));
     },
   });
+
+  /** A deadlock has a verdict, nothing was written: giving up would cost every order of the batch its lease and a look-up. */
+  async function write(batch: Reporting[], eventClaimMs: number | null): Promise<Set<string>> {
+    for (let retries = 0; ; retries += 1) {
+      try {
+        return await store.report(batch, eventClaimMs);
+      } catch (error) {
+        if (whatFailed(error) !== 'conflict' || retries === conflictRetriesMax) throw error;
+      }
+    }
+  }
 
   return {
     async report(held, decision) {

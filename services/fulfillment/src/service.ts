@@ -23,8 +23,8 @@ import { createShippingClient } from './shipping-client.ts';
 
 const schema = 'fulfillment';
 const migrations = new URL('../migrations', import.meta.url).pathname;
-/** Events of one filing statement. */
-const fileMaxEvents = 500;
+/** Events of one filing statement; its join of what was filed with its events grows with the square. */
+const fileMaxEvents = 256;
 
 export type FulfillmentService = {
   /** Begins to dispatch and to publish what waits, and opens the port; resolves to the service's URL. */
@@ -75,13 +75,14 @@ export async function createFulfillmentService(parts: {
     policy: policyOf(config),
     concurrency: config.SHIPPING_CONCURRENCY,
   });
+  // Before this life holds anything itself.
+  await Promise.all([store.takeBack(), outbox.takeBack()]);
   const subscription = await broker.subscribe({
     topic: orderEventsTopic,
     group,
     maxEvents: fileMaxEvents,
     handler: createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log }),
   });
-  await Promise.all([store.takeBack(), outbox.takeBack()]);
 
   const app = createHttpServer({ log });
   await addApiDocs(app, {

@@ -24,13 +24,31 @@ export function compareKeys(a: IdempotencyKey, b: IdempotencyKey): number {
 
 const purgeEveryMs = 60_000;
 const purgeMax = 10_000;
+/** As many keys as the fastest service can take in a minute, or the table would grow for ever. */
+const purgeRoundsMax = 50;
 
 /** Deletes expired keys now and then, a bounded number at a time. A failure waits for the next turn. */
 export function startKeyPurge(parts: { store: OrderStore; hours: number; log: Log }): { close(): void } {
-  const timer = setInterval(() => {
-    parts.store.purgeKeys(parts.hours, purgeMax).catch((error: unknown) => {
+  let isClosed = false;
+  let isPurging = false;
+  const purge = async (): Promise<void> => {
+    if (isPurging) return;
+    isPurging = true;
+    try {
+      for (let round = 0; round < purgeRoundsMax && !isClosed; round += 1) {
+        if ((await parts.store.purgeKeys(parts.hours, purgeMax)) < purgeMax) return;
+      }
+    } catch (error) {
       parts.log.debug({ err: messageOf(error) }, 'expired idempotency keys not deleted');
-    });
-  }, purgeEveryMs);
-  return { close: () => clearInterval(timer) };
+    } finally {
+      isPurging = false;
+    }
+  };
+  const timer = setInterval(() => void purge(), purgeEveryMs);
+  return {
+    close() {
+      isClosed = true;
+      clearInterval(timer);
+    },
+  };
 }

@@ -21,7 +21,7 @@ export function createOrderQueries(database: Database) {
     async page(query: OrderListQuery): Promise<OrderPage> {
       const { status, customerId, limit } = query;
       const before = query.pageToken === undefined ? upperBound(query.createdTo) : fromToken(query.pageToken);
-      const from = query.createdFrom === undefined ? firstIdAt(new Date(0)) : firstIdAt(new Date(query.createdFrom));
+      const from = firstIdAt(timeOf('createdFrom', query.createdFrom ?? '1970-01-01T00:00:00Z'));
       const byAttention = customerId === undefined && status !== undefined && attentionStatuses.includes(status);
       const walk = byAttention ? 'attention' : customerId === undefined ? 'all' : 'customer';
       const budget = status === undefined || byAttention ? limit + 1 : walkBudget;
@@ -46,7 +46,14 @@ export type OrderQueries = ReturnType<typeof createOrderQueries>;
 
 /** The exclusive bound above `createdTo`, which itself is included. */
 function upperBound(createdTo: string | undefined): string {
-  return createdTo === undefined ? endOfTime : firstIdAt(new Date(new Date(createdTo).getTime() + 1));
+  return createdTo === undefined ? endOfTime : firstIdAt(new Date(timeOf('createdTo', createdTo).getTime() + 1));
+}
+
+/** Some moments of RFC 3339 are none to JavaScript: a leap second. */
+function timeOf(parameter: string, moment: string): Date {
+  const time = new Date(moment);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw parameterError(parameter, 'must be a time');
 }
 
 const toToken = (orderId: string): string => Buffer.from(orderId.replaceAll('-', ''), 'hex').toString('base64url');

@@ -91,7 +91,19 @@ export type Projected = {
 };
 
 export function toProjected({ orderId, sequence, fulfillment }: FulfillmentEvent): Projected {
-  return { orderId: orderId.toLowerCase(), sequence, status: fulfillment.status, fulfillment };
+  return { orderId: orderId.toLowerCase(), sequence, status: fulfillment.status, fulfillment: knownParts(fulfillment) };
+}
+
+/** Without what a reader does not know: nesting without end, say, could be parsed but not serialised. */
+function knownParts(given: FulfillmentEvent['fulfillment']): FulfillmentEvent['fulfillment'] {
+  const { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt } = given;
+  const failedAttempts = given.failedAttempts.map(({ at, outcome, error, durationMs }) => ({
+    at,
+    outcome,
+    error,
+    durationMs,
+  }));
+  return { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt, failedAttempts };
 }
 
 /** The newest of several events of each order, sorted by order id, so that two batches never lock rows crosswise. */

@@ -148,7 +148,7 @@ export function createPlaceOrder(parts: {
             : keyedLane.add({ ...placement, ...key, hash: contentHash(order) });
         return toPlaced(await added);
       } catch (error) {
-        throw toCodedError(error);
+        throw toCodedError(error, key !== undefined);
       }
     },
     async close() {
@@ -190,11 +190,11 @@ function toPlaced(answer: Answer): Placed {
 const inProgress = (): CodedError =>
   new CodedError('idempotency_in_progress', 'Ask again in a moment.', { retryAfterSeconds: 1 });
 
-function toCodedError(error: unknown): unknown {
+function toCodedError(error: unknown, hasKey: boolean): unknown {
   if (error instanceof CodedError) return error;
   if (error instanceof QueueFull) return new CodedError('overloaded', 'Too many orders wait to be stored; try again.');
   const failure = whatFailed(error);
-  if (failure === 'lock') return inProgress();
+  if (failure === 'lock' && hasKey) return inProgress();
   if (failure === 'data') {
     const detail = 'The database cannot keep a value of the order.';
     return new CodedError('validation_failed', detail, { cause: error, errors: [{ pointer: '', detail }] });

@@ -61,7 +61,10 @@ export async function runLoad(job: LoadJob, onMeasuring: () => void = () => unde
 
 function forkProgram(program: string): ChildProcess {
   // Logs are written as they are by default, but to nowhere; of the errors the last words are kept.
-  return fork(join(import.meta.dirname, program), { execArgv: serverFlags, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  return fork(join(import.meta.dirname, program), {
+    execArgv: serverFlags,
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
 }
 
 /** Rejects when the process ends, with its last words. */

@@ -32,7 +32,8 @@ function variables(): Variable[] {
 /** docs/configuration.md */
 export async function configurationPage(): Promise<string> {
   const rows = variables().map(
-    (v) => `| \`${v.name}\` | ${v.default === '' ? '' : `\`${v.default}\``} | ${v.services.join(', ')} | ${v.description} |`,
+    (v) =>
+      `| \`${v.name}\` | ${v.default === '' ? '' : `\`${v.default}\``} | ${v.services.join(', ')} | ${v.description} |`,
   );
   return `# Configuration
 

@@ -1,0 +1,112 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { TestContext } from 'node:test';
+import type { IncomingEvent } from '@orders/platform/broker';
+import type { Database } from '@orders/platform/database';
+import { createMetrics } from '@orders/platform/metrics';
+import { createOutboxRelay } from '@orders/platform/outbox-relay';
+import { createOutboxStore } from '@orders/platform/outbox-store';
+import { createFakeBroker } from '@orders/platform/test/fake-broker';
+import { silentLog, type TestPostgres } from '@orders/platform/test/test-postgres';
+import { createDispatcher } from '../src/dispatch-shipments.ts';
+import type { Policy } from '../src/fulfillment.ts';
+import { createFulfillmentMetrics } from '../src/fulfillment-metrics.ts';
+import { createFulfillmentStore } from '../src/fulfillment-store.ts';
+import { createOrderEventHandler } from '../src/on-order-event.ts';
+import { createReportOutcome } from '../src/report-outcome.ts';
+import { createShippingBreaker } from '../src/shipping-breaker.ts';
+import { createShippingClient } from '../src/shipping-client.ts';
+
+export const migrations = new URL('../migrations', import.meta.url).pathname;
+
+/** Quick, so that a test sees a whole life. */
+export const quick: Policy = {
+  attemptsMax: 4,
+  deadlineMs: 86_400_000,
+  backoffMs: 20,
+  backoffMaxMs: 50,
+  settleMs: 200,
+  unknownOutcome: 'lookup',
+};
+
+type InstanceOptions = {
+  providerUrl: string;
+  policy?: Partial<Policy>;
+  concurrency?: number;
+  timeoutMs?: number;
+  through?: (database: Database) => Database;
+};
+
+/** Tables of the Fulfillment Service on a schema of their own, and as many instances as a test wants. */
+export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) {
+  const { connect, sql } = await postgres.schema(t, migrations);
+  const fake = createFakeBroker();
+  const instanceOf = (instance: string, options: InstanceOptions) => {
+    const { providerUrl, concurrency = 8, timeoutMs = 500, through = (database: Database) => database } = options;
+    const store = createFulfillmentStore(through(connect(instance)), instance);
+    const outbox = createOutboxStore(connect(`${instance}-relay`, { relaxed: true }), instance);
+    const metrics = createMetrics(instance);
+    const relay = createOutboxRelay({ name: instance, store: outbox, broker: fake.broker, log: silentLog, metrics });
+    const reports = createReportOutcome({ store, relay, log: silentLog });
+    const client = createShippingClient({ baseUrl: providerUrl, timeoutMs, connections: concurrency });
+    const ours = createFulfillmentMetrics(metrics, { store, outbox });
+    const breaker = createShippingBreaker({ log: silentLog, metrics });
+    const policy = { ...quick, ...options.policy };
+    const dispatcher = createDispatcher({
+      store,
+      client,
+      breaker,
+      reports,
+      metrics: ours,
+      log: silentLog,
+      policy,
+      concurrency,
+    });
+    const handle = createOrderEventHandler({ store, dispatcher, relay, metrics: ours, log: silentLog });
+    let closing: Promise<void> | undefined;
+    const close = async () => {
+      await dispatcher.close();
+      await relay.close();
+      await client.close();
+    };
+    const stop = () => (closing ??= close());
+    t.after(stop);
+    const start = () => {
+      dispatcher.start();
+      relay.start();
+    };
+    return { store, relay, reports, dispatcher, handle, start, stop };
+  };
+  const row = async (orderId: string) => (await sql('SELECT * FROM fulfillments WHERE order_id = $1', [orderId]))[0];
+  const stateOf = async (orderId: string) => (await row(orderId))?.state;
+  /** The events of an order as published, each once, by sequence. */
+  const told = (orderId: string) => {
+    const events = fake.taken
+      .filter(({ event }) => event.key === orderId)
+      .map(({ event }) => JSON.parse(String(event.value)) as { sequence: number; eventType: string; eventId: string });
+    return [...new Map(events.map((event) => [event.sequence, event])).values()].sort(
+      (a, b) => a.sequence - b.sequence,
+    );
+  };
+  return { connect, sql, fake, instanceOf, row, stateOf, told };
+}
+
+let offset = 1_000n;
+
+/** An incoming event of `order-events`; a text is taken as it is. */
+export function orderEvent(body: unknown): IncomingEvent {
+  offset += 1n;
+  const value = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  return { topic: 'order-events', partition: 5, offset, key: 'k', value, headers: {} };
+}
+
+export const orderCreated = (orderId: string = randomUUIDv7(), more: object = {}) => ({
+  eventType: 'OrderCreated',
+  orderId,
+  customer: { customerId: 'c', name: 'A Name' },
+  items: [{ productId: 'p', quantity: 2 }],
+  createdAt: '2026-01-20T21:09:00.000Z',
+  metadata: { correlationId: 'c-1' },
+  ...more,
+});
+
+export const newIds = (count: number): string[] => Array.from({ length: count }, () => randomUUIDv7());

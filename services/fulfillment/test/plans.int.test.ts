@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { watchStatements } from '@orders/platform/test/plans';
+import { startTestPostgres } from '@orders/platform/test/test-postgres';
+import { decide, type Outcome, startedEvent } from '../src/fulfillment.ts';
+import { createFulfillmentStore, type Filing } from '../src/fulfillment-store.ts';
+import { fulfillmentTables, newIds, quick } from './fulfillment-instance.ts';
+
+// Nothing tells the planner how large the tables are: as in the first minutes of a service.
+const postgres = await startTestPostgres({ autovacuum: 'off' });
+const rows = 200_000;
+/** Far above what an index plan takes (single milliseconds) and far below a look at every row, on a busy machine. */
+const slowMs = 250;
+const times = { leaseMs: 15_000, settleMs: 0 };
+const call = { durationMs: 1, now: new Date(), random: 0 };
+
+test('every hot statement of the Fulfillment Service stays an index plan on a table that grew from nothing', async (t) => {
+  const { connect, sql } = await fulfillmentTables(t, postgres);
+  const { watched, scans, names, msOf } = watchStatements(connect('a', { connections: 1 }));
+  const store = createFulfillmentStore(watched, 'a');
+
+  const filing = (orderId: string): Filing => {
+    const started = startedEvent(orderId, null, new Date());
+    const event = {
+      topic: 'fulfillment-events',
+      key: orderId,
+      sequence: 1,
+      eventId: started.eventId ?? '',
+      eventType: started.eventType,
+      payload: JSON.stringify(started),
+      correlationId: null,
+      traceparent: null,
+    };
+    return {
+      orderId,
+      partition: 1,
+      offset: '1',
+      payload: '{}',
+      correlationId: null,
+      traceparent: null,
+      createdAt: new Date().toISOString(),
+      isHandedOver: false,
+      event,
+    };
+  };
+  async function everyStatement(size: number): Promise<void> {
+    await store.file('order-events', newIds(size).toSorted().map(filing), [], {
+      leaseMs: 15_000,
+      eventClaimMs: 10_000,
+    });
+    for (const outcome of [
+      { kind: 'not_sent', error: 'x' },
+      { kind: 'shipped', trackingNumber: 'T', carrier: null, shippedAt: new Date().toISOString() },
+    ] as Outcome[]) {
+      const held = await store.claimDue(size, times);
+      assert.equal(held.length, size);
+      await store.renew(held, 15_000);
+      const decided = held.map((one) => ({ decision: { ...decide(one, outcome, call, quick) }, event: null }));
+      await store.report(
+        decided.toSorted((a, b) => (a.decision.orderId < b.decision.orderId ? -1 : 1)),
+        null,
+      );
+    }
+    await store.takeBack();
+    await store.openByState();
+  }
+
+  for (let i = 0; i < 10; i += 1) await everyStatement(1);
+  await sql(
+    `INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, created_at, state, sequence, claim,
+       attempts, attempt_open, due_at)
+     SELECT gen_random_uuid(), 't', 0, n, '{}', now(), CASE WHEN n % 100 = 0 THEN 'Retrying' ELSE 'Shipped' END, 2, 1, 1, false,
+            CASE WHEN n % 100 = 0 THEN now() + interval '1 hour' END
+     FROM generate_series(1, ${rows}) n`,
+  );
+  await everyStatement(1);
+  await everyStatement(250);
+  const slow = names().flatMap((name) => (msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : []));
+  assert.deepEqual(slow, [], 'on the connection that planned them on empty tables');
+  for (const name of names()) assert.deepEqual(await scans(name), [], `${name} reads a whole table`);
+  t.diagnostic(
+    names()
+      .map((name) => `${name} ${msOf(name).toFixed(1)}`)
+      .join(', '),
+  );
+});

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store';
+import { watchStatements } from '@orders/platform/test/plans';
+import { startTestPostgres } from '@orders/platform/test/test-postgres';
+import { type Placement, toPlacement, toProjected } from '../src/order.ts';
+import { createOrderQueries } from '../src/order-queries.ts';
+import { createOrderStore } from '../src/order-store.ts';
+import { newOrder, orderTables, trace } from './order-instance.ts';
+
+// Nothing tells the planner how large the tables are: as in the first minutes of a service.
+const postgres = await startTestPostgres({ autovacuum: 'off' });
+const rows = 200_000;
+/** Far above what an index plan takes (single milliseconds) and far below a look at every row, on a busy machine. */
+const slowMs = 250;
+
+test('every hot statement of the Order Service stays an index plan on a table that grew from nothing', async (t) => {
+  const { connect, sql } = await orderTables(t, postgres);
+  const { watched, scans, names, msOf } = watchStatements(connect('a', { connections: 1 }));
+  const store = createOrderStore(watched);
+  const outbox = createOutboxStore(watched, 'a');
+  const queries = createOrderQueries(watched);
+  let round = 0;
+
+  const toRow = (p: Placement): OutboxRow => ({
+    ...p,
+    topic: 'order-events',
+    key: p.orderId,
+    sequence: 1,
+    eventType: 'OrderCreated',
+  });
+  async function everyStatement(size: number): Promise<void> {
+    round += 1;
+    const hot = { instance: 'a', topic: 'order-events', claimMs: 10_000 };
+    const batch = Array.from({ length: size }, () => toPlacement(newOrder(), trace));
+    const keyed = Array.from({ length: size }, (_, i) => ({
+      ...toPlacement(newOrder(), trace),
+      scope: '',
+      key: `${round}-${i}`,
+      hash: 'h',
+    }));
+    const ids = batch.map(({ orderId }) => orderId);
+    await store.place(batch, hot);
+    await store.placeKeyed(keyed, { ...hot, claimMs: null });
+    await store.knownKeys(keyed);
+    await store.existing(ids);
+    await store.markPending(ids);
+    await store.clearPublishFailed(ids);
+    const event = {
+      topic: 'fulfillment-events',
+      partition: 0,
+      offset: 1n,
+      key: '',
+      value: Buffer.alloc(0),
+      headers: {},
+    };
+    const fulfillment = {
+      status: 'Shipped' as const,
+      trackingNumber: 'T',
+      carrier: null,
+      shippedAt: null,
+      errorMessage: null,
+      attempts: 1,
+      nextAttemptAt: null,
+      failedAttempts: [],
+    };
+    const body = (orderId: string) => ({
+      eventType: 'OrderFulfilled' as const,
+      orderId,
+      sequence: 2,
+      occurredAt: '',
+      fulfillment,
+    });
+    await store.project(
+      'fulfillment-events',
+      ids.toSorted().map((id) => ({ ...toProjected(body(id)), event })),
+      [],
+    );
+    const claimed = await outbox.claim(500, 10_000);
+    await outbox.release(claimed);
+    await outbox.mark([...batch, ...keyed].map(toRow));
+    await store.purgeKeys(24, 1_000);
+    await queries.one(ids[0] ?? '');
+    await queries.page({ limit: 50 });
+    await queries.page({ limit: 50, status: 'Shipped' });
+    await queries.page({ limit: 50, status: 'Failed' });
+    await queries.page({ limit: 50, customerId: 'customer 7' });
+  }
+
+  for (let i = 0; i < 10; i += 1) await everyStatement(1);
+  await sql(
+    `WITH made AS (SELECT n, (lpad(to_hex(1700000000000 + n), 12, '0') || '7000' || '8' || substr(md5(n::text), 1, 15))::uuid AS id
+                   FROM generate_series(1, ${rows}) n),
+     orders AS (INSERT INTO orders (order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed,
+                  attention, updated_at)
+                SELECT id, 'customer ' || n % 1000, 'n', '[]', 1, now(), s, false, CASE WHEN s = 'Failed' THEN s END, now()
+                FROM (SELECT n, id, CASE WHEN n % 500 = 0 THEN 'Failed' ELSE 'Shipped' END AS s FROM made) m)
+     INSERT INTO idempotency_keys SELECT '', n::text, 'h', id, 'Created', now() FROM made`,
+  );
+  await everyStatement(1);
+  await everyStatement(250);
+  const slow = names().flatMap((name) => (msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : []));
+  assert.deepEqual(slow, [], 'on the connection that planned them on empty tables');
+  for (const name of names()) assert.deepEqual(await scans(name), [], `${name} reads a whole table`);
+  t.diagnostic(
+    names()
+      .map((name) => `${name} ${msOf(name).toFixed(1)}`)
+      .join(', '),
+  );
+});
