@@ -3,6 +3,7 @@ import { orderEventsTopic } from '@orders/contracts/order-events';
 import { createKafkaBroker } from '@orders/platform/broker-kafka';
 import { loadEnvFile, readConfig } from '@orders/platform/config';
 import { kafkaBrokerOptions } from '@orders/platform/kafka-config';
+import { observeKafkaLag } from '@orders/platform/kafka-lag';
 import { createLog } from '@orders/platform/log';
 import { runProcess } from '@orders/platform/process';
 import { FulfillmentProcessConfig } from './config.ts';
@@ -24,7 +25,14 @@ await runProcess(async (signal) => {
     log: ownLog,
   });
   try {
-    const service = await createFulfillmentService({ config, broker, log, group: config.KAFKA_GROUP_ID, signal });
+    const service = await createFulfillmentService({
+      config,
+      broker,
+      log,
+      group: config.KAFKA_GROUP_ID,
+      observe: (metrics) => observeKafkaLag(metrics, broker.lag, ownLog),
+      signal,
+    });
     const close = async (): Promise<void> => {
       await service.close();
       await broker.close();

@@ -6,7 +6,7 @@ import { createDatabase } from '@orders/platform/database';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
-import { createMetrics } from '@orders/platform/metrics';
+import { createMetrics, type Metrics } from '@orders/platform/metrics';
 import { migrate } from '@orders/platform/migrations';
 import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
@@ -42,6 +42,8 @@ export async function createFulfillmentService(parts: {
   broker: Broker;
   log: Log;
   group?: string;
+  /** Adds the metrics of what is the caller's, such as its broker. */
+  observe?: (metrics: Metrics) => void;
   /** Only where nobody else can have this name; see `instanceName`. */
   instance?: string;
   signal?: AbortSignal;
@@ -55,6 +57,7 @@ export async function createFulfillmentService(parts: {
   await migrate({ database, schema, directory: migrations, log, ...(parts.signal && { signal: parts.signal }) });
 
   const metrics = createMetrics('fulfillment-service');
+  parts.observe?.(metrics);
   const store = createFulfillmentStore(database, instance);
   const outbox = createOutboxStore(relaxed, instance);
   const fulfillmentMetrics = createFulfillmentMetrics(metrics, { store, outbox });

@@ -3,6 +3,7 @@ import { orderEventsTopic } from '@orders/contracts/order-events';
 import { createKafkaBroker } from '@orders/platform/broker-kafka';
 import { loadEnvFile, readConfig } from '@orders/platform/config';
 import { kafkaBrokerOptions } from '@orders/platform/kafka-config';
+import { observeKafkaLag } from '@orders/platform/kafka-lag';
 import { createLog } from '@orders/platform/log';
 import { runProcess } from '@orders/platform/process';
 import { OrderProcessConfig } from './config.ts';
@@ -19,7 +20,14 @@ await runProcess(async (signal) => {
   };
   const broker = createKafkaBroker({ ...kafkaBrokerOptions(config), clientId: 'order-service', topics, log: ownLog });
   try {
-    const service = await createOrderService({ config, broker, log, group: config.KAFKA_GROUP_ID, signal });
+    const service = await createOrderService({
+      config,
+      broker,
+      log,
+      group: config.KAFKA_GROUP_ID,
+      observe: (metrics) => observeKafkaLag(metrics, broker.lag, ownLog),
+      signal,
+    });
     const close = async (): Promise<void> => {
       await service.close();
       await broker.close();

@@ -6,7 +6,7 @@ import { createDatabase } from '@orders/platform/database';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
-import { createMetrics } from '@orders/platform/metrics';
+import { createMetrics, type Metrics } from '@orders/platform/metrics';
 import { migrate } from '@orders/platform/migrations';
 import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
@@ -43,6 +43,8 @@ export async function createOrderService(parts: {
   broker: Broker;
   log: Log;
   group?: string;
+  /** Adds the metrics of what is the caller's, such as its broker. */
+  observe?: (metrics: Metrics) => void;
   /** Only where nobody else can have this name; see `instanceName`. */
   instance?: string;
   signal?: AbortSignal;
@@ -56,6 +58,7 @@ export async function createOrderService(parts: {
   await migrate({ database, schema, directory: migrations, log, ...(parts.signal && { signal: parts.signal }) });
 
   const metrics = createMetrics('order-service');
+  parts.observe?.(metrics);
   const store = createOrderStore(database);
   const outbox = createOutboxStore(relaxed, instance);
   const orderMetrics = createOrderMetrics(metrics, outbox);
