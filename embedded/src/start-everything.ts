@@ -8,7 +8,7 @@ import type { Log } from '@orders/platform/log';
 import { createShippingProvider } from '@orders/shipping-provider/service';
 import type { EmbeddedConfig } from './config.ts';
 import { lockDataDirectory } from './data-directory.ts';
-import { startEmbeddedPostgres } from './postgres-server.ts';
+import { supplyDatabases } from './supply-databases.ts';
 
 export type Everything = {
   orderServiceUrl: string;
@@ -45,13 +45,13 @@ export async function startEverything(config: EmbeddedConfig, log: Log, signal: 
   try {
     const lock = await lockDataDirectory(config.DATA_DIR);
     keep({ close: () => lock.release() });
-    const databases = keep(await supplyDatabases(config, log, signal));
+    const databases = keep(await supplyDatabases(config, log.child({ service: 'postgres' }), signal));
     const shippingProviderUrl = config.SHIPPING_BASE_URL ?? (await startMock(config, log, keep));
     const broker = keep(createInProcessBroker({ groups }));
 
     const orderService = keep(
       await createOrderService({
-        config: { ...config, ORDERS_DATABASE_URL: databases.orders },
+        config: { ...config, ...databases.urls },
         broker,
         instance,
         log,
@@ -60,7 +60,7 @@ export async function startEverything(config: EmbeddedConfig, log: Log, signal: 
     );
     const fulfillmentService = keep(
       await createFulfillmentService({
-        config: { ...config, FULFILLMENT_DATABASE_URL: databases.fulfillment, SHIPPING_BASE_URL: shippingProviderUrl },
+        config: { ...config, ...databases.urls, SHIPPING_BASE_URL: shippingProviderUrl },
         broker,
         instance,
         log,
@@ -76,23 +76,6 @@ export async function startEverything(config: EmbeddedConfig, log: Log, signal: 
     await close();
     throw error;
   }
-}
-
-/** The databases that are configured; where one is not, an embedded server has it. */
-async function supplyDatabases(config: EmbeddedConfig, log: Log, signal: AbortSignal) {
-  const { ORDERS_DATABASE_URL: orders, FULFILLMENT_DATABASE_URL: fulfillment } = config;
-  if (orders !== undefined && fulfillment !== undefined) return { orders, fulfillment, close: async () => undefined };
-  const server = await startEmbeddedPostgres({
-    dataDir: config.DATA_DIR,
-    databases: ['orders', 'fulfillment'],
-    log: log.child({ service: 'postgres' }),
-    signal,
-  });
-  return {
-    orders: orders ?? server.url('orders'),
-    fulfillment: fulfillment ?? server.url('fulfillment'),
-    close: () => server.close(),
-  };
 }
 
 async function startMock(config: EmbeddedConfig, log: Log, keep: <T extends { close(): Promise<void> }>(part: T) => T) {

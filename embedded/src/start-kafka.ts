@@ -7,9 +7,9 @@ import { lockDataDirectory } from './data-directory.ts';
 import { startKafka } from './kafka-server.ts';
 import { kafkaPortVariable } from './kafka-variables.ts';
 import { keepRunning } from './keep-running.ts';
-import { startEmbeddedPostgres } from './postgres-server.ts';
 import { choosePort } from './server-port.ts';
 import { startServiceProcess } from './service-process.ts';
+import { supplyDatabases } from './supply-databases.ts';
 
 /** What this command reads itself; the services read theirs. */
 const StartKafkaConfig = Type.Object({
@@ -45,10 +45,13 @@ async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSign
     const lock = await lockDataDirectory(config.DATA_DIR);
     foundation.push({ close: () => lock.release() });
     const [databases, bootstrapServers] = await allOf([
-      supplyDatabases(config, log, signal, foundation),
+      supplyDatabases(config, log.child({ part: 'postgres' }), signal).then((supplied) => {
+        foundation.push(supplied);
+        return supplied;
+      }),
       supplyKafka(config, log, signal, foundation),
     ]);
-    const env = { ...process.env, ...databases, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers };
+    const env = { ...process.env, ...databases.urls, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers };
     const run = async (name: string, portVariable: string, port: number, extra: NodeJS.ProcessEnv = {}) => {
       const chosen = port === 0 ? await choosePort(undefined) : port;
       const url = `http://${config.HOST === '0.0.0.0' ? '127.0.0.1' : config.HOST}:${chosen}`;
@@ -87,19 +90,4 @@ async function supplyKafka(config: StartKafkaConfig, log: Log, signal: AbortSign
   const port = config.KAFKA_PORT === 0 ? await choosePort(undefined) : config.KAFKA_PORT;
   into.push(await keepRunning('kafka', log, () => startKafka({ dataDir: config.DATA_DIR, port, log, signal })));
   return `127.0.0.1:${port}`;
-}
-
-/** The databases that are configured; where one is not, an embedded server has it. */
-async function supplyDatabases(config: StartKafkaConfig, log: Log, signal: AbortSignal, into: Closable[]) {
-  const { ORDERS_DATABASE_URL, FULFILLMENT_DATABASE_URL, DATA_DIR: dataDir } = config;
-  if (ORDERS_DATABASE_URL !== undefined && FULFILLMENT_DATABASE_URL !== undefined) {
-    return { ORDERS_DATABASE_URL, FULFILLMENT_DATABASE_URL };
-  }
-  const postgres = log.child({ part: 'postgres' });
-  const server = await startEmbeddedPostgres({ dataDir, databases: ['orders', 'fulfillment'], log: postgres, signal });
-  into.push(server);
-  return {
-    ORDERS_DATABASE_URL: ORDERS_DATABASE_URL ?? server.url('orders'),
-    FULFILLMENT_DATABASE_URL: FULFILLMENT_DATABASE_URL ?? server.url('fulfillment'),
-  };
 }
