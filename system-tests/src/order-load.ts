@@ -14,6 +14,9 @@ export type SentOrder = {
   ms: number;
 };
 
+/** One answer to one request of a load, or its failure (status 0), as it comes. */
+export type SeenAnswer = { url: string; status: number; ms: number; sentAt: number };
+
 export type OrderLoad = {
   readonly sent: SentOrder[];
   readonly accepted: SentOrder[];
@@ -29,17 +32,20 @@ const retryEveryMs = 100;
 /**
  * Posts orders at a steady rate, whatever the system does. An order with an Idempotency-Key is sent again, with the same key, until it is
  * accepted, for at most `retrySeconds`; one without is sent once, and where no 201 came back its fate is unknown to the sender.
+ * Of several URLs the orders take turns, and what has failed at one is tried at the next. `sentAt` is Date.now() of a request.
  */
 export function startOrderLoad(options: {
-  url: string;
+  url: string | readonly string[];
   orders: readonly NewOrder[];
   perSecond: number;
   name: string;
   /** Every n-th order has no key; by default every order has one. */
   keylessEvery?: number;
   retrySeconds?: number;
+  onAnswer?: (answer: SeenAnswer) => void;
 }): OrderLoad {
-  const { url, orders, perSecond, name, keylessEvery = 0, retrySeconds = 60 } = options;
+  const { url, orders, perSecond, name, keylessEvery = 0, retrySeconds = 60, onAnswer } = options;
+  const urls = typeof url === 'string' ? [url] : url;
   const sent: SentOrder[] = [];
   const inFlight = new Set<Promise<void>>();
   const stopping = new AbortController();
@@ -49,7 +55,8 @@ export function startOrderLoad(options: {
     const order: SentOrder = { mark: `${name} ${n}`, key, answers: [], orderId: undefined, ms: 0 };
     sent.push(order);
     const body = { ...(orders[n % orders.length] as NewOrder), customerName: order.mark };
-    const sending = send(url, body, order, retrySeconds).finally(() => inFlight.delete(sending));
+    const turns = { urls, first: n, retrySeconds, ...(onAnswer && { onAnswer }) };
+    const sending = send(turns, body, order).finally(() => inFlight.delete(sending));
     inFlight.add(sending);
   };
   const running = pace(perSecond, () => inFlight.size < inFlightMax, sendNext, stopping.signal);
@@ -81,17 +88,28 @@ async function pace(perSecond: number, may: () => boolean, act: () => void, sign
   }
 }
 
-async function send(url: string, body: NewOrder, order: SentOrder, retrySeconds: number): Promise<void> {
+type Turns = {
+  urls: readonly string[];
+  first: number;
+  retrySeconds: number;
+  onAnswer?: (answer: SeenAnswer) => void;
+};
+
+async function send({ urls, first, retrySeconds, onAnswer }: Turns, body: NewOrder, order: SentOrder): Promise<void> {
   const end = performance.now() + retrySeconds * 1000;
   const headers = order.key === undefined ? {} : { 'idempotency-key': order.key };
-  for (;;) {
+  for (let turn = first; ; turn += 1) {
+    const url = urls[turn % urls.length] ?? '';
+    const [begun, sentAt] = [performance.now(), Date.now()];
     const answer = await post(url, body, headers).catch(noAnswer);
-    order.answers.push(answer?.status ?? 0);
+    const status = answer?.status ?? 0;
+    order.answers.push(status);
+    onAnswer?.({ url, status, ms: performance.now() - begun, sentAt });
     if (answer?.status === 201) {
       order.orderId = answer.body.orderId;
       order.ms = answer.ms;
     }
-    const isOver = answer?.status === 201 || order.key === undefined || performance.now() > end;
+    const isOver = status === 201 || order.key === undefined || performance.now() > end;
     if (isOver) return;
     await delay(retryEveryMs);
   }
@@ -103,8 +121,8 @@ function noAnswer(error: unknown): undefined {
   return undefined;
 }
 
-/** The time in milliseconds within which the given share (0 to 1) of the accepted orders were answered. */
-export function percentile(orders: readonly SentOrder[], share: number): number {
+/** The time in milliseconds within which the given share (0 to 1) of these, accepted orders say, were done. */
+export function percentile(orders: readonly { ms: number }[], share: number): number {
   const sorted = orders.map(({ ms }) => ms).sort((one, other) => one - other);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 export type LivingProcess = { pid: number; parent: number; group: number; name: string };
 
-/** True where /proc tells the CPU time of a process. */
+/** True where /proc tells the CPU time and memory of a process. */
 export const tellsCpuTime = process.platform === 'linux';
 /** Ticks of /proc/<pid>/stat: a constant of the interface (USER_HZ) on every platform that Node runs on. */
 const ticksPerSecond = 100;
@@ -33,6 +33,12 @@ export function cpuMsOf(pid: number): number {
   const fields = statOf(pid);
   if (fields === undefined) throw new Error(`no process ${pid}`);
   return ((Number(fields.rest[11]) + Number(fields.rest[12])) * 1000) / ticksPerSecond;
+}
+
+/** The most memory in MB that the process ever had resident. @throws when it does not live or `tellsCpuTime` is false */
+export function peakResidentMb(pid: number): number {
+  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) / 1_000;
 }
 
 /** Sends a signal; a process that is gone already is as good. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signalTo } from './process-table.ts';
 import { until } from './until.ts';
@@ -26,9 +27,12 @@ const linesMax = 200_000;
  * Starts a TypeScript file of the repository as `node <file>`. Of this process's environment it gets only what every program needs, so
  * that no setting of the person who runs the tests changes the outcome; for the same reason its working directory must hold no `.env`.
  */
-export function startProgram(file: string, options: { directory: string; env: Record<string, string> }): Program {
+export function startProgram(
+  file: string,
+  options: { directory: string; env: Record<string, string>; flags?: string[] },
+): Program {
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
-  const child = spawn(process.execPath, [join(repository, file)], {
+  const child = spawn(process.execPath, [...(options.flags ?? []), join(repository, file)], {
     cwd: options.directory,
     env: { PATH, HOME, TMPDIR, ...options.env },
     detached: true,
@@ -64,6 +68,17 @@ export function startProgram(file: string, options: { directory: string; env: Re
     untilExit: (seconds) => until(`the end of ${file}`, seconds, () => exit, 10),
     tail,
   };
+}
+
+/** As `startProgram`, with file and flags of Node as the npm script has them: what `npm run` starts, without npm between. */
+export function startScript(script: string, options: { directory: string; env: Record<string, string> }): Program {
+  const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const [node, ...words] = (scripts[script] ?? '').split(' ');
+  const file = words.pop();
+  if (node !== 'node' || file === undefined) throw new Error(`the npm script ${script} is no "node file"`);
+  return startProgram(file, { ...options, flags: words });
 }
 
 function keepLines(child: ChildProcess, lines: string[]): void {

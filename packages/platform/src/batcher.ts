@@ -26,8 +26,9 @@ export type BatcherOptions<T, R> = {
   /** With `bytesOf`: a batch ends before it exceeds this (a single larger item goes alone). */
   maxBytes?: number;
   bytesOf?: (item: T) => number;
-  /** Items that may wait; bounds the memory. */
+  /** Items that may wait, and with `bytesOf` their bytes; bounds the memory. */
   queueMax: number;
+  queueMaxBytes?: number;
   /** Batches carried out at the same time. */
   parallel?: number;
   /** A batch smaller than `lingerItems` waits this long for company. */
@@ -37,11 +38,13 @@ export type BatcherOptions<T, R> = {
   splitOn?: (error: unknown) => boolean;
 };
 
-type Waiting<T, R> = { item: T; resolve: (result: R) => void; reject: (error: unknown) => void };
+type Waiting<T, R> = { item: T; bytes: number; resolve: (result: R) => void; reject: (error: unknown) => void };
 
 export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R> {
   const { name, flush, maxItems, queueMax, parallel = 1, lingerMs = 0, lingerItems = maxItems } = options;
+  const { bytesOf = () => 0, maxBytes = Number.POSITIVE_INFINITY, queueMaxBytes = Number.POSITIVE_INFINITY } = options;
   let queue: Waiting<T, R>[] = [];
+  let queuedBytes = 0;
   let running = 0;
   let inHand = 0;
   let timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
@@ -81,15 +84,14 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
   }
 
   function takeBatch(): Waiting<T, R>[] {
-    let count = Math.min(queue.length, maxItems);
-    const { bytesOf, maxBytes } = options;
-    if (bytesOf !== undefined && maxBytes !== undefined) {
-      let bytes = 0;
-      for (let i = 0; i < count; i += 1) {
-        bytes += bytesOf((queue[i] as Waiting<T, R>).item);
-        if (bytes > maxBytes) count = Math.max(1, i);
-      }
+    let count = 0;
+    let bytes = 0;
+    for (const waiting of queue) {
+      if (count === maxItems || (count > 0 && bytes + waiting.bytes > maxBytes)) break;
+      count += 1;
+      bytes += waiting.bytes;
     }
+    queuedBytes -= bytes;
     const batch = queue.slice(0, count);
     queue = count === queue.length ? [] : queue.slice(count);
     return batch;
@@ -112,9 +114,12 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
 
   return {
     add(item) {
-      if (isClosed || queue.length >= queueMax) return Promise.reject(new QueueFull(name));
+      const bytes = bytesOf(item);
+      const isFull = queue.length >= queueMax || (queue.length > 0 && queuedBytes + bytes > queueMaxBytes);
+      if (isClosed || isFull) return Promise.reject(new QueueFull(name));
+      queuedBytes += bytes;
       return new Promise<R>((resolve, reject) => {
-        queue.push({ item, resolve, reject });
+        queue.push({ item, bytes, resolve, reject });
         wake();
       });
     },

@@ -13,6 +13,7 @@ const batchMaxItems = 500;
 const batchMaxBytes = 700_000;
 /** Rows handed over hot that may wait in memory; further ones are left to the sweep. */
 const hotQueueMax = 10_000;
+const hotQueueMaxBytes = 32_000_000;
 /** Marks gather: a late mark costs nothing but a copy after a crash. */
 const markLingerMs = 5;
 const markLingerItems = 200;
@@ -87,6 +88,7 @@ export function createOutboxRelay(parts: {
     maxBytes: batchMaxBytes,
     bytesOf: ({ payload, bytes }) => (payload === null ? (bytes?.length ?? 0) : Buffer.byteLength(payload)),
     queueMax: hotQueueMax,
+    queueMaxBytes: hotQueueMaxBytes,
     splitOn: (error) => error instanceof RefusedEvent,
   });
 

@@ -17,6 +17,7 @@ const batchMaxItems = 256;
 const batchMaxBytes = 4_000_000;
 /** Orders that may wait for a commit; beyond this the API answers 503 instead of growing its memory. */
 const queueMax = 4_000;
+const queueMaxBytes = 32_000_000;
 const conflictRetriesMax = 3;
 /** An order whose commit has no verdict is asked for during this time; then the answer is 503. */
 const verdictMs = 1_500;
@@ -69,6 +70,7 @@ export function createPlaceOrder(parts: {
       maxBytes: batchMaxBytes,
       bytesOf: ({ payload, itemsJson }) => payload.length + itemsJson.length,
       queueMax,
+      queueMaxBytes,
       splitOn: (error) => whatFailed(error) === 'data' || whatFailed(error) === 'lock',
       flush: async (batch) => {
         const began = performance.now();

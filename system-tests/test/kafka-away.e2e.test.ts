@@ -1,0 +1,106 @@
+// The broker dies or hangs under load. KAFKA_KILLED_SECONDS (default 10; the full exam has 30) and KAFKA_HUNG_SECONDS (8; 20) are the outages,
+// KAFKA_RATE the orders per second (default 40).
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { skipWithout, startKafkaSystem } from '../src/kafka-system.ts';
+import type { LocalKafka } from '../src/local-kafka.ts';
+import { percentile, type SeenAnswer, startOrderLoad } from '../src/order-load.ts';
+import { startOrderWatch } from '../src/order-watch.ts';
+import { readOrders } from '../src/orders.ts';
+import { readRealOrders } from '../src/real-orders.ts';
+import { reconcile } from '../src/reconcile.ts';
+import { readLedger } from '../src/shipping-provider.ts';
+import { elapse, until } from '../src/until.ts';
+
+type Outage = {
+  seconds: number;
+  begin: (kafka: LocalKafka) => Promise<void>;
+  end: (kafka: LocalKafka) => Promise<void>;
+};
+
+const perSecond = Number(process.env.KAFKA_RATE ?? 40);
+const killed: Outage = {
+  seconds: Number(process.env.KAFKA_KILLED_SECONDS ?? 10),
+  begin: (kafka) => kafka.kill(),
+  end: (kafka) => kafka.start(),
+};
+const hung: Outage = {
+  seconds: Number(process.env.KAFKA_HUNG_SECONDS ?? 8),
+  begin: async (kafka) => kafka.signal('SIGSTOP'),
+  end: async (kafka) => kafka.signal('SIGCONT'),
+};
+const say = (text: string) => process.stdout.write(`${text}\n`);
+const system = await startKafkaSystem();
+const options = skipWithout(system);
+
+for (const [what, { seconds, begin, end }] of Object.entries({ killed, hung })) {
+  test(
+    `While the broker is ${what} for ${seconds} s orders are accepted quickly as Pending, and all ship afterwards`,
+    options,
+    async (t) => {
+      assert.ok(system);
+      const { kafka, services, provider, url } = system;
+      const answers: SeenAnswer[] = [];
+      const startsBefore = services.map(({ starts }) => starts);
+      const before = new Set((await readOrders(url)).map(({ orderId }) => orderId));
+      const load = startOrderLoad({
+        url,
+        orders: await readRealOrders(),
+        perSecond,
+        name: what,
+        onAnswer: (answer) => answers.push(answer),
+      });
+      const watch = startOrderWatch(url);
+      t.after(() => Promise.all([load.stop(), watch.stop()]));
+      await until('orders to be accepted', 15, () => load.accepted.length >= perSecond * 2);
+
+      const from = Date.now();
+      await begin(kafka);
+      let pending = 0;
+      const look = async () => {
+        const found = await readOrders(url, { status: 'Pending' });
+        for (const order of found) assert.equal(order.publishFailed, true, JSON.stringify(order));
+        pending = Math.max(pending, found.length);
+        return pending >= perSecond;
+      };
+      await until('Pending orders', seconds + 5, look, 250);
+      await elapse(Math.max(0, from + seconds * 1_000 - Date.now()));
+      await look();
+      const to = Date.now();
+      await end(kafka);
+      const backAt = Date.now();
+      await elapse(3_000);
+      await load.stop();
+      const settled = async () => {
+        const open = (await readOrders(url)).filter((order) => order.status !== 'Shipped' || order.publishFailed);
+        if (open.length === 0) return true;
+        throw new Error(`${open.length} are open, one of them ${JSON.stringify(open[0])}`);
+      };
+      await until('all to be Shipped and no flag set', 90, settled, 250);
+      const drainedMs = Date.now() - backAt;
+      await watch.stop();
+
+      const during = answers.filter(({ sentAt }) => sentAt >= from && sentAt < to);
+      const p95 = percentile(during, 0.95);
+      say(
+        `broker ${what} ${Math.round((to - from) / 1_000)} s: ${during.length} POSTs meanwhile, p95 ${Math.round(p95)} ms, slowest ` +
+          `${Math.round(percentile(during, 1))} ms, up to ${pending} Pending; all ${load.accepted.length} Shipped ${drainedMs} ms after it was back`,
+      );
+      assert.deepEqual(
+        answers.filter(({ status }) => status !== 201),
+        [],
+      );
+      assert.ok(during.length >= perSecond * seconds * 0.5, `only ${during.length} requests in the outage`);
+      assert.ok(p95 < 500, `p95 ${p95} ms`);
+      assert.deepEqual(
+        services.map(({ starts, program }) => [starts, program.exit]),
+        startsBefore.map((starts) => [starts, undefined]),
+        'a service has ended or was restarted',
+      );
+      const orders = (await readOrders(url)).filter(({ orderId }) => !before.has(orderId));
+      const ledger = new Map([...(await readLedger(provider.url))].filter(([reference]) => !before.has(reference)));
+      assert.deepEqual(reconcile(load.sent, orders, ledger), { lost: [], doubled: [], stuck: [], orphans: [] });
+      assert.deepEqual(watch.stepsBack, []);
+    },
+  );
+}
