@@ -8,7 +8,6 @@ import type { ServerLog } from './postmaster.ts';
 import { errnoOf } from './process-table.ts';
 
 const run = promisify(execFile);
-const pom = join(import.meta.dirname, '../../deploy/kafka/pom.xml');
 const javaVersionMin = 17;
 const fetchTimeoutMs = 600_000;
 const ownBroker = 'or set KAFKA_BOOTSTRAP_SERVERS to a Kafka broker of your own';
@@ -16,28 +15,31 @@ const ownBroker = 'or set KAFKA_BOOTSTRAP_SERVERS to a Kafka broker of your own'
 /** What is needed to run Kafka's programs. */
 export type KafkaLibraries = {
   java: string;
+  javaVersion: string;
   classPath: string;
-  /** Where an archive of loaded classes is or may be kept; it belongs to this Java and these jars. */
-  archive: string;
+  /** Where the jars are, and what belongs to them may be kept. */
+  directory: string;
 };
 
 /**
- * Kafka's jars, from the cache directory (`$XDG_CACHE_HOME` or `~/.cache`); on first use Maven fetches them, which takes about a
- * minute. Several processes may do so at once.
+ * The jars that `<settings>/pom.xml` names, from the cache directory (`$XDG_CACHE_HOME` or `~/.cache`); on first use Maven fetches
+ * them, which takes about a minute. Several processes may do so at once.
  * @throws Error naming what is missing (Java 17, Maven) and what to install
  */
-export async function kafkaLibraries(log: ServerLog, signal: AbortSignal): Promise<KafkaLibraries> {
+export async function kafkaLibraries(settings: string, log: ServerLog, signal: AbortSignal): Promise<KafkaLibraries> {
+  const pom = join(settings, 'pom.xml');
   const { java, version } = await findJava();
   const hash = createHash('sha256').update(await readFile(pom));
   const name = `kafka-${hash.digest('hex').slice(0, 12)}`;
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'order-processing-system');
   const directory = join(cache, name);
-  if (!(await exists(directory))) await fetchJars(directory, log, signal);
+  if (!(await exists(directory))) await fetchJars(pom, directory, log, signal);
   const jars = (await readdir(directory)).filter((file) => file.endsWith('.jar')).sort();
   return {
     java,
+    javaVersion: version,
     classPath: jars.map((jar) => join(directory, jar)).join(delimiter),
-    archive: join(directory, `classes-${version}.jsa`),
+    directory,
   };
 }
 
@@ -59,7 +61,7 @@ async function findJava(): Promise<{ java: string; version: string }> {
   );
 }
 
-async function fetchJars(directory: string, log: ServerLog, signal: AbortSignal): Promise<void> {
+async function fetchJars(pom: string, directory: string, log: ServerLog, signal: AbortSignal): Promise<void> {
   log.info({ directory }, 'fetching Kafka with Maven, once; this takes about a minute');
   // Under another name until complete: what a killed process leaves must not look like the jars.
   const unfinished = `${directory}.${process.pid}`;

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { ConfigError } from './config.ts';
+import { type KafkaTls, kafkaTls, kafkaTlsVariables } from './kafka-tls.ts';
 
 /** How to reach Kafka; the same for every service. */
 export const kafkaVariables = {
@@ -28,7 +29,7 @@ export const kafkaVariables = {
       description: 'Static membership: a name of this instance that it keeps over restarts',
     }),
   ),
-  KAFKA_SSL: Type.Boolean({ default: false, description: 'Encrypt connections to Kafka (TLS)' }),
+  ...kafkaTlsVariables,
   KAFKA_SASL_MECHANISM: Type.Optional(
     Type.Enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'], {
       description: 'How to authenticate to Kafka; needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD. Unset: not at all',
@@ -39,7 +40,12 @@ export const kafkaVariables = {
 };
 
 export const groupIdVariable = (service: string) =>
-  Type.String({ minLength: 1, maxLength: 249, default: service, description: `Consumer group of the ${service}` });
+  Type.String({
+    minLength: 1,
+    maxLength: 249,
+    default: service,
+    description: 'Consumer group of the service; its instances share it',
+  });
 
 export const topicVariable = (topic: string) =>
   Type.String({
@@ -53,13 +59,15 @@ const KafkaConfig = Type.Object(kafkaVariables);
 export type KafkaConfig = Static<typeof KafkaConfig>;
 
 /** What every client of the library is created with. */
-export type KafkaConnection = {
+export type KafkaConnection = KafkaTls & {
   bootstrapBrokers: string[];
-  tls?: object;
   sasl?: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; password: string };
 };
 
-/** The part of the broker's options that is configuration. Throws ConfigError where a mechanism lacks its credentials. */
+/**
+ * The part of the broker's options that is configuration; reads the files that it names. Throws ConfigError where a file cannot be
+ * used or a mechanism lacks its credentials.
+ */
 export function kafkaBrokerOptions(config: KafkaConfig) {
   const { KAFKA_GROUP_INSTANCE_ID: groupInstanceId } = config;
   return {
@@ -71,8 +79,7 @@ export function kafkaBrokerOptions(config: KafkaConfig) {
 }
 
 function kafkaConnection(config: KafkaConfig): KafkaConnection {
-  const connection: KafkaConnection = { bootstrapBrokers: config.KAFKA_BOOTSTRAP_SERVERS.split(',') };
-  if (config.KAFKA_SSL) connection.tls = {};
+  const connection = { bootstrapBrokers: config.KAFKA_BOOTSTRAP_SERVERS.split(','), ...kafkaTls(config) };
   const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = config;
   if (mechanism === undefined) return connection;
   if (username === undefined || password === undefined) {

@@ -3,6 +3,7 @@ import { type OutgoingEvent, RefusedEvent } from './broker.ts';
 import { DeadlinePassed, within } from './deadline.ts';
 import { messageOf } from './errors.ts';
 import type { KafkaConnection } from './kafka-config.ts';
+import { withReason } from './kafka-reason.ts';
 import type { KafkaTopics } from './kafka-topics.ts';
 import type { Log } from './log.ts';
 
@@ -82,7 +83,7 @@ export function createKafkaPublisher(parts: {
     const cause = error as Error;
     if (/Unknown topic/.test(messageOf(error))) topics.forget();
     const refusal = refusals.find((apiId) => findErrorBy(cause, 'apiId', apiId) !== null);
-    return refusal === undefined ? cause : new RefusedEvent(`Kafka refuses the event: ${refusal}`, cause);
+    return refusal === undefined ? withReason(error) : new RefusedEvent(`Kafka refuses the event: ${refusal}`, cause);
   }
 
   function giveUpProducer(): void {

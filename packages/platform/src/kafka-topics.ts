@@ -1,6 +1,7 @@
 import { Admin, findErrorBy } from '@platformatic/kafka';
 import { within } from './deadline.ts';
 import type { KafkaConnection } from './kafka-config.ts';
+import { withReason } from './kafka-reason.ts';
 import type { Log } from './log.ts';
 
 const createWithinMs = 15_000;
@@ -63,6 +64,8 @@ async function createMissing(options: Parameters<typeof createKafkaTopics>[0]): 
   };
   try {
     await within(createWithinMs, 'Looking for the Kafka topics', work());
+  } catch (error) {
+    throw withReason(error);
   } finally {
     await admin.close();
   }

@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
 import { type LocalKafka, startKafka } from '@orders/embedded/kafka-server';
 import { createKafkaBroker } from '../src/broker-kafka.ts';
+import type { KafkaConnection } from '../src/kafka-config.ts';
 import { createLog } from '../src/log.ts';
 
 export const silentLog = createLog({ level: process.env.TEST_LOG_LEVEL ?? 'silent', isTerminal: false });
 const quiet = { info: () => undefined, warn: () => undefined };
 
+type Start = (o: { dataDir: string; port: number; log: typeof quiet }) => Promise<LocalKafka>;
+
 /** A real broker of the calling test file's own, which it may kill; undefined where there is none to be had. Ends with the file. */
-export async function startTestKafka() {
+export async function startTestKafka(start: Start = startKafka) {
   const dataDir = await mkdtemp(join(tmpdir(), 'orders-kafka-'));
   let kafka: LocalKafka;
   try {
-    kafka = await startKafka({ dataDir, port: 0, log: quiet });
+    kafka = await start({ dataDir, port: 0, log: quiet });
   } catch (error) {
     await rm(dataDir, { recursive: true, force: true });
     return reportMissing(error);
@@ -32,7 +35,7 @@ export async function startTestKafka() {
       await kafka.exited;
     },
     async restart() {
-      kafka = await startKafka({ dataDir, port, log: quiet });
+      kafka = await start({ dataDir, port, log: quiet });
     },
   };
 }
@@ -57,13 +60,13 @@ export function reportMissing(error: unknown): undefined {
 /** A broker on topics of the test's own; `names` tells what Kafka calls them. */
 export function openKafkaBroker(
   t: TestContext,
-  bootstrapServers: string,
+  servers: string | KafkaConnection,
   options: { names?: Record<string, string>; topics?: string[]; partitions?: number; publishDeadlineMs?: number } = {},
 ) {
   const { topics = ['events'], partitions = 4, publishDeadlineMs } = options;
   const suffix = crypto.randomUUID().slice(0, 8);
   const names = options.names ?? Object.fromEntries(topics.map((topic) => [topic, `${topic}-${suffix}`]));
-  const connection = { bootstrapBrokers: bootstrapServers.split(',') };
+  const connection = typeof servers === 'string' ? { bootstrapBrokers: servers.split(',') } : servers;
   const broker = createKafkaBroker({
     connection,
     clientId: 'tests',
