@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { access, open, readFile, rename, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type BoundChild, spawnBound } from './bound-child.ts';
 import { holdsWithin } from './bounded-wait.ts';
 import type { KafkaLibraries } from './kafka-libraries.ts';
+import { pathExists } from './path-exists.ts';
 
 const run = promisify(execFile);
 const jvmOptions = join(import.meta.dirname, '../../deploy/kafka/jvm.options');
@@ -42,7 +43,7 @@ export type RunningJava = {
 export async function startJava(program: JavaProgram, signal: AbortSignal): Promise<RunningJava> {
   const { name, libraries, mainClass, dataDir } = program;
   const archive = join(libraries.directory, `${mainClass}-${libraries.javaVersion}.jsa`);
-  const isArchived = await exists(archive);
+  const isArchived = await pathExists(archive);
   // Java writes it at its orderly end; under another name, as two may do so at once.
   const fresh = `${archive}.${process.pid}`;
   const classes = isArchived ? [`-XX:SharedArchiveFile=${archive}`] : [`-XX:ArchiveClassesAtExit=${fresh}`];
@@ -59,7 +60,7 @@ export async function startJava(program: JavaProgram, signal: AbortSignal): Prom
   await untilReady(child, program, logFile, signal);
   const end = async (): Promise<void> => {
     await child.stop(stopWithinMs);
-    if (!isArchived && (await exists(fresh))) await rename(fresh, archive);
+    if (!isArchived && (await pathExists(fresh))) await rename(fresh, archive);
   };
   let ended: Promise<void> | undefined;
   return {
@@ -111,11 +112,4 @@ async function untilReady(
     await child.stop(0);
     throw error;
   }
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

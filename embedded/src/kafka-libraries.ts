@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { pathExists } from './path-exists.ts';
 import type { ServerLog } from './postmaster.ts';
 import { errnoOf } from './process-table.ts';
 
@@ -33,7 +34,7 @@ export async function kafkaLibraries(settings: string, log: ServerLog, signal: A
   const name = `kafka-${hash.digest('hex').slice(0, 12)}`;
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'order-processing-system');
   const directory = join(cache, name);
-  if (!(await exists(directory))) await fetchJars(pom, directory, log, signal);
+  if (!(await pathExists(directory))) await fetchJars(pom, directory, log, signal);
   const jars = (await readdir(directory)).filter((file) => file.endsWith('.jar')).sort();
   return {
     java,
@@ -86,14 +87,4 @@ function whyNotFetched(error: unknown): string {
   }
   const { stdout = '', message } = error as Error & { stdout?: string };
   return `Maven could not fetch Kafka, ${ownBroker}: ${stdout.trim().split('\n').slice(0, 5).join('\n') || message}`;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { exists, runJava, startJava, writeSettings } from './java-program.ts';
+import { runJava, startJava, writeSettings } from './java-program.ts';
 import { type KafkaLibraries, kafkaLibraries } from './kafka-libraries.ts';
+import { pathExists } from './path-exists.ts';
 import type { ServerLog } from './postmaster.ts';
 import { choosePort } from './server-port.ts';
 
@@ -100,7 +101,7 @@ async function format(
   security: KafkaSecurity | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  if (await exists(join(dataDir, 'kafka', 'meta.properties'))) return;
+  if (await pathExists(join(dataDir, 'kafka', 'meta.properties'))) return;
   const clusterId = randomBytes(16).toString('base64url');
   const users = security === undefined ? [] : ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap(scramUser(security));
   const args = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config, '--ignore-formatted', ...users];

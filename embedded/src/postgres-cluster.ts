@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
-import { access, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { pathExists } from './path-exists.ts';
 import { errnoOf } from './process-table.ts';
 import { type Launcher, launchEnvironment } from './unprivileged.ts';
 
@@ -41,7 +42,7 @@ export async function ensureCluster(o: {
   const directory = join(o.dataDir, 'postgres');
   const passwordFile = join(o.dataDir, 'postgres-password');
   await removeUnfinished(o.dataDir);
-  if (await exists(directory)) {
+  if (await pathExists(directory)) {
     await o.launcher.own(directory, true);
     return { directory, password: await readPassword(passwordFile, directory) };
   }
@@ -155,15 +156,5 @@ async function syncDirectory(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
   }
 }

@@ -24,6 +24,8 @@ export function createFulfillmentMetrics(metrics: Metrics, parts: { store: Fulfi
     pickup: metrics.seconds('order_pickup_seconds', 'From createdAt until the fulfillment is filed'),
     deadLetters: metrics.counter('dead_letters_total', 'Events that cannot be read', ['topic', 'reason']),
     attempted(outcome: Outcome, durationMs: number): void {
+      // Nobody was called.
+      if (outcome.kind === 'handed_back') return;
       attempts.inc({ outcome: outcome.kind });
       seconds.observe(durationMs / 1_000);
     },
