@@ -1,5 +1,5 @@
 import { FulfillmentEvent, fulfillmentEventsTopic } from './fulfillment-events.ts';
-import { OrderCreated, orderEventsTopic } from './order-events.ts';
+import { OrderCancellationRequested, OrderCreated, orderEventsTopic } from './order-events.ts';
 
 const headers = {
   type: 'object',
@@ -25,7 +25,10 @@ export const asyncApi = {
   channels: {
     orderEvents: {
       address: orderEventsTopic,
-      messages: { OrderCreated: message('OrderCreated', OrderCreated) },
+      messages: {
+        OrderCreated: message('OrderCreated', OrderCreated),
+        OrderCancellationRequested: message('OrderCancellationRequested', OrderCancellationRequested),
+      },
     },
     fulfillmentEvents: {
       address: fulfillmentEventsTopic,

@@ -30,3 +30,16 @@ export const OrderCreated = Type.Object({
   metadata: Metadata,
 });
 export type OrderCreated = Static<typeof OrderCreated>;
+
+/** A customer wants an order no more. The Fulfillment Service decides; it may come before its OrderCreated. */
+export const OrderCancellationRequested = Type.Object({
+  eventType: Type.Literal('OrderCancellationRequested'),
+  schemaVersion: Type.Optional(Type.Integer()),
+  eventId: Type.Optional(Type.String()),
+  orderId: Type.String(),
+  sequence: Type.Optional(Type.Integer()),
+  reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  requestedAt: Type.Optional(Type.String({ format: 'date-time' })),
+  metadata: Metadata,
+});
+export type OrderCancellationRequested = Static<typeof OrderCancellationRequested>;

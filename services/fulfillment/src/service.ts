@@ -11,6 +11,7 @@ import { migrate } from '@orders/platform/migrations';
 import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore } from '@orders/platform/outbox-store';
+import { addReplayRoutes, createReplays } from '@orders/platform/replays';
 import type { FulfillmentConfig } from './config.ts';
 import { createDispatcher } from './dispatch-shipments.ts';
 import type { Policy } from './fulfillment.ts';
@@ -94,6 +95,7 @@ export async function createFulfillmentService(parts: {
     description: 'Ships orders through the provider; for operators.',
     asyncApi,
   });
+  addReplayRoutes(app, createReplays(database));
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
   return {

@@ -11,6 +11,7 @@ import { migrate } from '@orders/platform/migrations';
 import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store';
+import { addReplayRoutes, createReplays } from '@orders/platform/replays';
 import type { OrderConfig } from './config.ts';
 import { startKeyPurge } from './idempotency.ts';
 import { createFulfillmentEventHandler } from './on-fulfillment-event.ts';
@@ -88,6 +89,7 @@ export async function createOrderService(parts: {
   const app = createHttpServer({ log });
   await addApiDocs(app, { ...orderApi, asyncApi });
   addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
+  addReplayRoutes(app, createReplays(database));
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
   return {

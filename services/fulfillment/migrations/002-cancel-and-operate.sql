@@ -1,0 +1,64 @@
+-- An operator's retry begins a new budget of attempts and a new deadline, and may send again what is held.
+ALTER TABLE fulfillments
+  ADD COLUMN attempts_before integer NOT NULL DEFAULT 0,
+  ADD COLUMN retried_at      timestamptz,
+  ADD COLUMN may_resend      boolean NOT NULL DEFAULT false;
+
+CREATE INDEX fulfillments_with_attention ON fulfillments (state, order_id DESC) WHERE state IN ('Retrying', 'Failed', 'Cancelled');
+
+-- Requests to cancel, also of orders that are not filed yet: the request may overtake its order. Read before every sending.
+CREATE TABLE cancellations (
+  order_id         uuid PRIMARY KEY,
+  source_topic     text NOT NULL,
+  source_partition integer NOT NULL,
+  source_offset    bigint NOT NULL,
+  reason           text,
+  filed_at         timestamptz NOT NULL DEFAULT now()
+);
+
+-- What an operator forces holds for every instance; no row means automatic.
+CREATE TABLE breakers (
+  name       text PRIMARY KEY,
+  mode       text NOT NULL,
+  changed_by text NOT NULL,
+  reason     text,
+  changed_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- What each instance last told of itself.
+CREATE TABLE instances (
+  instance      text PRIMARY KEY,
+  breaker_state text NOT NULL,
+  breaker_since timestamptz NOT NULL,
+  last_error    text,
+  call_limit    integer NOT NULL,
+  calls         integer NOT NULL,
+  seen_at       timestamptz NOT NULL DEFAULT now()
+);
+
+-- What operators did, newest last.
+CREATE TABLE replays (
+  id       uuid PRIMARY KEY DEFAULT uuidv7(),
+  at       timestamptz NOT NULL DEFAULT now(),
+  operator text NOT NULL,
+  action   text NOT NULL,
+  reason   text,
+  request  json NOT NULL,
+  result   json NOT NULL
+);
+
+-- Fulfillments that exceed the deadline of their state.
+CREATE TABLE watched (
+  order_id uuid PRIMARY KEY,
+  reason   text,
+  since    timestamptz NOT NULL DEFAULT now()
+);
+
+-- Which instance is on watch.
+CREATE TABLE sentinel (
+  name       text PRIMARY KEY,
+  position   uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+  held_by    text,
+  held_until timestamptz NOT NULL DEFAULT '-infinity'
+);
+INSERT INTO sentinel (name) VALUES ('fulfillments');

@@ -1,0 +1,31 @@
+-- Written with the order, so that its event can be made again; null for orders from before.
+ALTER TABLE orders ADD COLUMN correlation_id text;
+-- Its outcome is the order's status: Cancelled, or final in another way (too late).
+ALTER TABLE orders ADD COLUMN cancel_requested_at timestamptz, ADD COLUMN cancel_reason text;
+
+-- What operators did, newest last.
+CREATE TABLE replays (
+  id       uuid PRIMARY KEY DEFAULT uuidv7(),
+  at       timestamptz NOT NULL DEFAULT now(),
+  operator text NOT NULL,
+  action   text NOT NULL,
+  reason   text,
+  request  json NOT NULL,
+  result   json NOT NULL
+);
+
+-- Orders that were not final when the sentinel first came by; `reason` is null until one exceeds the deadline of its state.
+CREATE TABLE watched (
+  order_id uuid PRIMARY KEY,
+  reason   text,
+  since    timestamptz NOT NULL DEFAULT now()
+);
+
+-- How far the sentinel has come, and which instance is on watch.
+CREATE TABLE sentinel (
+  name       text PRIMARY KEY,
+  position   uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+  held_by    text,
+  held_until timestamptz NOT NULL DEFAULT '-infinity'
+);
+INSERT INTO sentinel (name) VALUES ('orders');
