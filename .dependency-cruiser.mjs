@@ -6,7 +6,7 @@ const forbidden = (name, from, to) => ({ name, severity: 'error', from, to });
 
 /** Processes and commands: files that no other file imports. */
 const entryPoints = [
-  '^services/[^/]+/src/main\\.ts$',
+  '^services/[^/]+/src/(?:main|migrate)\\.ts$',
   '^embedded/src/(?:main|kafka|start-[^/]+)\\.ts$',
   '^tools/src/[^/]+\\.ts$',
   '^tools/src/bench/[^/]+\\.ts$',
@@ -42,12 +42,12 @@ export default {
     ),
     forbidden(
       'tools-see-the-system-from-outside',
-      { path: '^tools/', pathNot: '^tools/(?:src|test)/(?:bench/|generated-docs)' },
+      { path: '^tools/', pathNot: '^tools/(?:src|test)/(?:bench/|generated-docs|config)' },
       above('packages/platform', 'services', 'system-tests', 'console'),
     ),
     forbidden(
       'only-the-way-in-of-embedded',
-      { path: '^(?:system-tests|tools)/', pathNot: '^tools/(?:src|test)/(?:bench/|generated-docs)' },
+      { path: '^(?:system-tests|tools)/', pathNot: '^tools/(?:src|test)/(?:bench/|generated-docs|config)' },
       { path: '^embedded/', pathNot: '^embedded/src/(?:main|start[^/]*|system)\\.ts$' },
     ),
     forbidden('src-never-imports-test', { path: '/src/' }, { path: '/test/|\\.test\\.ts$' }),

@@ -1,5 +1,6 @@
-import { FulfillmentConfig } from '@orders/fulfillment-service/config';
-import { OrderConfig } from '@orders/order-service/config';
+import { FulfillmentConfig, fulfillmentRules } from '@orders/fulfillment-service/config';
+import { OrderConfig, orderRules } from '@orders/order-service/config';
+import type { ConfigRules } from '@orders/platform/config';
 import { shippingProviderVariables } from '@orders/shipping-provider/config';
 import Type, { type Static } from 'typebox';
 
@@ -20,3 +21,14 @@ export const EmbeddedConfig = Type.Object({
   DATA_DIR: Type.String({ minLength: 1, default: '.data', description: 'Where npm start keeps its data' }),
 });
 export type EmbeddedConfig = Static<typeof EmbeddedConfig>;
+
+/** What the profile demands: of both services once, and in prod no embedded database, whose role owns its schemas. */
+export const embeddedRules: ConfigRules<EmbeddedConfig> = (config) => {
+  const faults = new Set([...orderRules(config), ...fulfillmentRules(config)]);
+  if (config.PROFILE === 'prod') {
+    for (const name of ['ORDERS_DATABASE_URL', 'FULFILLMENT_DATABASE_URL'] as const) {
+      if (config[name] === undefined) faults.add(`${name} must be set: the embedded PostgreSQL is not for prod`);
+    }
+  }
+  return [...faults];
+};

@@ -1,12 +1,12 @@
 import { loadEnvFile, readConfig } from '@orders/platform/config';
 import { createLog } from '@orders/platform/log';
 import { runProcess } from '@orders/platform/process';
-import { EmbeddedConfig } from './config.ts';
+import { EmbeddedConfig, embeddedRules } from './config.ts';
 import { startEverything } from './start-everything.ts';
 
 await runProcess(async (signal) => {
   loadEnvFile();
-  const config = readConfig(EmbeddedConfig, process.env);
+  const config = readConfig(EmbeddedConfig, process.env, embeddedRules);
   const log = createLog({ level: config.LOG_LEVEL });
   const everything = await startEverything(config, log, signal);
   const url = everything.orderServiceUrl;

@@ -2,7 +2,7 @@ import { loadEnvFile, readConfig } from '@orders/platform/config';
 import { createLog, type Log } from '@orders/platform/log';
 import { runProcess } from '@orders/platform/process';
 import Type, { type Static } from 'typebox';
-import { EmbeddedConfig } from './config.ts';
+import { EmbeddedConfig, embeddedRules } from './config.ts';
 import { lockDataDirectory } from './data-directory.ts';
 import { startKafka } from './kafka-server.ts';
 import { kafkaPortVariable } from './kafka-variables.ts';
@@ -22,7 +22,7 @@ type Closable = { close(): Promise<void> };
 
 await runProcess(async (signal) => {
   loadEnvFile();
-  const config = readConfig(StartKafkaConfig, process.env);
+  const config = readConfig(StartKafkaConfig, process.env, embeddedRules);
   const log = createLog({ service: 'start-kafka', level: config.LOG_LEVEL });
   const system = await startSystem(config, log, signal);
   log.info({ url: system.url, fulfillmentServiceUrl: system.fulfillmentServiceUrl }, 'ready');

@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs';
-import type { Static, TObject } from 'typebox';
+import { existsSync, readFileSync } from 'node:fs';
+import type { Static, TObject, TSchema } from 'typebox';
+import { messageOf } from './errors.ts';
 import { createValidator } from './validator.ts';
 
 /** A configuration with faults; `faults` names each variable. */
@@ -12,22 +13,74 @@ export class ConfigError extends Error {
   }
 }
 
-/** Reads `.env` of the working directory into process.env where it exists; variables that are set win. */
-export function loadEnvFile(): void {
+/** Option of a schema: a variable that is never printed, and that may also stand in a file: `NAME_FILE` names it (one line break at its end is no part of it). */
+export const secret = { 'x-secret': true } as const;
+export const isSecret = (schema: TSchema): boolean => 'x-secret' in schema;
+
+/** Reads `.env` of the working directory into process.env where it exists; variables that are set win. Returns the names it set. */
+export function loadEnvFile(): Set<string> {
+  const before = new Set(Object.keys(process.env));
   if (existsSync('.env')) process.loadEnvFile('.env');
+  return new Set(Object.keys(process.env).filter((name) => !before.has(name)));
 }
+
+/** What the environment and the files of its secrets say, still as text, with where each value is from. */
+export function gather(schema: TObject, env: NodeJS.ProcessEnv) {
+  const values: Record<string, unknown> = {};
+  const sources: Record<string, string> = {};
+  const faults: string[] = [];
+  for (const [name, variable] of Object.entries<TSchema>(schema.properties)) {
+    const given = isGiven(env[name]) ? { value: env[name], source: name } : undefined;
+    const file = isSecret(variable) ? env[`${name}_FILE`] : undefined;
+    if (given && isGiven(file)) faults.push(`${name} and ${name}_FILE are both set`);
+    const found = given ?? (isGiven(file) ? readSecret(`${name}_FILE`, file) : undefined);
+    if (found === undefined) continue;
+    if ('fault' in found) faults.push(found.fault);
+    else {
+      values[name] = found.value;
+      sources[name] = found.source;
+    }
+  }
+  return { values, sources, faults };
+}
+
+const isGiven = (text: string | undefined): text is string => text !== undefined && text !== '';
+
+function readSecret(name: string, path: string): { value: string; source: string } | { fault: string } {
+  try {
+    const value = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    return value === '' ? { fault: `${name} ${path} is empty` } : { value, source: `${name} ${path}` };
+  } catch (error) {
+    return { fault: `${name} ${path} cannot be read: ${messageOf(error)}` };
+  }
+}
+
+/** Rules that no schema can say; each fault names its variables. Values may be missing or of the wrong type. */
+export type ConfigRules<C> = (config: Partial<C>) => string[];
 
 /**
  * Picks the schema's variables out of the environment, as numbers and booleans where the schema says so, with its defaults.
- * An empty variable counts as unset. Throws ConfigError with every fault at once.
+ * An empty variable counts as unset. Throws ConfigError with every fault at once, those of `rules` included.
  */
-export function readConfig<S extends TObject>(schema: S, env: NodeJS.ProcessEnv): Static<S> {
-  const values: Record<string, unknown> = {};
-  for (const name of Object.keys(schema.properties)) {
-    if (env[name] !== undefined && env[name] !== '') values[name] = env[name];
-  }
-  const validator = createValidator(schema, { coerce: true });
-  const faults = validator.faults(values);
-  if (faults.length > 0) throw new ConfigError(faults.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`));
+export function readConfig<S extends TObject>(
+  schema: S,
+  env: NodeJS.ProcessEnv,
+  rules: ConfigRules<Static<S>> = () => [],
+): Static<S> {
+  const { values, faults: unread } = gather(schema, env);
+  // Before the defaults come in: some profiles do not take them.
+  const refused = rules({ ...values } as Partial<Static<S>>);
+  const invalid = createValidator(schema, { coerce: true }).faults(values);
+  const told = new Set(unread.map((fault) => fault.split(/_FILE | /, 1)[0]));
+  const faults = [
+    ...unread,
+    ...invalid
+      .map(({ pointer, detail }) => ({ name: pointer.slice(1), detail }))
+      // Whose file cannot be read is not missing as well.
+      .filter(({ name }) => !told.has(name))
+      .map(({ name, detail }) => `${name} ${detail}`),
+    ...refused,
+  ];
+  if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(values) as Static<S>;
 }

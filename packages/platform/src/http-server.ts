@@ -10,6 +10,7 @@ import fastify, {
 import { CodedError, codeOf, type ErrorCode, toProblem } from './errors.ts';
 import type { Log } from './log.ts';
 import { createRequestValidation } from './request-validation.ts';
+import type { ServerTls } from './server-tls.ts';
 
 export type HttpServer = FastifyInstance;
 
@@ -25,11 +26,12 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TR
  * coercion (queries with), every error as application/problem+json, 405 with Allow, nothing of a driver or a stack in an answer.
  * Routes are added by the caller, then `listen` of this module opens the port.
  */
-export function createHttpServer(options: { log: Log }): HttpServer {
+export function createHttpServer(options: { log: Log; tls?: ServerTls | undefined }): HttpServer {
   const { log } = options;
   const prefix = crypto.randomUUID().slice(0, 8);
   let count = 0;
   const app = fastify({
+    ...(options.tls && { https: options.tls }),
     logger: false,
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,

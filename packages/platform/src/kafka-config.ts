@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { ConfigError } from './config.ts';
+import { ConfigError, secret } from './config.ts';
 import { type KafkaTls, kafkaTls, kafkaTlsVariables } from './kafka-tls.ts';
 
 /** How to reach Kafka; the same for every service. */
@@ -36,7 +36,7 @@ export const kafkaVariables = {
     }),
   ),
   KAFKA_SASL_USERNAME: Type.Optional(Type.String({ minLength: 1, description: 'User name for Kafka' })),
-  KAFKA_SASL_PASSWORD: Type.Optional(Type.String({ minLength: 1, description: 'Password for Kafka' })),
+  KAFKA_SASL_PASSWORD: Type.Optional(Type.String({ ...secret, minLength: 1, description: 'Password for Kafka' })),
 };
 
 export const groupIdVariable = (service: string) =>

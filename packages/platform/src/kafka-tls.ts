@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import Type from 'typebox';
-import { ConfigError } from './config.ts';
+import { ConfigError, secret } from './config.ts';
 import { messageOf } from './errors.ts';
 
 /** How to trust a broker, and be trusted by it, over TLS. */
@@ -25,7 +25,7 @@ export const kafkaTlsVariables = {
     Type.String({ minLength: 1, description: 'PEM file of the private key of the client certificate' }),
   ),
   KAFKA_SSL_KEY_PASSPHRASE: Type.Optional(
-    Type.String({ minLength: 1, description: 'Passphrase of the private key, where it is encrypted' }),
+    Type.String({ ...secret, minLength: 1, description: 'Passphrase of the private key, where it is encrypted' }),
   ),
 };
 

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryConfig } from 'pg';
+import { ConfigError } from './config.ts';
 import type { Database } from './database.ts';
 import { whatFailed } from './database.ts';
 import type { Log } from './log.ts';
@@ -12,29 +13,22 @@ const retryMs = 500;
 /** A migration may rewrite a large table, and the other instances wait for it. */
 const patienceMs = 3_600_000;
 
-/**
- * Brings the schema up to date: runs each `NNN-name.sql` of the directory that was not run yet, in order, each in its own
- * transaction, one instance at a time. Waits for a database that is away until `signal` aborts; rejects when a file fails.
- */
-export async function migrate(options: {
+export type Migration = {
   database: Database;
   schema: string;
   directory: string;
   log: Log;
   signal?: AbortSignal;
-}): Promise<void> {
-  const { database, schema, directory, log, signal } = options;
-  const files = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
-  for (;;) {
-    signal?.throwIfAborted();
-    try {
-      return await run();
-    } catch (error) {
-      if (whatFailed(error) !== 'unavailable') throw error;
-      log.warn({ station: 'database', schema, err: (error as Error).message }, 'waiting for the database');
-      await delay(retryMs, undefined, signal ? { signal } : {});
-    }
-  }
+};
+
+/**
+ * Brings the schema up to date: runs each `NNN-name.sql` of the directory that was not run yet, in order, each in its own
+ * transaction, one instance at a time. Waits for a database that is away until `signal` aborts; rejects when a file fails.
+ */
+export async function migrate(options: Migration): Promise<void> {
+  const { database, schema, directory, log } = options;
+  const files = await migrationsIn(directory);
+  return await patiently(options, run);
 
   async function run(): Promise<void> {
     await database.withConnection(async (client) => {
@@ -60,3 +54,50 @@ export async function migrate(options: {
     });
   }
 }
+
+/**
+ * For a service whose role may not change tables: throws ConfigError, saying what to run, unless every migration has been run and the role neither
+ * owns nor may create anything in the schema. Waits for a database that is away until `signal` aborts.
+ */
+export async function requireMigrated(options: Migration & { command: string }): Promise<void> {
+  const { database, schema, directory, command } = options;
+  await patiently(options, async () => {
+    const [found] = await database.query<{ exists: boolean; may_create: boolean }>(schemaStatement, [schema]);
+    const run = `run ${command} with the role that owns the schema`;
+    if (found?.exists !== true) throw new ConfigError([`the database has no schema ${schema}: ${run}`]);
+    if (found.may_create) {
+      throw new ConfigError([
+        `PROFILE=prod: the service's role may create tables in the schema ${schema}; give it a role of its own and ${run}`,
+      ]);
+    }
+    const known = await database.query<{ name: string }>(migrationsStatement, []);
+    const missing = (await migrationsIn(directory)).filter((file) => !known.some(({ name }) => name === file));
+    if (missing.length > 0) throw new ConfigError([`the schema ${schema} lacks ${missing.join(', ')}: ${run}`]);
+  });
+}
+
+async function migrationsIn(directory: string): Promise<string[]> {
+  return (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
+}
+
+async function patiently({ schema, log, signal }: Migration, work: () => Promise<void>): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof ConfigError || whatFailed(error) !== 'unavailable') throw error;
+      log.warn({ station: 'database', schema, err: (error as Error).message }, 'waiting for the database');
+      await delay(retryMs, undefined, signal ? { signal } : {});
+    }
+  }
+}
+
+const schemaStatement = {
+  name: 'migrations-schema',
+  text: `
+    SELECT to_regnamespace($1) IS NOT NULL AS exists,
+           coalesce(has_schema_privilege(current_user, to_regnamespace($1), 'CREATE'), false) AS may_create`,
+};
+
+const migrationsStatement = { name: 'migrations-run', text: 'SELECT name FROM migrations' };

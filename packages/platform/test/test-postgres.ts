@@ -13,11 +13,11 @@ export const silentLog = createLog({ level: 'silent', isTerminal: false });
 export type TestPostgres = Awaited<ReturnType<typeof startTestPostgres>>;
 
 /** One real PostgreSQL server for the calling test file; each test takes a schema of its own. Ends with the file. */
-export async function startTestPostgres(settings: Record<string, string> = {}) {
+export async function startTestPostgres(settings: Record<string, string> = {}, otherDatabases: string[] = []) {
   const dataDir = await mkdtemp(join(tmpdir(), 'orders-test-'));
   const server = await startEmbeddedPostgres({
     dataDir,
-    databases: ['tests'],
+    databases: ['tests', ...otherDatabases],
     log: { info: () => undefined, warn: () => undefined },
     settings,
   });
@@ -35,6 +35,8 @@ export async function startTestPostgres(settings: Record<string, string> = {}) {
   let schemas = 0;
   return {
     url,
+    /** URL of another database, as the role that owns it. */
+    urlOf: server.url,
     /** A schema with the service's tables, through `connect` once per instance, and plain SQL on it through `sql`. */
     async schema(t: TestContext, migrations: string) {
       schemas += 1;

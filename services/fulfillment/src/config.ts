@@ -1,7 +1,16 @@
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { orderEventsTopic } from '@orders/contracts/order-events';
+import { type ConfigRules, secret } from '@orders/platform/config';
 import { commonVariables, connectionsVariable, portVariable } from '@orders/platform/config-fields';
 import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
+import {
+  databaseFaults,
+  databaseUrlVariable,
+  entranceFaults,
+  entranceVariables,
+  kafkaFaults,
+  shippingFaults,
+} from '@orders/platform/profile';
 import Type, { type Static } from 'typebox';
 
 const whole = (minimum: number, maximum: number, value: number, description: string) =>
@@ -10,11 +19,9 @@ const whole = (minimum: number, maximum: number, value: number, description: str
 /** What the Fulfillment Service takes from its environment. */
 export const FulfillmentConfig = Type.Object({
   ...commonVariables,
+  ...entranceVariables,
   FULFILLMENT_SERVICE_PORT: portVariable(5001, 'the Fulfillment Service'),
-  FULFILLMENT_DATABASE_URL: Type.String({
-    minLength: 1,
-    description: 'PostgreSQL of the Fulfillment Service: postgres://user:password@host/database',
-  }),
+  FULFILLMENT_DATABASE_URL: databaseUrlVariable('Fulfillment Service'),
   FULFILLMENT_DATABASE_CONNECTIONS: connectionsVariable('Fulfillment Service'),
   SHIPPING_BASE_URL: Type.String({
     pattern: '^https?://',
@@ -54,3 +61,26 @@ export const FulfillmentProcessConfig = Type.Object({
   KAFKA_ORDER_EVENTS_TOPIC: topicVariable(orderEventsTopic),
   KAFKA_FULFILLMENT_EVENTS_TOPIC: topicVariable(fulfillmentEventsTopic),
 });
+
+/** What `npm run migrate:fulfillment-service` takes from its environment. */
+export const FulfillmentMigrationConfig = Type.Object({
+  LOG_LEVEL: commonVariables.LOG_LEVEL,
+  FULFILLMENT_DATABASE_URL: FulfillmentConfig.properties.FULFILLMENT_DATABASE_URL,
+  FULFILLMENT_MIGRATION_DATABASE_URL: Type.String({
+    ...secret,
+    minLength: 1,
+    description:
+      'PostgreSQL of the Fulfillment Service with the role that owns its schema; only npm run migrate:fulfillment-service reads it',
+  }),
+});
+
+/** What the profile demands. The rules see what was given, not the defaults: prod takes no default provider. */
+export const fulfillmentRules: ConfigRules<FulfillmentConfig> = (config) => [
+  ...entranceFaults(config),
+  ...databaseFaults('FULFILLMENT_DATABASE_URL', config.FULFILLMENT_DATABASE_URL, config),
+  ...shippingFaults(config, config.SHIPPING_BASE_URL),
+];
+export const fulfillmentProcessRules: ConfigRules<Static<typeof FulfillmentProcessConfig>> = (config) => [
+  ...fulfillmentRules(config),
+  ...kafkaFaults(config),
+];

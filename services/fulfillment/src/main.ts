@@ -6,12 +6,12 @@ import { kafkaBrokerOptions } from '@orders/platform/kafka-config';
 import { observeKafkaLag } from '@orders/platform/kafka-lag';
 import { createLog } from '@orders/platform/log';
 import { runProcess } from '@orders/platform/process';
-import { FulfillmentProcessConfig } from './config.ts';
+import { FulfillmentProcessConfig, fulfillmentProcessRules } from './config.ts';
 import { createFulfillmentService } from './service.ts';
 
 await runProcess(async (signal) => {
   loadEnvFile();
-  const config = readConfig(FulfillmentProcessConfig, process.env);
+  const config = readConfig(FulfillmentProcessConfig, process.env, fulfillmentProcessRules);
   const log = createLog({ level: config.LOG_LEVEL });
   const ownLog = log.child({ service: 'fulfillment-service' });
   const topics = {

@@ -7,11 +7,12 @@ import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
 import { createMetrics, type Metrics } from '@orders/platform/metrics';
-import { migrate } from '@orders/platform/migrations';
+import { migrate, requireMigrated } from '@orders/platform/migrations';
 import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore } from '@orders/platform/outbox-store';
 import { addReplayRoutes, createReplays } from '@orders/platform/replays';
+import { serverTls } from '@orders/platform/server-tls';
 import type { FulfillmentConfig } from './config.ts';
 import { createDispatcher } from './dispatch-shipments.ts';
 import type { Policy } from './fulfillment.ts';
@@ -22,8 +23,8 @@ import { createReportOutcome } from './report-outcome.ts';
 import { createShippingBreaker } from './shipping-breaker.ts';
 import { createShippingClient } from './shipping-client.ts';
 
-const schema = 'fulfillment';
-const migrations = new URL('../migrations', import.meta.url).pathname;
+export const schema = 'fulfillment';
+export const migrations = new URL('../migrations', import.meta.url).pathname;
 /** Events of one filing statement; its join of what was filed with its events grows with the square. */
 const fileMaxEvents = 256;
 
@@ -55,7 +56,10 @@ export async function createFulfillmentService(parts: {
   const connect = { url: config.FULFILLMENT_DATABASE_URL, schema, instance, log };
   const database = createDatabase({ ...connect, connections: config.FULFILLMENT_DATABASE_CONNECTIONS });
   const relaxed = createDatabase({ ...connect, connections: 2, relaxed: true });
-  await migrate({ database, schema, directory: migrations, log, ...(parts.signal && { signal: parts.signal }) });
+  const migration = { database, schema, directory: migrations, log, ...(parts.signal && { signal: parts.signal }) };
+  if (config.PROFILE === 'prod')
+    await requireMigrated({ ...migration, command: 'npm run migrate:fulfillment-service' });
+  else await migrate(migration);
 
   const metrics = createMetrics('fulfillment-service');
   parts.observe?.(metrics);
@@ -88,7 +92,7 @@ export async function createFulfillmentService(parts: {
     handler: createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log }),
   });
 
-  const app = createHttpServer({ log });
+  const app = createHttpServer({ log, tls: serverTls(config) });
   await addApiDocs(app, {
     title: 'Fulfillment Service',
     version: '1.0.0',

@@ -1,17 +1,23 @@
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { orderEventsTopic } from '@orders/contracts/order-events';
+import { type ConfigRules, secret } from '@orders/platform/config';
 import { commonVariables, connectionsVariable, portVariable } from '@orders/platform/config-fields';
 import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
+import {
+  databaseFaults,
+  databaseUrlVariable,
+  entranceFaults,
+  entranceVariables,
+  kafkaFaults,
+} from '@orders/platform/profile';
 import Type, { type Static } from 'typebox';
 
 /** What the Order Service takes from its environment. */
 export const OrderConfig = Type.Object({
   ...commonVariables,
+  ...entranceVariables,
   ORDER_SERVICE_PORT: portVariable(5000, 'the Order Service'),
-  ORDERS_DATABASE_URL: Type.String({
-    minLength: 1,
-    description: 'PostgreSQL of the Order Service: postgres://user:password@host/database',
-  }),
+  ORDERS_DATABASE_URL: databaseUrlVariable('Order Service'),
   ORDERS_DATABASE_CONNECTIONS: connectionsVariable('Order Service'),
   IDEMPOTENCY_KEY_HOURS: Type.Integer({
     minimum: 24,
@@ -30,3 +36,25 @@ export const OrderProcessConfig = Type.Object({
   KAFKA_ORDER_EVENTS_TOPIC: topicVariable(orderEventsTopic),
   KAFKA_FULFILLMENT_EVENTS_TOPIC: topicVariable(fulfillmentEventsTopic),
 });
+
+/** What `npm run migrate:order-service` takes from its environment. */
+export const OrderMigrationConfig = Type.Object({
+  LOG_LEVEL: commonVariables.LOG_LEVEL,
+  ORDERS_DATABASE_URL: OrderConfig.properties.ORDERS_DATABASE_URL,
+  ORDERS_MIGRATION_DATABASE_URL: Type.String({
+    ...secret,
+    minLength: 1,
+    description:
+      'PostgreSQL of the Order Service with the role that owns its schema; only npm run migrate:order-service reads it',
+  }),
+});
+
+/** What the profile demands. */
+export const orderRules: ConfigRules<OrderConfig> = (config) => [
+  ...entranceFaults(config),
+  ...databaseFaults('ORDERS_DATABASE_URL', config.ORDERS_DATABASE_URL, config),
+];
+export const orderProcessRules: ConfigRules<Static<typeof OrderProcessConfig>> = (config) => [
+  ...orderRules(config),
+  ...kafkaFaults(config),
+];

@@ -6,12 +6,12 @@ import { kafkaBrokerOptions } from '@orders/platform/kafka-config';
 import { observeKafkaLag } from '@orders/platform/kafka-lag';
 import { createLog } from '@orders/platform/log';
 import { runProcess } from '@orders/platform/process';
-import { OrderProcessConfig } from './config.ts';
+import { OrderProcessConfig, orderProcessRules } from './config.ts';
 import { createOrderService } from './service.ts';
 
 await runProcess(async (signal) => {
   loadEnvFile();
-  const config = readConfig(OrderProcessConfig, process.env);
+  const config = readConfig(OrderProcessConfig, process.env, orderProcessRules);
   const log = createLog({ level: config.LOG_LEVEL });
   const ownLog = log.child({ service: 'order-service' });
   const topics = {

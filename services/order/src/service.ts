@@ -7,11 +7,12 @@ import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
 import { createMetrics, type Metrics } from '@orders/platform/metrics';
-import { migrate } from '@orders/platform/migrations';
+import { migrate, requireMigrated } from '@orders/platform/migrations';
 import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store';
 import { addReplayRoutes, createReplays } from '@orders/platform/replays';
+import { serverTls } from '@orders/platform/server-tls';
 import type { OrderConfig } from './config.ts';
 import { startKeyPurge } from './idempotency.ts';
 import { createFulfillmentEventHandler } from './on-fulfillment-event.ts';
@@ -21,8 +22,8 @@ import { createOrderStore } from './order-store.ts';
 import { createPlaceOrder } from './place-order.ts';
 import { addOrderRoutes, orderApi } from './routes.ts';
 
-const schema = 'orders';
-const migrations = new URL('../migrations', import.meta.url).pathname;
+export const schema = 'orders';
+export const migrations = new URL('../migrations', import.meta.url).pathname;
 /** Events of one projecting statement. */
 const projectMaxEvents = 500;
 
@@ -56,7 +57,9 @@ export async function createOrderService(parts: {
   const connect = { url: config.ORDERS_DATABASE_URL, schema, instance, log };
   const database = createDatabase({ ...connect, connections: config.ORDERS_DATABASE_CONNECTIONS });
   const relaxed = createDatabase({ ...connect, connections: 2, relaxed: true });
-  await migrate({ database, schema, directory: migrations, log, ...(parts.signal && { signal: parts.signal }) });
+  const migration = { database, schema, directory: migrations, log, ...(parts.signal && { signal: parts.signal }) };
+  if (config.PROFILE === 'prod') await requireMigrated({ ...migration, command: 'npm run migrate:order-service' });
+  else await migrate(migration);
 
   const metrics = createMetrics('order-service');
   parts.observe?.(metrics);
@@ -86,7 +89,7 @@ export async function createOrderService(parts: {
   await outbox.takeBack();
 
   let stopped: Promise<void> | undefined;
-  const app = createHttpServer({ log });
+  const app = createHttpServer({ log, tls: serverTls(config) });
   await addApiDocs(app, { ...orderApi, asyncApi });
   addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
   addReplayRoutes(app, createReplays(database));

@@ -1,5 +1,6 @@
 import { Simulation } from '@orders/contracts/shipping-api';
 import { commonVariables, portVariable } from '@orders/platform/config-fields';
+import { profileVariable } from '@orders/platform/profile';
 import Type, { type Static } from 'typebox';
 
 const { properties: start } = Simulation;
@@ -24,6 +25,7 @@ export const simulationVariables = {
 /** Everything that this service reads from its environment. */
 export const shippingProviderVariables = {
   ...commonVariables,
+  ...profileVariable,
   SHIPPING_PROVIDER_PORT: portVariable(5002, 'the mock shipping provider'),
   ...simulationVariables,
 };
@@ -51,3 +53,7 @@ export function simulationOf(config: ShippingProviderConfig): Simulation {
     seed: config.SIMULATION_SEED,
   };
 }
+
+/** The mock books nothing in the real world. */
+export const shippingProviderRules = (config: { PROFILE?: string }): string[] =>
+  config.PROFILE === 'prod' ? ['PROFILE must not be prod: this is the mock shipping provider'] : [];

@@ -3,12 +3,12 @@ import { loadEnvFile, readConfig } from '@orders/platform/config';
 import { createLog } from '@orders/platform/log';
 import { createMetrics } from '@orders/platform/metrics';
 import { runProcess } from '@orders/platform/process';
-import { ShippingProviderProcessConfig } from './config.ts';
+import { ShippingProviderProcessConfig, shippingProviderRules } from './config.ts';
 import { createShippingProvider } from './service.ts';
 
 await runProcess(async () => {
   loadEnvFile();
-  const config = readConfig(ShippingProviderProcessConfig, process.env);
+  const config = readConfig(ShippingProviderProcessConfig, process.env, shippingProviderRules);
   const log = createLog({ service: 'shipping-provider', level: config.LOG_LEVEL });
   const metrics = createMetrics('shipping-provider');
   metrics.observeProcess();

@@ -1,7 +1,8 @@
 import { EmbeddedConfig } from '@orders/embedded/config';
 import { kafkaPortVariable } from '@orders/embedded/kafka-variables';
-import { FulfillmentProcessConfig } from '@orders/fulfillment-service/config';
-import { OrderProcessConfig } from '@orders/order-service/config';
+import { FulfillmentMigrationConfig, FulfillmentProcessConfig } from '@orders/fulfillment-service/config';
+import { OrderMigrationConfig, OrderProcessConfig } from '@orders/order-service/config';
+import { isSecret } from '@orders/platform/config';
 import { shippingProviderVariables } from '@orders/shipping-provider/config';
 
 /** Several defaults: one per service, in their order. */
@@ -13,6 +14,8 @@ const readers: [string, Record<string, object>][] = [
   ['fulfillment', FulfillmentProcessConfig.properties],
   ['shipping-provider', shippingProviderVariables],
   ['npm start', EmbeddedConfig.properties],
+  ['npm run migrate:order-service', OrderMigrationConfig.properties],
+  ['npm run migrate:fulfillment-service', FulfillmentMigrationConfig.properties],
   ['npm run kafka', { KAFKA_PORT: kafkaPortVariable, DATA_DIR: EmbeddedConfig.properties.DATA_DIR }],
 ];
 
@@ -25,7 +28,8 @@ function variables(): Variable[] {
       const value = String(schema.default ?? '');
       if (known === undefined) {
         const values = schema.enum === undefined ? '' : ` (one of ${schema.enum.join(', ')})`;
-        const description = `${schema.description ?? ''}${values}`;
+        const file = isSecret(schema) ? `; may stand in a file that ${name}_FILE names` : '';
+        const description = `${schema.description ?? ''}${values}${file}`;
         byName.set(name, { name, defaults: [value], description, services: [service] });
       } else if (service !== 'npm start') {
         known.services.push(service);

@@ -1,0 +1,121 @@
+import { isIP } from 'node:net';
+import Type from 'typebox';
+import { secret } from './config.ts';
+
+/** What a service is run for; everything but `local` refuses insecure settings. */
+export const profileVariable = {
+  PROFILE: Type.Enum(['local', 'dev', 'test', 'prod'], {
+    default: 'local',
+    description:
+      'local: for one person on one machine, no keys needed. prod: refuses insecure settings. dev, test: as prod, but the mock provider, a generated API key and plain Kafka are allowed',
+  }),
+};
+
+/** Who may come in, and how: read by both services. */
+export const entranceVariables = {
+  ...profileVariable,
+  API_KEYS_FILE: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'File of API keys (npm run keys); read again when it changes. Unset: no keys are asked for',
+    }),
+  ),
+  TLS_CERT_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'PEM file of the certificate to serve HTTPS with; needs TLS_KEY_FILE' }),
+  ),
+  TLS_KEY_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'PEM file of the private key of the certificate' }),
+  ),
+  TLS_ENDS_IN_FRONT: Type.Boolean({
+    default: false,
+    description: 'States that a proxy in front speaks TLS and that nobody else can reach the port',
+  }),
+  PLAINTEXT_ACCEPTED: Type.Optional(
+    Type.String({
+      pattern: '^(kafka|database|shipping)(,(kafka|database|shipping))*$',
+      'x-fault': 'must be some of kafka, database, shipping with commas between them',
+      description: 'Connections that may go unencrypted although PROFILE is not local: kafka, database, shipping',
+    }),
+  ),
+};
+
+export const databaseUrlVariable = (of: string) =>
+  Type.String({
+    ...secret,
+    minLength: 1,
+    description: `PostgreSQL of the ${of}: postgres://user:password@host/database`,
+  });
+
+type Entrance = {
+  PROFILE: string;
+  API_KEYS_FILE: string;
+  TLS_CERT_FILE: string;
+  TLS_KEY_FILE: string;
+  TLS_ENDS_IN_FRONT: boolean | string;
+  PLAINTEXT_ACCEPTED: string;
+};
+
+const isLocal = (config: { PROFILE?: string }): boolean => (config.PROFILE ?? 'local') === 'local';
+const isProd = (config: { PROFILE?: string }): boolean => config.PROFILE === 'prod';
+const accepts = (config: { PLAINTEXT_ACCEPTED?: string }, what: string): boolean =>
+  config.PLAINTEXT_ACCEPTED?.split(',').includes(what) === true;
+
+/** What a profile other than local demands of a service's own door. */
+export function entranceFaults(config: Partial<Entrance>): string[] {
+  if (isLocal(config)) return [];
+  const faults: string[] = [];
+  if (config.API_KEYS_FILE === undefined) faults.push('API_KEYS_FILE must be set: npm run keys -- create makes one');
+  const hasTls = config.TLS_CERT_FILE !== undefined || config.TLS_KEY_FILE !== undefined;
+  if (!hasTls && String(config.TLS_ENDS_IN_FRONT) !== 'true') {
+    faults.push('TLS_CERT_FILE and TLS_KEY_FILE must be set, or TLS_ENDS_IN_FRONT=true where a proxy speaks TLS');
+  }
+  return faults;
+}
+
+/** Passwords that stand in examples and default set-ups. */
+const knownPasswords = ['postgres', 'password', 'secret', 'admin', 'root', 'test', 'example', 'orders', 'fulfillment'];
+
+/** What a profile other than local demands of a database URL. Never tells the password. */
+export function databaseFaults(name: string, url: unknown, config: Partial<Entrance>): string[] {
+  if (isLocal(config) || typeof url !== 'string') return [];
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined) return [`${name} must be a URL: postgres://user:password@host/database`];
+  const faults: string[] = [];
+  const password = decodeURIComponent(parsed.password);
+  const isKnown =
+    knownPasswords.includes(password.toLowerCase()) ||
+    password === decodeURIComponent(parsed.username) ||
+    /^change[-_ ]?me/i.test(password);
+  if (password === '') faults.push(`${name} has no password`);
+  else if (isKnown) faults.push(`${name} has a password that anybody would guess`);
+  const mode = parsed.searchParams.get('sslmode') ?? 'disable';
+  const isPlain = ['disable', 'allow', 'prefer'].includes(mode);
+  if (isPlain && !isLoopback(parsed.hostname) && !accepts(config, 'database')) {
+    faults.push(`${name} must have sslmode=verify-full, or PLAINTEXT_ACCEPTED must name database`);
+  }
+  return faults;
+}
+
+/** What prod demands of the connection to Kafka. */
+export function kafkaFaults(
+  config: Partial<Entrance> & { KAFKA_SSL?: boolean | string; KAFKA_SASL_MECHANISM?: string },
+): string[] {
+  if (!isProd(config) || accepts(config, 'kafka')) return [];
+  if (String(config.KAFKA_SSL) === 'true' || config.KAFKA_SASL_MECHANISM !== undefined) return [];
+  return ['KAFKA_SSL or KAFKA_SASL_MECHANISM must be set, or PLAINTEXT_ACCEPTED must name kafka'];
+}
+
+/** What prod demands of the shipping provider: a real one, named, over TLS. */
+export function shippingFaults(config: Partial<Entrance>, url: unknown): string[] {
+  if (!isProd(config)) return [];
+  if (typeof url !== 'string') return ['SHIPPING_BASE_URL must be set: the mock provider is not for prod'];
+  const isPlain = !url.startsWith('https://');
+  return isPlain && !accepts(config, 'shipping')
+    ? ['SHIPPING_BASE_URL must begin with https://, or PLAINTEXT_ACCEPTED must name shipping']
+    : [];
+}
+
+function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '');
+  return bare === 'localhost' || bare === '::1' || bare === '' || (isIP(bare) === 4 && bare.startsWith('127.'));
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import pg from 'pg';
+import { createDatabase } from '../src/database.ts';
+import { migrateAndGrant } from '../src/migrate-command.ts';
+import { requireMigrated } from '../src/migrations.ts';
+import { silentLog, startTestPostgres } from './test-postgres.ts';
+
+const postgres = await startTestPostgres({}, ['service']);
+const command = 'npm run migrate:things';
+
+async function things(t: TestContext, schema: string) {
+  const directory = await mkdtemp(join(tmpdir(), 'orders-migrations-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  await writeFile(join(directory, '001-things.sql'), 'CREATE TABLE things (id integer PRIMARY KEY)');
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  t.after(() => client.end());
+  await client.query('GRANT CONNECT ON DATABASE tests TO service');
+  const serviceUrl = postgres.urlOf('service').replace(/\/service(?=\?|$)/, '/tests');
+  const database = createDatabase({ url: serviceUrl, schema, instance: 't', connections: 1, log: silentLog });
+  t.after(() => database.close());
+  return {
+    directory,
+    database,
+    migrate: () => migrateAndGrant({ schema, directory, ownerUrl: postgres.url, serviceUrl, log: silentLog }),
+    require: (of = database) => requireMigrated({ database: of, schema, directory, log: silentLog, command }),
+  };
+}
+
+test('a service role without rights on tables reads and writes rows after the owner has migrated, and changes no table', async (t) => {
+  const { database, migrate, require } = await things(t, 'granted');
+  await migrate();
+  await migrate();
+  await require();
+  await database.query({ name: 'in', text: 'INSERT INTO things (id) VALUES ($1)' }, [1]);
+  await database.query({ name: 'out', text: 'DELETE FROM things WHERE id = $1' }, [1]);
+  for (const text of ['CREATE TABLE more (id integer)', 'DROP TABLE things', 'ALTER TABLE things ADD COLUMN x text']) {
+    await assert.rejects(database.query({ name: text, text }, []), { code: '42501' }, text);
+  }
+  const forged = { name: 'forge', text: "INSERT INTO migrations (name) VALUES ('x')" };
+  await assert.rejects(database.query(forged, []), { code: '42501' });
+});
+
+test('a service in prod says what to run where its schema is missing or behind', async (t) => {
+  const { directory, migrate, require } = await things(t, 'behind');
+  await assert.rejects(require(), /no schema behind: run npm run migrate:things/);
+  await migrate();
+  await writeFile(join(directory, '002-more.sql'), 'CREATE TABLE more (id integer)');
+  await assert.rejects(require(), /lacks 002-more\.sql: run npm run migrate:things/);
+  await migrate();
+  await require();
+});
+
+test('a service in prod refuses a role that may change its tables', async (t) => {
+  const { migrate, require } = await things(t, 'owned');
+  await migrate();
+  const owner = createDatabase({ url: postgres.url, schema: 'owned', instance: 'o', connections: 1, log: silentLog });
+  t.after(() => owner.close());
+  await assert.rejects(require(owner), /may create tables in the schema owned/);
+});

@@ -1,0 +1,20 @@
+import { loadEnvFile, readConfig } from '@orders/platform/config';
+import { createLog } from '@orders/platform/log';
+import { migrateAndGrant } from '@orders/platform/migrate-command';
+import { runProcess } from '@orders/platform/process';
+import { OrderMigrationConfig } from './config.ts';
+import { migrations, schema } from './service.ts';
+
+await runProcess(async (signal) => {
+  loadEnvFile();
+  const config = readConfig(OrderMigrationConfig, process.env);
+  await migrateAndGrant({
+    schema,
+    directory: migrations,
+    ownerUrl: config.ORDERS_MIGRATION_DATABASE_URL,
+    serviceUrl: config.ORDERS_DATABASE_URL,
+    log: createLog({ service: 'order-service', level: config.LOG_LEVEL }),
+    signal,
+  });
+  process.exit(0);
+});

@@ -1,0 +1,60 @@
+import { EmbeddedConfig, embeddedRules } from '@orders/embedded/config';
+import { FulfillmentProcessConfig, fulfillmentProcessRules } from '@orders/fulfillment-service/config';
+import { OrderProcessConfig, orderProcessRules } from '@orders/order-service/config';
+import { ConfigError, type ConfigRules, gather, isSecret, loadEnvFile, readConfig } from '@orders/platform/config';
+import { ShippingProviderProcessConfig, shippingProviderRules } from '@orders/shipping-provider/config';
+import type { TObject } from 'typebox';
+
+/** `npm run config -- SERVICE`: what the service would start with, where each value is from, and every fault; secrets are not shown. */
+const services: Record<string, { schema: TObject; rules: ConfigRules<never> }> = {
+  'order-service': { schema: OrderProcessConfig, rules: orderProcessRules },
+  'fulfillment-service': { schema: FulfillmentProcessConfig, rules: fulfillmentProcessRules },
+  'shipping-provider': { schema: ShippingProviderProcessConfig, rules: shippingProviderRules },
+  start: { schema: EmbeddedConfig, rules: embeddedRules },
+};
+
+const [name = ''] = process.argv.slice(2);
+const service = services[name];
+if (service === undefined) {
+  process.stderr.write(`Say which: npm run config -- ${Object.keys(services).join(' | ')}\n`);
+  process.exit(2);
+}
+const fromFile = loadEnvFile();
+const { schema, rules } = service;
+const { values, sources } = gather(schema, process.env);
+const rows = Object.entries(schema.properties).map(([variable, one]) => {
+  const isGiven = variable in values;
+  const fallback = (one as { default?: unknown }).default;
+  const value = isGiven ? values[variable] : fallback;
+  const source = sources[variable] ?? '';
+  const from = !isGiven
+    ? fallback === undefined
+      ? 'unset'
+      : 'default'
+    : source !== variable
+      ? source
+      : fromFile.has(variable)
+        ? '.env'
+        : 'environment';
+  return { variable, shown: isGiven && isSecret(one) ? redacted(String(value)) : String(value ?? ''), from };
+});
+const width = (pick: (row: (typeof rows)[number]) => string): number =>
+  Math.max(...rows.map((row) => pick(row).length));
+const [first, second] = [width((row) => row.variable), width((row) => row.shown)];
+for (const { variable, shown, from } of rows) {
+  process.stdout.write(`${variable.padEnd(first)}  ${shown.padEnd(second)}  ${from}\n`);
+}
+try {
+  readConfig(schema, process.env, rules as ConfigRules<unknown>);
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`\n${error.message}\n`);
+  process.exit(1);
+}
+
+/** A URL without its password and parameters, anything else not at all. */
+function redacted(value: string): string {
+  if (!URL.canParse(value)) return '***';
+  const { protocol, username, host, pathname } = new URL(value);
+  return `${protocol}//${username}:***@${host}${pathname}`;
+}
