@@ -42,12 +42,12 @@ export default {
     ),
     forbidden(
       'tools-see-the-system-from-outside',
-      { path: '^tools/', pathNot: '^tools/(?:src|test)/(?:bench/|generated-docs|config)' },
+      { path: '^tools/', pathNot: '^tools/(?:src|test)/(?:bench/|generated-docs|config|keys)' },
       above('packages/platform', 'services', 'system-tests', 'console'),
     ),
     forbidden(
       'only-the-way-in-of-embedded',
-      { path: '^(?:system-tests|tools)/', pathNot: '^tools/(?:src|test)/(?:bench/|generated-docs|config)' },
+      { path: '^(?:system-tests|tools)/', pathNot: '^tools/(?:src|test)/(?:bench/|generated-docs|config|keys)' },
       { path: '^embedded/', pathNot: '^embedded/src/(?:main|start[^/]*|system)\\.ts$' },
     ),
     forbidden('src-never-imports-test', { path: '/src/' }, { path: '/test/|\\.test\\.ts$' }),

@@ -12,7 +12,11 @@ export async function addApiDocs(
 ): Promise<void> {
   const { title, version, description, asyncApi } = about;
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title, version, description } },
+    openapi: {
+      openapi: '3.1.0',
+      info: { title, version, description },
+      components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+    },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });

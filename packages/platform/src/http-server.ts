@@ -15,8 +15,10 @@ import type { ServerTls } from './server-tls.ts';
 export type HttpServer = FastifyInstance;
 
 const bodyLimitBytes = 1024 * 1024;
-/** A client that sends its request slower than this is cut off with 408. */
-const requestTimeoutMs = 30_000;
+/** A client that sends its headers, or its whole request, slower than this is cut off with 408. */
+const usualPatience = { headersMs: 10_000, requestMs: 30_000, checkMs: 2_000 };
+/** More connections than this are closed at once, or idle ones could take all memory and file descriptors. */
+const connectionsMax = 10_000;
 /** Requests in flight may end when the server closes; what is still connected then is cut. */
 const drainMs = 2_000;
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const;
@@ -26,15 +28,22 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TR
  * coercion (queries with), every error as application/problem+json, 405 with Allow, nothing of a driver or a stack in an answer.
  * Routes are added by the caller, then `listen` of this module opens the port.
  */
-export function createHttpServer(options: { log: Log; tls?: ServerTls | undefined }): HttpServer {
-  const { log } = options;
+export function createHttpServer(options: {
+  log: Log;
+  tls?: ServerTls | undefined;
+  trustProxy?: string | undefined;
+  patience?: typeof usualPatience;
+}): HttpServer {
+  const { log, patience = usualPatience } = options;
+  const limits = { headersTimeout: patience.headersMs, connectionsCheckingInterval: patience.checkMs };
   const prefix = crypto.randomUUID().slice(0, 8);
   let count = 0;
   const app = fastify({
-    ...(options.tls && { https: options.tls }),
+    ...(options.tls ? { https: { ...options.tls, ...limits } } : { http: limits }),
+    ...(options.trustProxy !== undefined && { trustProxy: options.trustProxy }),
     logger: false,
     bodyLimit: bodyLimitBytes,
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: patience.requestMs,
     forceCloseConnections: 'idle',
     // A request that comes while the server closes is answered as long as the parts behind it can, with Connection: close.
     return503OnClosing: false,
@@ -43,6 +52,7 @@ export function createHttpServer(options: { log: Log; tls?: ServerTls | undefine
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, log),
     clientErrorHandler,
   });
+  app.server.maxConnections = connectionsMax;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {

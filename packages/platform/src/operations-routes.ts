@@ -1,8 +1,11 @@
+import './access.ts';
 import { CodedError } from './errors.ts';
 import type { HttpServer } from './http-server.ts';
 import type { Metrics } from './metrics.ts';
 
-const operations = { tags: ['operations'] } as object;
+const schema = { tags: ['operations'] } as object;
+const open = { schema, config: { scope: null } };
+const operators = { schema, config: { scope: 'operate' as const } };
 
 /**
  * The routes that operators and orchestrators need on every service: liveness (the process answers), readiness (`isReady`
@@ -12,13 +15,13 @@ export function addOperationsRoutes(
   app: HttpServer,
   parts: { metrics: Metrics; isReady: () => Promise<string | undefined> },
 ): void {
-  app.get('/health/live', { schema: operations }, async () => ({ status: 'ok' }));
-  app.get('/health/ready', { schema: operations }, async () => {
+  app.get('/health/live', open, async () => ({ status: 'ok' }));
+  app.get('/health/ready', open, async () => {
     const reason = await parts.isReady();
     if (reason !== undefined) throw new CodedError('store_unavailable', reason);
     return { status: 'ok' };
   });
-  app.get('/metrics', { schema: operations }, async (_request, reply) => {
+  app.get('/metrics', operators, async (_request, reply) => {
     reply.type(parts.metrics.registry.contentType);
     return await parts.metrics.registry.metrics();
   });

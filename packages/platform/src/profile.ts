@@ -20,6 +20,28 @@ export const entranceVariables = {
       description: 'File of API keys (npm run keys); read again when it changes. Unset: no keys are asked for',
     }),
   ),
+  RATE_LIMIT_PER_SECOND: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000,
+      description:
+        'Requests a second that each instance takes from one API key, or from one address where no keys are asked for; 0: any. Unset: 100, in local any',
+    }),
+  ),
+  CORS_ORIGINS: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^\\s,/]+(,https?://[^\\s,/]+)*$',
+      'x-fault': 'must be origins such as https://shop.example, with commas between them',
+      description: 'Origins whose pages may call the API from a browser. Unset: none',
+    }),
+  ),
+  TRUST_PROXY: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'Addresses or networks (CIDR) of proxies in front, with commas between them: the address of a caller is then what they say',
+    }),
+  ),
   TLS_CERT_FILE: Type.Optional(
     Type.String({ minLength: 1, description: 'PEM file of the certificate to serve HTTPS with; needs TLS_KEY_FILE' }),
   ),

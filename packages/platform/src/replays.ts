@@ -33,6 +33,7 @@ export type Replays = ReturnType<typeof createReplays>;
 /** Adds GET /api/replays. */
 export function addReplayRoutes(app: HttpServer, replays: Replays): void {
   app.get('/api/replays', {
+    config: { scope: 'operate' },
     schema: {
       tags: ['operators'],
       summary: 'What operators did, newest first, at most 200',

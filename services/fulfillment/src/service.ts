@@ -1,5 +1,6 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { orderEventsTopic } from '@orders/contracts/order-events';
+import { addAccess } from '@orders/platform/access';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
@@ -92,7 +93,8 @@ export async function createFulfillmentService(parts: {
     handler: createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log }),
   });
 
-  const app = createHttpServer({ log, tls: serverTls(config) });
+  const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
+  await addAccess(app, { config, log });
   await addApiDocs(app, {
     title: 'Fulfillment Service',
     version: '1.0.0',

@@ -25,8 +25,6 @@ export const orderApi = {
 };
 
 const tags = ['orders'];
-/** Callers have no keys of their own yet: one scope for all. */
-const scope = '';
 
 export function addOrderRoutes(
   app: HttpServer,
@@ -35,6 +33,7 @@ export function addOrderRoutes(
   const { placeOrder, queries, metrics } = parts;
 
   app.post<{ Body: NewOrder; Headers: PlaceOrderHeaders }>('/api/orders', {
+    config: { scope: 'orders:write' },
     schema: {
       tags,
       summary: 'Place an order',
@@ -47,7 +46,7 @@ export function addOrderRoutes(
       const began = performance.now();
       const idempotencyKey = request.headers['idempotency-key'];
       const { orderId, status, isReplay } = await placeOrder.place(request.body, {
-        ...(idempotencyKey !== undefined && { key: { scope, key: idempotencyKey } }),
+        ...(idempotencyKey !== undefined && { key: { scope: request.caller, key: idempotencyKey } }),
         correlationId: correlationIdOf(request.headers, request.id),
         traceparent: traceparentOf(request.headers),
       });
@@ -60,6 +59,7 @@ export function addOrderRoutes(
   });
 
   app.get<{ Params: OrderPath }>('/api/orders/:orderId', {
+    config: { scope: 'orders:read' },
     schema: {
       tags,
       summary: 'Show an order',
@@ -74,6 +74,7 @@ export function addOrderRoutes(
   });
 
   app.get<{ Querystring: OrderListQuery }>('/api/orders', {
+    config: { scope: 'orders:read' },
     schema: {
       tags,
       summary: 'List orders, newest first',

@@ -1,5 +1,6 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
+import { addAccess } from '@orders/platform/access';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
@@ -89,7 +90,8 @@ export async function createOrderService(parts: {
   await outbox.takeBack();
 
   let stopped: Promise<void> | undefined;
-  const app = createHttpServer({ log, tls: serverTls(config) });
+  const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
+  await addAccess(app, { config, log });
   await addApiDocs(app, { ...orderApi, asyncApi });
   addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
   addReplayRoutes(app, createReplays(database));
