@@ -4,6 +4,7 @@ import type { Repository } from './check/repository.ts';
 import type { Rule } from './check/rule.ts';
 import { eventsApi, orderServiceApi } from './generated-docs/api.ts';
 import { configurationPage, exampleEnvironment } from './generated-docs/configuration.ts';
+import { licencesPage } from './generated-docs/licences.ts';
 
 /** A file that is written by a program from the one place where its facts are declared. */
 export interface GeneratedDoc {
@@ -17,6 +18,7 @@ export const generatedDocs: readonly GeneratedDoc[] = [
   { file: 'docs/configuration.md', generate: configurationPage },
   { file: '.env.example', generate: exampleEnvironment },
   { file: 'docs/api/order-service.openapi.json', generate: orderServiceApi },
+  { file: 'docs/licences.md', generate: licencesPage },
   { file: 'docs/api/events.asyncapi.json', generate: eventsApi },
 ];
 

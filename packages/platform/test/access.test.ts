@@ -96,7 +96,7 @@ test('a caller without a valid key is answered 401 before its body is read, and 
 test('a key that is revoked, or made, takes effect without a restart, and a broken file changes nothing', async (t) => {
   const { path, bearer } = await keyFile('changing', ['orders:read']);
   const url = await server(t, { API_KEYS_FILE: path });
-  const statusOf = async (headers: HeadersInit = {}) => (await ask(url, '/things', { headers })).status;
+  const statusOf = async (headers: Record<string, string> = {}) => (await ask(url, '/things', { headers })).status;
   const [first] = bearer;
   assert.equal(await statusOf(first), 200);
   const { key, entry } = newApiKey('second', ['orders:read']);
