@@ -4,6 +4,7 @@ import { FulfillmentMigrationConfig, FulfillmentProcessConfig } from '@orders/fu
 import { OrderMigrationConfig, OrderProcessConfig } from '@orders/order-service/config';
 import { isSecret } from '@orders/platform/config';
 import { shippingProviderVariables } from '@orders/shipping-provider/config';
+import { composeVariables } from './compose-variables.ts';
 
 /** Several defaults: one per service, in their order. */
 type Variable = { name: string; defaults: string[]; description: string; services: string[] };
@@ -17,6 +18,7 @@ const readers: [string, Record<string, object>][] = [
   ['npm run migrate:order-service', OrderMigrationConfig.properties],
   ['npm run migrate:fulfillment-service', FulfillmentMigrationConfig.properties],
   ['npm run kafka', { KAFKA_PORT: kafkaPortVariable, DATA_DIR: EmbeddedConfig.properties.DATA_DIR }],
+  ['docker compose', composeVariables],
 ];
 
 /** Each variable once, with everyone who reads it; `npm start` reads them all and is named only where nobody else does. */
@@ -54,7 +56,8 @@ Made from the services' own schemas by \`npm run docs\`. Every variable may also
 what is set in the environment wins. A wrong value stops the start, with every fault listed at once.
 
 \`npm start\` reads all of these but those of Kafka; \`npm run start:kafka\` reads all. Both supply an embedded PostgreSQL
-where a database URL is unset, and a mock provider where \`SHIPPING_BASE_URL\` is unset. Several defaults: one for each reader.
+where a database URL is unset, and a mock provider where \`SHIPPING_BASE_URL\` is unset. In containers the addresses are given by
+[compose.yaml](../compose.yaml), and the ports are those of the host. Several defaults: one for each reader.
 
 | variable | default | read by | meaning |
 |---|---|---|---|
