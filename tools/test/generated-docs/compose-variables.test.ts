@@ -10,7 +10,7 @@ import { composeVariables } from '../../src/generated-docs/compose-variables.ts'
 const compose = await readFile(join(import.meta.dirname, '../../../compose.yaml'), 'utf8');
 
 /** What the containers decide for themselves: addresses, the one broker, and names that replicas must not share. */
-const decided = /^HOST$|^KAFKA_(?:TOPIC_REPLICATION|GROUP_ID|GROUP_INSTANCE_ID|SSL.*|SASL_.*)$/;
+const decided = /^HOST$|^TLS_(?:CERT|KEY)_FILE$|^KAFKA_(?:TOPIC_REPLICATION|GROUP_ID|GROUP_INSTANCE_ID|SSL.*|SASL_.*)$/;
 
 test('compose.yaml hands on every variable that a service in a container may be given', () => {
   const read = {
