@@ -187,8 +187,19 @@ export function backoffOf(retries: number, random: number, { backoffMs, backoffM
   return Math.round(random * Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(retries, 30)));
 }
 
+/** What an event tells of a fulfillment. */
+export type Told = Pick<
+  Decision,
+  'state' | 'sequence' | 'attempts' | 'dueMs' | 'shipment' | 'error' | 'failedAttempts'
+>;
+
 /** The event that tells a decision: it carries the whole fulfillment. */
-export function toEvent(held: Held, decision: Decision, eventType: FulfillmentEventType, now: Date): FulfillmentEvent {
+export function toEvent(
+  held: Pick<Held, 'orderId' | 'correlationId'>,
+  decision: Told,
+  eventType: FulfillmentEventType,
+  now: Date,
+): FulfillmentEvent {
   const { state, shipment, sequence, dueMs } = decision;
   return {
     eventType,
