@@ -41,8 +41,15 @@ let count = 0;
 const nextId = (): string => `01990000-${(++count).toString(16).padStart(4, '0')}-7000-8000-000000000000`;
 
 /** The operators' API over tables of their own, without a dispatcher: what is written stays as it was written. */
-export async function operatorApi(t: TestContext, postgres: TestPostgres) {
-  const { connect, sql } = await postgres.schema(t, migrations);
+export const operatorApi = async (t: TestContext, postgres: TestPostgres) =>
+  operatorOf(t, await postgres.schema(t, migrations));
+
+/** The operators' API over tables that others may work on. */
+export function operatorOf(
+  t: TestContext,
+  tables: Pick<Awaited<ReturnType<TestPostgres['schema']>>, 'connect' | 'sql'>,
+) {
+  const { connect, sql } = tables;
   const database = connect('api');
   const retryStore = createRetryStore(database);
   const app = createHttpServer({ log: silentLog });
