@@ -17,6 +17,7 @@ import { createDispatcher } from './dispatch-shipments.ts';
 import type { Policy } from './fulfillment.ts';
 import { createFulfillmentMetrics } from './fulfillment-metrics.ts';
 import { createFulfillmentStore } from './fulfillment-store.ts';
+import { createInstanceStore } from './instance-store.ts';
 import { createOrderEventHandler } from './on-order-event.ts';
 import { createReportOutcome } from './report-outcome.ts';
 import { createShippingBreaker } from './shipping-breaker.ts';
@@ -71,6 +72,7 @@ export async function createFulfillmentService(parts: {
   });
   const dispatcher = createDispatcher({
     store,
+    instances: createInstanceStore(database, instance),
     client,
     breaker: createShippingBreaker({ log, metrics }),
     reports,
