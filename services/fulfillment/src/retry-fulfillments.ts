@@ -3,7 +3,7 @@ import type { RetryAnswer, RetryFilter, RetryRequest, RetrySkipped } from '@orde
 import type { Log } from '@orders/platform/log';
 import { fromPageToken, toPageToken } from '@orders/platform/page-token';
 import { bodyError } from '@orders/platform/request-validation';
-import { toEvent } from './fulfillment.ts';
+import { toEvent } from './fulfillment-event.ts';
 import { type PlannedRetry, planRetry, type RetryCandidate } from './retry-plan.ts';
 import type { RetryStore, RetryWriting } from './retry-store.ts';
 

@@ -18,6 +18,7 @@ import type { Policy } from './fulfillment.ts';
 import { createFulfillmentMetrics } from './fulfillment-metrics.ts';
 import { createFulfillmentQueries } from './fulfillment-queries.ts';
 import { createFulfillmentStore } from './fulfillment-store.ts';
+import { createInstanceStore } from './instance-store.ts';
 import { createOrderEventHandler } from './on-order-event.ts';
 import { createReportOutcome } from './report-outcome.ts';
 import { createRetryFulfillments } from './retry-fulfillments.ts';
@@ -76,6 +77,7 @@ export async function createFulfillmentService(parts: {
   });
   const dispatcher = createDispatcher({
     store,
+    instances: createInstanceStore(database, instance),
     client,
     breaker: createShippingBreaker({ log, metrics }),
     reports,

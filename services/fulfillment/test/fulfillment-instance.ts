@@ -11,6 +11,7 @@ import { createDispatcher } from '../src/dispatch-shipments.ts';
 import type { Policy } from '../src/fulfillment.ts';
 import { createFulfillmentMetrics } from '../src/fulfillment-metrics.ts';
 import { createFulfillmentStore } from '../src/fulfillment-store.ts';
+import { createInstanceStore } from '../src/instance-store.ts';
 import { createOrderEventHandler } from '../src/on-order-event.ts';
 import { createReportOutcome } from '../src/report-outcome.ts';
 import { createShippingBreaker } from '../src/shipping-breaker.ts';
@@ -42,7 +43,8 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
   const fake = createFakeBroker();
   const instanceOf = (instance: string, options: InstanceOptions) => {
     const { providerUrl, concurrency = 8, timeoutMs = 500, through = (database: Database) => database } = options;
-    const store = createFulfillmentStore(through(connect(instance)), instance);
+    const database = through(connect(instance));
+    const store = createFulfillmentStore(database, instance);
     const outbox = createOutboxStore(connect(`${instance}-relay`, { relaxed: true }), instance);
     const metrics = createMetrics(instance);
     const relay = createOutboxRelay({ name: instance, store: outbox, broker: fake.broker, log: silentLog, metrics });
@@ -53,6 +55,7 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
     const policy = { ...quick, ...options.policy };
     const dispatcher = createDispatcher({
       store,
+      instances: createInstanceStore(database, instance),
       client,
       breaker,
       reports,
