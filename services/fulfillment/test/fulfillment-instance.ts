@@ -77,7 +77,7 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
       dispatcher.start();
       relay.start();
     };
-    return { store, relay, reports, dispatcher, handle, start, stop };
+    return { store, relay, reports, dispatcher, breaker, metrics, handle, start, stop };
   };
   const row = async (orderId: string) => (await sql('SELECT * FROM fulfillments WHERE order_id = $1', [orderId]))[0];
   const stateOf = async (orderId: string) => (await row(orderId))?.state;
@@ -109,6 +109,14 @@ export const orderCreated = (orderId: string = randomUUIDv7(), more: object = {}
   items: [{ productId: 'p', quantity: 2 }],
   createdAt: '2026-01-20T21:09:00.000Z',
   metadata: { correlationId: 'c-1' },
+  ...more,
+});
+
+export const cancelRequested = (orderId: string, more: object = {}) => ({
+  eventType: 'OrderCancellationRequested',
+  orderId,
+  sequence: 2,
+  reason: 'changed my mind',
   ...more,
 });
 
