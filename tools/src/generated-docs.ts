@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Repository } from './check/repository.ts';
 import type { Rule } from './check/rule.ts';
-import { eventsApi, orderServiceApi } from './generated-docs/api.ts';
+import { eventsApi, fulfillmentServiceApi, orderServiceApi } from './generated-docs/api.ts';
 import { configurationPage, exampleEnvironment } from './generated-docs/configuration.ts';
 import { licencesPage } from './generated-docs/licences.ts';
 
@@ -19,6 +19,7 @@ export const generatedDocs: readonly GeneratedDoc[] = [
   { file: '.env.example', generate: exampleEnvironment },
   { file: 'docs/api/order-service.openapi.json', generate: orderServiceApi },
   { file: 'docs/licences.md', generate: licencesPage },
+  { file: 'docs/api/fulfillment-service.openapi.json', generate: fulfillmentServiceApi },
   { file: 'docs/api/events.asyncapi.json', generate: eventsApi },
 ];
 

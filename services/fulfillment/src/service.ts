@@ -18,10 +18,16 @@ import type { FulfillmentConfig } from './config.ts';
 import { createDispatcher } from './dispatch-shipments.ts';
 import type { Policy } from './fulfillment.ts';
 import { createFulfillmentMetrics } from './fulfillment-metrics.ts';
+import { createFulfillmentQueries } from './fulfillment-queries.ts';
 import { createFulfillmentStore } from './fulfillment-store.ts';
+import { createInstanceStore } from './instance-store.ts';
 import { createOrderEventHandler } from './on-order-event.ts';
 import { createReportOutcome } from './report-outcome.ts';
+import { createRetryFulfillments } from './retry-fulfillments.ts';
+import { createRetryStore } from './retry-store.ts';
+import { addFulfillmentRoutes, fulfillmentApi } from './routes.ts';
 import { createShippingBreaker } from './shipping-breaker.ts';
+import { createShippingBreakerStore } from './shipping-breaker-store.ts';
 import { createShippingClient } from './shipping-client.ts';
 
 export const schema = 'fulfillment';
@@ -76,6 +82,7 @@ export async function createFulfillmentService(parts: {
   });
   const dispatcher = createDispatcher({
     store,
+    instances: createInstanceStore(database, instance),
     client,
     breaker: createShippingBreaker({ log, metrics }),
     reports,
@@ -95,11 +102,11 @@ export async function createFulfillmentService(parts: {
 
   const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
   await addAccess(app, { config, log });
-  await addApiDocs(app, {
-    title: 'Fulfillment Service',
-    version: '1.0.0',
-    description: 'Ships orders through the provider; for operators.',
-    asyncApi,
+  await addApiDocs(app, { ...fulfillmentApi, asyncApi });
+  addFulfillmentRoutes(app, {
+    queries: createFulfillmentQueries(database),
+    retries: createRetryFulfillments({ store: createRetryStore(database), log }),
+    breaker: createShippingBreakerStore(database),
   });
   addReplayRoutes(app, createReplays(database));
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });

@@ -19,8 +19,7 @@ export function createFulfillmentEventHandler(parts: {
   const log = parts.log.child({ station: 'project' });
   const tell = tellOfDeadLetter(log, metrics.deadLetters);
   const read = createEventReader<FulfillmentEvent>({
-    schema: FulfillmentEvent,
-    eventTypes: fulfillmentEventTypes,
+    schemas: Object.fromEntries(fulfillmentEventTypes.map((type) => [type, FulfillmentEvent])),
     check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
   });
   return async (events) => {
