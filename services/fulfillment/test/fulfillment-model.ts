@@ -187,5 +187,5 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     check((row?.state === 'Shipped') === (provider.bookings() === 1), 'booked and shipped are not the same');
     check(new Set(told.map(({ sequence }) => sequence)).size === told.length, 'two events with one sequence');
   }
-  return { step, settle };
+  return { step, settle, state: () => row?.state };
 }
