@@ -59,6 +59,9 @@ export function createRequestValidation() {
 export const parameterError = (parameter: string, detail: string): CodedError =>
   validationError([{ parameter, detail }]);
 
+/** A fault of the body that only the handler could find, at an RFC 6901 pointer. */
+export const bodyError = (pointer: string, detail: string): CodedError => validationError([{ pointer, detail }]);
+
 const placeOf = ({ pointer, detail }: Fault, part: Part): FaultPlace =>
   part === 'body' ? { pointer, detail } : { parameter: pointer.slice(1), detail };
 

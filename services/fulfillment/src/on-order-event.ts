@@ -2,8 +2,8 @@
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { OrderCreated } from '@orders/contracts/order-events';
 import type { NewShipment } from '@orders/contracts/shipping-api';
-import type { BatchHandler, IncomingEvent } from '@orders/platform/broker';
-import { type DeadLetter, storeOrBury, tellOfDeadLetter } from '@orders/platform/dead-letters';
+import type { IncomingEvent } from '@orders/platform/broker';
+import { type DeadLetter, type EventHandler, storeOrBury, tellOfDeadLetter } from '@orders/platform/dead-letters';
 import { createEventReader } from '@orders/platform/event-reader';
 import type { Log } from '@orders/platform/log';
 import type { OutboxRelay } from '@orders/platform/outbox-relay';
@@ -14,6 +14,14 @@ import { type Held, startedEvent } from './fulfillment.ts';
 import type { FulfillmentMetrics } from './fulfillment-metrics.ts';
 import type { Filing, FulfillmentStore } from './fulfillment-store.ts';
 
+/** What this service reads of `order-events`. */
+export const createOrderEventReader = () =>
+  createEventReader<OrderCreated>({
+    schema: OrderCreated,
+    eventTypes: ['OrderCreated'],
+    check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
+  });
+
 /** Handles batches of order events; rejects when the store fails, and the same events come again. Files nothing twice. */
 export function createOrderEventHandler(parts: {
   store: FulfillmentStore;
@@ -22,17 +30,13 @@ export function createOrderEventHandler(parts: {
   metrics: FulfillmentMetrics;
   log: Log;
   topic?: string;
-}): BatchHandler {
+}): EventHandler {
   const { store, dispatcher, relay, metrics, topic = fulfillmentEventsTopic } = parts;
   const log = parts.log.child({ station: 'receive' });
-  const read = createEventReader<OrderCreated>({
-    schema: OrderCreated,
-    eventTypes: ['OrderCreated'],
-    check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
-  });
+  const read = createOrderEventReader();
   const tellBuried = tellOfDeadLetter(log, metrics.deadLetters);
 
-  return async (events) => {
+  return async (events, isReplay) => {
     const began = performance.now();
     const source = events[0]?.topic ?? '';
     const { readable, letters } = read(events);
@@ -44,7 +48,7 @@ export function createOrderEventHandler(parts: {
     });
     const file = (some: ToFile[], buried: DeadLetter[]): Promise<Set<string>> =>
       store.file(source, some.map(toRow), buried, { leaseMs, eventClaimMs: isHot ? relay.claimMs : null });
-    const filed = await storeOrBury(batch, letters, file, tellBuried);
+    const filed = await storeOrBury(batch, letters, file, tellBuried, isReplay);
 
     const fresh = batch.filter(({ orderId }) => filed.has(orderId));
     dispatcher.take(fresh.filter(({ isHandedOver }) => isHandedOver).map(toHeld), began);

@@ -3,6 +3,7 @@ import { orderEventsTopic } from '@orders/contracts/order-events';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
+import { addDeadLetterRoutes } from '@orders/platform/dead-letter-routes';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
@@ -17,7 +18,7 @@ import { createDispatcher } from './dispatch-shipments.ts';
 import type { Policy } from './fulfillment.ts';
 import { createFulfillmentMetrics } from './fulfillment-metrics.ts';
 import { createFulfillmentStore } from './fulfillment-store.ts';
-import { createOrderEventHandler } from './on-order-event.ts';
+import { createOrderEventHandler, createOrderEventReader } from './on-order-event.ts';
 import { createReportOutcome } from './report-outcome.ts';
 import { createShippingBreaker } from './shipping-breaker.ts';
 import { createShippingClient } from './shipping-client.ts';
@@ -81,11 +82,12 @@ export async function createFulfillmentService(parts: {
   });
   // Before this life holds anything itself.
   await Promise.all([store.takeBack(), outbox.takeBack()]);
+  const handler = createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log });
   const subscription = await broker.subscribe({
     topic: orderEventsTopic,
     group,
     maxEvents: fileMaxEvents,
-    handler: createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log }),
+    handler,
   });
 
   const app = createHttpServer({ log });
@@ -96,6 +98,8 @@ export async function createFulfillmentService(parts: {
     asyncApi,
   });
   addReplayRoutes(app, createReplays(database));
+  const station = { topic: orderEventsTopic, read: createOrderEventReader(), handle: handler };
+  addDeadLetterRoutes(app, { database, station });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
   return {

@@ -29,3 +29,13 @@ CREATE TABLE sentinel (
   held_until timestamptz NOT NULL DEFAULT '-infinity'
 );
 INSERT INTO sentinel (name) VALUES ('orders');
+
+-- What an operator decided; open while `resolution` is null.
+ALTER TABLE dead_letters
+  ADD COLUMN resolved_by     text,
+  ADD COLUMN resolved_at     timestamptz,
+  ADD COLUMN resolved_reason text;
+
+CREATE INDEX dead_letters_by_time ON dead_letters (at, topic, partition, "offset");
+CREATE INDEX dead_letters_open ON dead_letters (at, topic, partition, "offset") WHERE resolution IS NULL;
+CREATE INDEX dead_letters_resolved ON dead_letters (at, topic, partition, "offset") WHERE resolution IS NOT NULL;

@@ -3,6 +3,7 @@ import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
+import { addDeadLetterRoutes } from '@orders/platform/dead-letter-routes';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
@@ -14,7 +15,7 @@ import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store
 import { addReplayRoutes, createReplays } from '@orders/platform/replays';
 import type { OrderConfig } from './config.ts';
 import { startKeyPurge } from './idempotency.ts';
-import { createFulfillmentEventHandler } from './on-fulfillment-event.ts';
+import { createFulfillmentEventHandler, createFulfillmentEventReader } from './on-fulfillment-event.ts';
 import { createOrderMetrics } from './order-metrics.ts';
 import { createOrderQueries } from './order-queries.ts';
 import { createOrderStore } from './order-store.ts';
@@ -76,11 +77,12 @@ export async function createOrderService(parts: {
     },
   });
   const placeOrder = createPlaceOrder({ store, relay, instance, log });
+  const handler = createFulfillmentEventHandler({ store, metrics: orderMetrics, log });
   const subscription = await broker.subscribe({
     topic: fulfillmentEventsTopic,
     group,
     maxEvents: projectMaxEvents,
-    handler: createFulfillmentEventHandler({ store, metrics: orderMetrics, log }),
+    handler,
   });
   const keyPurge = startKeyPurge({ store, hours: config.IDEMPOTENCY_KEY_HOURS, log });
   await outbox.takeBack();
@@ -90,6 +92,8 @@ export async function createOrderService(parts: {
   await addApiDocs(app, { ...orderApi, asyncApi });
   addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
   addReplayRoutes(app, createReplays(database));
+  const station = { topic: fulfillmentEventsTopic, read: createFulfillmentEventReader(), handle: handler };
+  addDeadLetterRoutes(app, { database, station });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
   return {
