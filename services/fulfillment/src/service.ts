@@ -1,5 +1,6 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { orderEventsTopic } from '@orders/contracts/order-events';
+import { FulfillmentRepublishFilter } from '@orders/contracts/republish-api';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
@@ -13,6 +14,7 @@ import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore } from '@orders/platform/outbox-store';
 import { addReplayRoutes, createReplays } from '@orders/platform/replays';
+import { addRepublishRoutes } from '@orders/platform/republish-routes';
 import type { FulfillmentConfig } from './config.ts';
 import { createDispatcher } from './dispatch-shipments.ts';
 import type { Policy } from './fulfillment.ts';
@@ -20,6 +22,7 @@ import { createFulfillmentMetrics } from './fulfillment-metrics.ts';
 import { createFulfillmentStore } from './fulfillment-store.ts';
 import { createOrderEventHandler, createOrderEventReader } from './on-order-event.ts';
 import { createReportOutcome } from './report-outcome.ts';
+import { createFulfillmentRepublish } from './republish-fulfillments.ts';
 import { createShippingBreaker } from './shipping-breaker.ts';
 import { createShippingClient } from './shipping-client.ts';
 
@@ -100,6 +103,7 @@ export async function createFulfillmentService(parts: {
   addReplayRoutes(app, createReplays(database));
   const station = { topic: orderEventsTopic, read: createOrderEventReader(), handle: handler };
   addDeadLetterRoutes(app, { database, station });
+  addRepublishRoutes(app, { filter: FulfillmentRepublishFilter, republish: createFulfillmentRepublish(database) });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
   return {

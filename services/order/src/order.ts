@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { FulfillmentEvent } from '@orders/contracts/fulfillment-events';
-import { orderEventsTopic } from '@orders/contracts/order-events';
+import { type OrderCancellationRequested, orderEventsTopic } from '@orders/contracts/order-events';
 import type { FulfillmentView, NewOrder, OrderStatus } from '@orders/contracts/orders-api';
 import { eventIdOf } from '@orders/platform/event-id';
 
@@ -23,34 +23,68 @@ export type Placement = {
 export function toPlacement(order: NewOrder, trace: { correlationId: string; traceparent: string | null }): Placement {
   const orderId = randomUUIDv7();
   const itemsJson = JSON.stringify(order.items);
-  const eventId = eventIdOf(orderEventsTopic, orderId, 1);
-  const head = {
-    eventType: 'OrderCreated',
-    schemaVersion: 1,
-    eventId,
-    orderId,
-    sequence: 1,
-    customer: { customerId: order.customerId, name: order.customerName },
-    ...(order.currency !== undefined && { currency: order.currency }),
-  };
-  const tail = {
-    createdAt: createdAtOf(orderId).toISOString(),
-    metadata: { source: 'OrderService', correlationId: trace.correlationId },
-  };
+  const { customerId, customerName, currency = null } = order;
+  const { correlationId, traceparent } = trace;
   return {
     orderId,
-    customerId: order.customerId,
-    customerName: order.customerName,
-    currency: order.currency ?? null,
+    customerId,
+    customerName,
+    currency,
     itemsJson,
     itemCount: order.items.length,
     total: totalOf(order.items),
-    eventId,
-    payload: `${JSON.stringify(head).slice(0, -1)},"items":${itemsJson},${JSON.stringify(tail).slice(1)}`,
-    correlationId: trace.correlationId,
-    traceparent: trace.traceparent,
+    eventId: eventIdOf(orderEventsTopic, orderId, 1),
+    payload: orderCreatedJson({ orderId, customerId, customerName, currency, itemsJson, correlationId }),
+    correlationId,
+    traceparent,
   };
 }
+
+/** The OrderCreated event of an order, sequence 1: the same text from its row, however much later. */
+export function orderCreatedJson(
+  order: Pick<Placement, 'orderId' | 'customerId' | 'customerName' | 'currency' | 'itemsJson'> & {
+    correlationId: string | null;
+  },
+): string {
+  const { orderId, currency } = order;
+  const head = {
+    eventType: 'OrderCreated',
+    schemaVersion: 1,
+    eventId: eventIdOf(orderEventsTopic, orderId, 1),
+    orderId,
+    sequence: 1,
+    customer: { customerId: order.customerId, name: order.customerName },
+    ...(currency !== null && { currency }),
+  };
+  const tail = { createdAt: createdAtOf(orderId).toISOString(), metadata: metadataOf(order.correlationId) };
+  return `${JSON.stringify(head).slice(0, -1)},"items":${order.itemsJson},${JSON.stringify(tail).slice(1)}`;
+}
+
+/** The OrderCancellationRequested event of an order, sequence 2. */
+export function cancellationRequestedJson(request: {
+  orderId: string;
+  correlationId: string | null;
+  reason: string | null;
+  requestedAt: Date;
+}): string {
+  const { orderId, correlationId, reason, requestedAt } = request;
+  const event: OrderCancellationRequested = {
+    eventType: 'OrderCancellationRequested',
+    schemaVersion: 1,
+    eventId: eventIdOf(orderEventsTopic, orderId, 2),
+    orderId,
+    sequence: 2,
+    reason,
+    requestedAt: requestedAt.toISOString(),
+    metadata: metadataOf(correlationId),
+  };
+  return JSON.stringify(event);
+}
+
+const metadataOf = (correlationId: string | null) => ({
+  source: 'OrderService',
+  ...(correlationId !== null && { correlationId }),
+});
 
 /**
  * The exact sum of quantity × unitPrice as a decimal with at least two decimals and no further trailing zeros ("39.80",

@@ -1,5 +1,6 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
+import { OrderRepublishFilter } from '@orders/contracts/republish-api';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
@@ -13,6 +14,7 @@ import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store';
 import { addReplayRoutes, createReplays } from '@orders/platform/replays';
+import { addRepublishRoutes } from '@orders/platform/republish-routes';
 import type { OrderConfig } from './config.ts';
 import { startKeyPurge } from './idempotency.ts';
 import { createFulfillmentEventHandler, createFulfillmentEventReader } from './on-fulfillment-event.ts';
@@ -20,6 +22,7 @@ import { createOrderMetrics } from './order-metrics.ts';
 import { createOrderQueries } from './order-queries.ts';
 import { createOrderStore } from './order-store.ts';
 import { createPlaceOrder } from './place-order.ts';
+import { createOrderRepublish } from './republish-orders.ts';
 import { addOrderRoutes, orderApi } from './routes.ts';
 
 const schema = 'orders';
@@ -94,6 +97,7 @@ export async function createOrderService(parts: {
   addReplayRoutes(app, createReplays(database));
   const station = { topic: fulfillmentEventsTopic, read: createFulfillmentEventReader(), handle: handler };
   addDeadLetterRoutes(app, { database, station });
+  addRepublishRoutes(app, { filter: OrderRepublishFilter, republish: createOrderRepublish(database) });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
   return {
