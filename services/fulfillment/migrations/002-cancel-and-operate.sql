@@ -50,9 +50,9 @@ CREATE TABLE replays (
 -- Fulfillments that exceed the deadline of their state.
 CREATE TABLE watched (
   order_id uuid PRIMARY KEY,
-  reason   text,
+  reason   text NOT NULL,
   since    timestamptz NOT NULL DEFAULT now()
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
 
 -- Which instance is on watch.
 CREATE TABLE sentinel (

@@ -1,6 +1,6 @@
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { orderEventsTopic } from '@orders/contracts/order-events';
-import { commonVariables, connectionsVariable, portVariable } from '@orders/platform/config-fields';
+import { commonVariables, connectionsVariable, portVariable, stuckAfterVariable } from '@orders/platform/config-fields';
 import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
 import Type, { type Static } from 'typebox';
 
@@ -16,6 +16,7 @@ export const FulfillmentConfig = Type.Object({
     description: 'PostgreSQL of the Fulfillment Service: postgres://user:password@host/database',
   }),
   FULFILLMENT_DATABASE_CONNECTIONS: connectionsVariable('Fulfillment Service'),
+  STUCK_AFTER_SECONDS: stuckAfterVariable,
   SHIPPING_BASE_URL: Type.String({
     pattern: '^https?://',
     'x-fault': 'must begin with http:// or https://',

@@ -1,10 +1,8 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { orderEventsTopic } from '@orders/contracts/order-events';
-import { FulfillmentRepublishFilter } from '@orders/contracts/republish-api';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
-import { addDeadLetterRoutes } from '@orders/platform/dead-letter-routes';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
@@ -13,18 +11,25 @@ import { migrate } from '@orders/platform/migrations';
 import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore } from '@orders/platform/outbox-store';
-import { addReplayRoutes, createReplays } from '@orders/platform/replays';
-import { addRepublishRoutes } from '@orders/platform/republish-routes';
+import { type Sentinel, startSentinel } from '@orders/platform/sentinel';
+import { createSentinelStore } from '@orders/platform/sentinel-store';
+import { observeStuck } from '@orders/platform/stuck-routes';
 import type { FulfillmentConfig } from './config.ts';
 import { createDispatcher } from './dispatch-shipments.ts';
 import type { Policy } from './fulfillment.ts';
 import { createFulfillmentMetrics } from './fulfillment-metrics.ts';
 import { createFulfillmentStore } from './fulfillment-store.ts';
-import { createOrderEventHandler, createOrderEventReader } from './on-order-event.ts';
+import { createOrderEventHandler } from './on-order-event.ts';
+import { addOperatorRoutes } from './operator-routes.ts';
 import { createReportOutcome } from './report-outcome.ts';
-import { createFulfillmentRepublish } from './republish-fulfillments.ts';
 import { createShippingBreaker } from './shipping-breaker.ts';
 import { createShippingClient } from './shipping-client.ts';
+import {
+  createFulfillmentWatch,
+  fulfillmentDeadlines,
+  stuckReasons,
+  watchedFulfillments,
+} from './watch-fulfillments.ts';
 
 const schema = 'fulfillment';
 const migrations = new URL('../migrations', import.meta.url).pathname;
@@ -83,6 +88,9 @@ export async function createFulfillmentService(parts: {
     policy: policyOf(config),
     concurrency: config.SHIPPING_CONCURRENCY,
   });
+  const sentinel = createSentinelStore(database, instance, watchedFulfillments);
+  observeStuck(metrics, { store: sentinel, reasons: stuckReasons });
+  let watching: Sentinel | undefined;
   // Before this life holds anything itself.
   await Promise.all([store.takeBack(), outbox.takeBack()]);
   const handler = createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log });
@@ -100,16 +108,19 @@ export async function createFulfillmentService(parts: {
     description: 'Ships orders through the provider; for operators.',
     asyncApi,
   });
-  addReplayRoutes(app, createReplays(database));
-  const station = { topic: orderEventsTopic, read: createOrderEventReader(), handle: handler };
-  addDeadLetterRoutes(app, { database, station });
-  addRepublishRoutes(app, { filter: FulfillmentRepublishFilter, republish: createFulfillmentRepublish(database) });
+  addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
   return {
     async listen() {
       dispatcher.start();
       relay.start();
+      watching = startSentinel({
+        store: sentinel,
+        watch: createFulfillmentWatch(database, fulfillmentDeadlines(config.STUCK_AFTER_SECONDS * 1_000)),
+        stuckAfterMs: config.STUCK_AFTER_SECONDS * 1_000,
+        log,
+      });
       const at = { host: config.HOST, port: config.FULFILLMENT_SERVICE_PORT, portVariable: 'FULFILLMENT_SERVICE_PORT' };
       await listen(app, at);
       metrics.observeProcess();
@@ -117,6 +128,7 @@ export async function createFulfillmentService(parts: {
     },
     async close() {
       await app.close();
+      await watching?.close();
       await subscription.close();
       await dispatcher.close();
       await relay.close();

@@ -14,12 +14,14 @@ CREATE TABLE replays (
   result   json NOT NULL
 );
 
--- Orders that were not final when the sentinel first came by; `reason` is null until one exceeds the deadline of its state.
+-- Orders that were not final when the sentinel came by; `reason` is null until one exceeds the deadline of its state.
 CREATE TABLE watched (
-  order_id uuid PRIMARY KEY,
-  reason   text,
-  since    timestamptz NOT NULL DEFAULT now()
-);
+  order_id   uuid PRIMARY KEY,
+  entered_at timestamptz NOT NULL DEFAULT now(),
+  reason     text,
+  since      timestamptz
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX watched_stuck ON watched (order_id) INCLUDE (reason) WHERE reason IS NOT NULL;
 
 -- How far the sentinel has come, and which instance is on watch.
 CREATE TABLE sentinel (

@@ -1,6 +1,6 @@
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { orderEventsTopic } from '@orders/contracts/order-events';
-import { commonVariables, connectionsVariable, portVariable } from '@orders/platform/config-fields';
+import { commonVariables, connectionsVariable, portVariable, stuckAfterVariable } from '@orders/platform/config-fields';
 import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
 import Type, { type Static } from 'typebox';
 
@@ -13,6 +13,7 @@ export const OrderConfig = Type.Object({
     description: 'PostgreSQL of the Order Service: postgres://user:password@host/database',
   }),
   ORDERS_DATABASE_CONNECTIONS: connectionsVariable('Order Service'),
+  STUCK_AFTER_SECONDS: stuckAfterVariable,
   IDEMPOTENCY_KEY_HOURS: Type.Integer({
     minimum: 24,
     maximum: 8_760,

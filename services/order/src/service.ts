@@ -1,10 +1,8 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
-import { OrderRepublishFilter } from '@orders/contracts/republish-api';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
-import { addDeadLetterRoutes } from '@orders/platform/dead-letter-routes';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
@@ -13,17 +11,19 @@ import { migrate } from '@orders/platform/migrations';
 import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store';
-import { addReplayRoutes, createReplays } from '@orders/platform/replays';
-import { addRepublishRoutes } from '@orders/platform/republish-routes';
+import { type Sentinel, startSentinel } from '@orders/platform/sentinel';
+import { createSentinelStore } from '@orders/platform/sentinel-store';
+import { observeStuck } from '@orders/platform/stuck-routes';
 import type { OrderConfig } from './config.ts';
 import { startKeyPurge } from './idempotency.ts';
-import { createFulfillmentEventHandler, createFulfillmentEventReader } from './on-fulfillment-event.ts';
+import { createFulfillmentEventHandler } from './on-fulfillment-event.ts';
+import { addOperatorRoutes } from './operator-routes.ts';
 import { createOrderMetrics } from './order-metrics.ts';
 import { createOrderQueries } from './order-queries.ts';
 import { createOrderStore } from './order-store.ts';
 import { createPlaceOrder } from './place-order.ts';
-import { createOrderRepublish } from './republish-orders.ts';
 import { addOrderRoutes, orderApi } from './routes.ts';
+import { createOrderWatch, orderDeadlines, stuckReasons, watchedOrders } from './watch-orders.ts';
 
 const schema = 'orders';
 const migrations = new URL('../migrations', import.meta.url).pathname;
@@ -87,6 +87,9 @@ export async function createOrderService(parts: {
     maxEvents: projectMaxEvents,
     handler,
   });
+  const sentinel = createSentinelStore(database, instance, watchedOrders);
+  observeStuck(metrics, { store: sentinel, reasons: stuckReasons });
+  let watching: Sentinel | undefined;
   const keyPurge = startKeyPurge({ store, hours: config.IDEMPOTENCY_KEY_HOURS, log });
   await outbox.takeBack();
 
@@ -94,15 +97,18 @@ export async function createOrderService(parts: {
   const app = createHttpServer({ log });
   await addApiDocs(app, { ...orderApi, asyncApi });
   addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
-  addReplayRoutes(app, createReplays(database));
-  const station = { topic: fulfillmentEventsTopic, read: createFulfillmentEventReader(), handle: handler };
-  addDeadLetterRoutes(app, { database, station });
-  addRepublishRoutes(app, { filter: OrderRepublishFilter, republish: createOrderRepublish(database) });
+  addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
   return {
     async listen() {
       relay.start();
+      watching = startSentinel({
+        store: sentinel,
+        watch: createOrderWatch(database, orderDeadlines(config.STUCK_AFTER_SECONDS * 1_000)),
+        stuckAfterMs: config.STUCK_AFTER_SECONDS * 1_000,
+        log,
+      });
       await listen(app, { host: config.HOST, port: config.ORDER_SERVICE_PORT, portVariable: 'ORDER_SERVICE_PORT' });
       metrics.observeProcess();
       return app.listeningOrigin;
@@ -118,6 +124,7 @@ export async function createOrderService(parts: {
 
   async function stopTaking(): Promise<void> {
     await app.close();
+    await watching?.close();
     keyPurge.close();
     await placeOrder.close();
     await relay.close();
