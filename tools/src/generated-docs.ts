@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Repository } from './check/repository.ts';
 import type { Rule } from './check/rule.ts';
-import { eventsApi, orderServiceApi } from './generated-docs/api.ts';
+import { eventsApi, fulfillmentServiceApi, orderServiceApi } from './generated-docs/api.ts';
 import { configurationPage, exampleEnvironment } from './generated-docs/configuration.ts';
 
 /** A file that is written by a program from the one place where its facts are declared. */
@@ -17,6 +17,7 @@ export const generatedDocs: readonly GeneratedDoc[] = [
   { file: 'docs/configuration.md', generate: configurationPage },
   { file: '.env.example', generate: exampleEnvironment },
   { file: 'docs/api/order-service.openapi.json', generate: orderServiceApi },
+  { file: 'docs/api/fulfillment-service.openapi.json', generate: fulfillmentServiceApi },
   { file: 'docs/api/events.asyncapi.json', generate: eventsApi },
 ];
 

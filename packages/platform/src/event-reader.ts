@@ -10,21 +10,24 @@ export type ReadBatch<T> = { readable: { body: T; event: IncomingEvent }[]; lett
 type Fault = Omit<DeadLetter, 'event'>;
 
 /**
- * Reads batches of JSON events of the given types. What cannot be parsed, lacks an eventType or fails the schema (or `check`,
- * which returns a reason) becomes a dead letter; unknown types and properties are tolerated and skipped.
+ * Reads batches of JSON events of the types that have a schema. What cannot be parsed, lacks an eventType or fails its schema (or
+ * `check`, which returns a reason) becomes a dead letter; unknown types and properties are tolerated and skipped.
  */
 export function createEventReader<T>(options: {
-  schema: TSchema;
-  eventTypes: readonly string[];
+  schemas: Record<string, TSchema>;
   check?: (body: T) => string | undefined;
 }): (events: IncomingEvent[]) => ReadBatch<T> {
-  const validator = createValidator(options.schema) as Validator<T>;
+  const compiled = new Map(
+    [...new Set(Object.values(options.schemas))].map((schema) => [schema, createValidator(schema) as Validator<T>]),
+  );
+  const validators = new Map(Object.entries(options.schemas).map(([type, schema]) => [type, compiled.get(schema)]));
   const read = (event: IncomingEvent): { body: T } | Fault | undefined => {
     const body = parse(event.value);
     if (body === undefined) return { kind: 'unreadable', reason: 'not valid UTF-8 JSON' };
     const type = (body as { eventType?: unknown } | null)?.eventType;
     if (typeof type !== 'string') return { kind: 'invalid', reason: 'no eventType' };
-    if (!options.eventTypes.includes(type)) return undefined;
+    const validator = validators.get(type);
+    if (validator === undefined) return undefined;
     if (!validator.accepts(body)) {
       const [fault] = validator.faults(body);
       return { kind: 'invalid', reason: `${type} ${fault?.pointer ?? ''} ${fault?.detail ?? 'is not valid'}` };

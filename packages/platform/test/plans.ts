@@ -14,13 +14,19 @@ export function watchStatements(database: Database) {
       return rows as never;
     },
   };
-  /** The tables that the statement's generic plan, under the house's own settings, would read as a whole. */
-  const scans = async (name: string): Promise<string[]> => {
+  /** The parts of the statement's generic plan under the house's own settings. */
+  const partsOf = async (name: string): Promise<Plan[]> => {
     const text = seen.get(name)?.text ?? '';
     const rows = await database.query({ name: '', text: `EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}` }, []);
     const [{ Plan: top }] = (rows[0] as { 'QUERY PLAN': [{ Plan: Plan }] })['QUERY PLAN'];
     const all = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(all)];
-    return all(top).flatMap((plan) => (plan['Node Type'] === 'Seq Scan' ? [plan['Relation Name'] ?? ''] : []));
+    return all(top);
   };
-  return { watched, scans, names: () => [...seen.keys()], msOf: (name: string) => seen.get(name)?.ms ?? 0 };
+  /** The tables that the statement would read as a whole. */
+  const scans = async (name: string): Promise<string[]> =>
+    (await partsOf(name)).flatMap((plan) => (plan['Node Type'] === 'Seq Scan' ? [plan['Relation Name'] ?? ''] : []));
+  /** The indexes that the statement would go through. */
+  const indexes = async (name: string): Promise<string[]> =>
+    (await partsOf(name)).flatMap((plan) => plan['Index Name'] ?? []);
+  return { watched, scans, indexes, names: () => [...seen.keys()], msOf: (name: string) => seen.get(name)?.ms ?? 0 };
 }

@@ -6,6 +6,9 @@ ALTER TABLE fulfillments
 
 CREATE INDEX fulfillments_with_attention ON fulfillments (state, order_id DESC) WHERE state IN ('Retrying', 'Failed', 'Cancelled');
 
+-- What a request to cancel marks under the row's lock; see filing-store.ts.
+ALTER TABLE fulfillments ADD COLUMN cancel_requested boolean NOT NULL DEFAULT false;
+
 -- Requests to cancel, also of orders that are not filed yet: the request may overtake its order. Read before every sending.
 CREATE TABLE cancellations (
   order_id         uuid PRIMARY KEY,

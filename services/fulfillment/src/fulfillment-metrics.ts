@@ -1,7 +1,7 @@
 import type { Metrics } from '@orders/platform/metrics';
 import { observeOutbox } from '@orders/platform/outbox-metrics';
 import type { OutboxStore } from '@orders/platform/outbox-store';
-import type { Outcome } from './fulfillment.ts';
+import { nobodyCalled, type Outcome } from './fulfillment.ts';
 import type { FulfillmentStore } from './fulfillment-store.ts';
 
 export type FulfillmentMetrics = ReturnType<typeof createFulfillmentMetrics>;
@@ -24,10 +24,14 @@ export function createFulfillmentMetrics(metrics: Metrics, parts: { store: Fulfi
     pickup: metrics.seconds('order_pickup_seconds', 'From createdAt until the fulfillment is filed'),
     deadLetters: metrics.counter('dead_letters_total', 'Events that cannot be read', ['topic', 'reason']),
     attempted(outcome: Outcome, durationMs: number): void {
-      // Nobody was called.
-      if (outcome.kind === 'handed_back') return;
+      if (nobodyCalled.has(outcome.kind)) return;
       attempts.inc({ outcome: outcome.kind });
       seconds.observe(durationMs / 1_000);
+    },
+    observeCallLimit(limit: () => number): void {
+      metrics.gauge('shipping_call_limit', 'Calls to the provider that may be in flight', [], (gauge) =>
+        gauge.set(limit()),
+      );
     },
   };
 }

@@ -1,60 +1,18 @@
 import type { Database } from '@orders/platform/database';
-import { type DeadLetter, deadLetterParts, deadLetterValues } from '@orders/platform/dead-letters';
 import type { OutboxRow } from '@orders/platform/outbox-store';
+import { createFilingStore } from './filing-store.ts';
 import type { Decision, Held } from './fulfillment.ts';
-
-/** A fulfillment about to be filed, with its FulfillmentStarted event. */
-export type Filing = {
-  orderId: string;
-  partition: number;
-  offset: string;
-  payload: string;
-  correlationId: string | null;
-  traceparent: string | null;
-  createdAt: string;
-  /** Handed to the dispatcher of this instance: the insert is the record of the first attempt. */
-  isHandedOver: boolean;
-  event: OutboxRow;
-};
 
 export type Reporting = { decision: Decision; event: OutboxRow | null };
 
 /** Every statement of the Fulfillment Service on its own tables. Each is one autocommit statement per batch. */
 export function createFulfillmentStore(database: Database, instance: string) {
   return {
-    /**
-     * Files what is not filed yet, each with its event (claimed for `eventClaimMs`, or free when null), and buries what was
-     * unreadable. Resolves to the ids that were new: redelivery files nothing twice.
-     */
-    async file(
-      topic: string,
-      filings: Filing[],
-      letters: DeadLetter[],
-      times: { leaseMs: number; eventClaimMs: number | null },
-    ): Promise<Set<string>> {
-      const column = <T>(pick: (filing: Filing) => T): T[] => filings.map(pick);
-      const rows = await database.query<{ order_id: string }>(fileStatement, [
-        column((f) => f.orderId),
-        column((f) => f.partition),
-        column((f) => f.offset),
-        column((f) => f.payload).join('\n'),
-        column((f) => f.correlationId),
-        column((f) => f.traceparent),
-        column((f) => f.createdAt),
-        column((f) => f.isHandedOver),
-        column((f) => f.event.eventId),
-        column((f) => f.event.payload).join('\n'),
-        filings[0]?.event.topic ?? '',
-        instance,
-        times.leaseMs,
-        times.eventClaimMs ?? 0,
-        ...deadLetterValues(topic, letters),
-      ]);
-      return new Set(rows.map((row) => row.order_id));
-    },
+    ...createFilingStore(database, instance),
     /**
      * Claims up to `limit` fulfillments that are due, oldest first, for `leaseMs`. Where no attempt is open the claim records the
-     * next one; where one is open (unknown outcome, or its process died) the row comes with `mustLookUp`.
+     * next one, unless its cancellation is requested; where one is open (unknown outcome, or its process died) the row comes with
+     * `mustLookUp`.
      */
     async claimDue(limit: number, times: { leaseMs: number; settleMs: number }): Promise<Held[]> {
       const rows = await database.query<Omit<Held, 'failedAttempts'> & { failedAttempts: string }>(claimStatement, [
@@ -119,46 +77,28 @@ export function createFulfillmentStore(database: Database, instance: string) {
 
 export type FulfillmentStore = ReturnType<typeof createFulfillmentStore>;
 
-const fileStatement = {
-  name: 'fulfillment-file',
-  text: `
-    WITH input AS (
-      SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], string_to_array($4, E'\\n'), $5::text[], $6::text[],
-        $7::timestamptz[], $8::bool[], $9::uuid[], string_to_array($10, E'\\n'))
-        AS i (order_id, source_partition, source_offset, payload, correlation_id, traceparent, created_at,
-              handed_over, event_id, event_payload)),
-    ${deadLetterParts(15)},
-    filed AS (
-      INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, correlation_id, traceparent,
-        created_at, state, sequence, claim, claimed_by, attempts, attempt_open, due_at)
-      SELECT order_id, $15, source_partition, source_offset, payload, correlation_id, traceparent, created_at, 'Processing', 1,
-        handed_over::int, CASE WHEN handed_over THEN $12::text END, handed_over::int, handed_over,
-        CASE WHEN handed_over THEN now() + $13::int * interval '1 ms' ELSE now() END
-      FROM input ON CONFLICT DO NOTHING RETURNING order_id),
-    told AS (
-      INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claimed_by, claim_until)
-      SELECT order_id::text, 1, $11, event_id, 'FulfillmentStarted', event_payload, correlation_id, traceparent, $12::text,
-        CASE WHEN $14::int > 0 THEN now() + $14::int * interval '1 ms' ELSE '-infinity' END
-      FROM input JOIN filed USING (order_id))
-    SELECT order_id FROM filed`,
-};
-
+// The row tells whether its cancellation was requested, and is read anew under its lock. The table is asked as well: an order and its
+// request that two instances filed at the same moment (a partition that changes hands) did not see each other.
 const claimStatement = {
   name: 'fulfillment-claim',
   text: `
     WITH due AS (
-      SELECT order_id, attempt_open AS was_open FROM fulfillments
-      WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+      SELECT order_id, attempt_open AS was_open,
+        cancel_requested OR coalesce((SELECT true FROM cancellations c WHERE c.order_id = d.order_id), false) AS is_unwanted
+      FROM fulfillments d WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
     UPDATE fulfillments f
-    SET claim = f.claim + 1, claimed_by = $2, due_at = now() + $3::int * interval '1 ms', attempt_open = true,
-        attempts = f.attempts + CASE WHEN due.was_open THEN 0 ELSE 1 END,
+    SET claim = f.claim + 1, claimed_by = $2, due_at = now() + $3::int * interval '1 ms',
+        attempt_open = due.was_open OR NOT due.is_unwanted, may_resend = f.may_resend AND (due.was_open OR due.is_unwanted),
+        attempts = f.attempts + CASE WHEN due.was_open OR due.is_unwanted THEN 0 ELSE 1 END,
         abandoned = f.abandoned + CASE WHEN due.was_open AND f.settle_at IS NULL THEN 1 ELSE 0 END,
         settle_at = CASE WHEN due.was_open THEN coalesce(f.settle_at, now() + $4::int * interval '1 ms') END
     FROM due WHERE f.order_id = due.order_id
-    RETURNING f.order_id AS "orderId", f.claim, f.state, f.sequence, f.attempts, f.abandoned, f.retries,
-      due.was_open AS "mustLookUp", coalesce(f.settle_at <= now(), false) AS "isSettled",
-      (extract(epoch FROM now() - f.filed_at) * 1000)::float8 AS "ageMs", f.failed_attempts AS "failedAttempts",
-      f.payload, f.correlation_id AS "correlationId", f.traceparent`,
+    RETURNING f.order_id AS "orderId", f.claim, f.state, f.sequence, f.attempts, f.abandoned,
+      f.attempts_before AS "attemptsBefore", f.retries, due.was_open AS "mustLookUp",
+      coalesce(f.settle_at <= now(), false) AS "isSettled", f.may_resend AS "mayResend",
+      due.is_unwanted AS "isCancelRequested",
+      (extract(epoch FROM now() - coalesce(f.retried_at, f.filed_at)) * 1000)::float8 AS "ageMs",
+      f.failed_attempts AS "failedAttempts", f.payload, f.correlation_id AS "correlationId", f.traceparent`,
 };
 
 const renewStatement = {
@@ -170,6 +110,7 @@ const renewStatement = {
     RETURNING f.order_id`,
 };
 
+// Whoever wants it cancelled does not wait for the backoff: with no attempt open the next claim ends it.
 const reportStatement = {
   name: 'fulfillment-report',
   text: `
@@ -183,7 +124,9 @@ const reportStatement = {
       UPDATE fulfillments f
       SET state = i.state, sequence = i.sequence, attempts = i.attempts, retries = i.retries, attempt_open = i.attempt_open,
           settle_at = CASE WHEN i.settle_ms < 0 THEN f.settle_at ELSE now() + i.settle_ms * interval '1 ms' END,
-          due_at = now() + i.due_ms * interval '1 ms', claimed_by = NULL, tracking_number = i.tracking_number,
+          due_at = CASE WHEN f.cancel_requested AND NOT i.attempt_open AND i.due_ms > 0 THEN now()
+                        ELSE now() + i.due_ms * interval '1 ms' END,
+          claimed_by = NULL, tracking_number = i.tracking_number,
           carrier = i.carrier, shipped_at = i.shipped_at, error = i.error, failed_attempts = i.failed_attempts,
           updated_at = now()
       FROM input i WHERE f.order_id = i.order_id AND f.claim = i.claim

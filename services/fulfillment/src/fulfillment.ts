@@ -1,10 +1,4 @@
-import {
-  type FailedAttempt,
-  type FulfillmentEvent,
-  type FulfillmentEventType,
-  fulfillmentEventsTopic,
-} from '@orders/contracts/fulfillment-events';
-import { eventIdOf } from '@orders/platform/event-id';
+import type { FailedAttempt, FulfillmentEventType } from '@orders/contracts/fulfillment-events';
 
 /** What came of one call to the provider, or of the decision not to call. */
 export type Outcome =
@@ -12,19 +6,26 @@ export type Outcome =
   /** The provider will never take it. */
   | { kind: 'refused'; error: string }
   /** The provider did not book it and may be asked again, not before `retryAfterMs`. */
-  | { kind: 'not_booked'; error: string; retryAfterMs: number }
-  /** The call did not leave: refused connection, unknown host, open breaker. */
+  | { kind: 'not_booked'; error: string; retryAfterMs: number; status?: number }
+  /** The call did not leave: refused connection, unknown host. */
   | { kind: 'not_sent'; error: string }
+  /** The breaker let no call leave. That says nothing of this order, so it never fails for it. */
+  | { kind: 'held_back'; error: string }
   /** The provider takes none of our calls: wrong address or credentials. */
   | { kind: 'misconfigured'; error: string }
   /** The shipment may exist: only a look-up can tell. */
-  | { kind: 'unknown'; error: string }
+  | { kind: 'unknown'; error: string; status?: number }
   /** A look-up found no shipment. */
   | { kind: 'not_found' }
-  /** A look-up got no answer. */
-  | { kind: 'no_answer'; error: string }
+  /** A look-up got no answer; none comes before `retryAfterMs` either, where the provider says so. */
+  | { kind: 'no_answer'; error: string; retryAfterMs?: number; status?: number }
+  /** Its cancellation was requested before the call left. */
+  | { kind: 'cancelled' }
   /** The lease was too old to send: the row goes back as it was. */
   | { kind: 'handed_back' };
+
+/** Outcomes of which the provider knows nothing. */
+export const nobodyCalled: ReadonlySet<Outcome['kind']> = new Set(['held_back', 'cancelled', 'handed_back']);
 
 /** A fulfillment that this instance holds; `claim` fences everything it writes. */
 export type Held = {
@@ -36,12 +37,19 @@ export type Held = {
   attempts: number;
   /** Of these, given up in mid-call by a process that died; they do not count towards the maximum. */
   abandoned: number;
+  /** Of the others, those before an operator's last retry, which begins a new count. */
+  attemptsBefore: number;
   /** Times it was put off, for the backoff. */
   retries: number;
   /** An attempt is open that this instance did not begin: look up before sending. */
   mustLookUp: boolean;
   /** A 404 of a look-up counts only when the provider had this time since the sending. */
   isSettled: boolean;
+  /** An operator allows to send again what is unknown and held. Ends when an attempt begins. */
+  mayResend: boolean;
+  /** The customer wants it no more. The claim saw it, and has begun no attempt. */
+  isCancelRequested: boolean;
+  /** Since it was filed, or last retried by an operator. */
   ageMs: number;
   failedAttempts: FailedAttempt[];
   /** Body of the POST to the provider. */
@@ -64,7 +72,7 @@ export type Policy = {
 export type Decision = {
   orderId: string;
   claim: number;
-  state: 'Processing' | 'Retrying' | 'Shipped' | 'Failed';
+  state: 'Processing' | 'Retrying' | 'Shipped' | 'Failed' | 'Cancelled';
   sequence: number;
   attempts: number;
   retries: number;
@@ -80,6 +88,8 @@ export type Decision = {
 };
 
 const failedAttemptsKept = 20;
+/** These go on for as long as an outage lasts: only the last of a row of equal ones is kept, or they would crowd out the attempts. */
+const notAttempts = new Set<Outcome['kind']>(['not_sent', 'held_back', 'misconfigured', 'no_answer', 'not_found']);
 /** The longest a provider may keep an order waiting by Retry-After. */
 const retryAfterMaxMs = 300_000;
 
@@ -94,7 +104,9 @@ export function decide(
   policy: Policy,
 ): Decision {
   const same = keep(held);
-  const uncounted = { ...same, attempts: held.attempts - 1 };
+  const stillOpen: Decision = { ...same, isAttemptOpen: true, settleMs: undefined };
+  // Where the claim knew of the cancellation it has begun no attempt that could be taken back.
+  const uncounted = held.isCancelRequested ? same : { ...same, attempts: held.attempts - 1 };
   switch (outcome.kind) {
     case 'shipped': {
       const { trackingNumber, carrier, shippedAt } = outcome;
@@ -103,35 +115,39 @@ export function decide(
     case 'refused':
       return fail(same, outcome.error);
     case 'not_booked':
-      return isExhausted()
-        ? fail(same, outcome.error)
-        : later(same, outcome.error, Math.min(outcome.retryAfterMs, retryAfterMaxMs));
+      return isExhausted() ? fail(same, outcome.error) : later(same, outcome.error, outcome.retryAfterMs);
     case 'not_sent':
       return isOverdue() ? fail(uncounted, outcome.error) : later(uncounted, outcome.error);
+    case 'held_back':
+      return later(held.mustLookUp ? stillOpen : uncounted, outcome.error);
     case 'misconfigured':
       return later(uncounted, outcome.error);
     case 'unknown':
-      return later({ ...same, isAttemptOpen: true, settleMs: policy.settleMs }, outcome.error);
+      return later({ ...stillOpen, settleMs: policy.settleMs }, outcome.error);
     case 'no_answer':
-      return later({ ...same, isAttemptOpen: true, settleMs: undefined }, outcome.error);
+      return later(stillOpen, outcome.error, outcome.retryAfterMs);
     case 'not_found':
       return afterNotFound();
+    case 'cancelled':
+      return told(uncounted, 'Cancelled', 'OrderCancelled', {});
     case 'handed_back':
-      if (held.mustLookUp) return { ...same, isAttemptOpen: true, settleMs: undefined, dueMs: 0 };
-      return { ...uncounted, dueMs: 0 };
+      return { ...(held.mustLookUp ? stillOpen : uncounted), dueMs: 0 };
   }
 
   function afterNotFound(): Decision {
-    if (!held.isSettled) return { ...same, isAttemptOpen: true, settleMs: undefined, dueMs: policy.settleMs };
-    if (policy.unknownOutcome === 'hold') {
-      return later({ ...same, isAttemptOpen: true, settleMs: undefined }, 'outcome unknown, held for an operator');
+    if (!held.isSettled) return { ...stillOpen, dueMs: policy.settleMs };
+    // Nothing is booked and nothing will be: also what is held for an operator may end so.
+    if (held.isCancelRequested) return told(same, 'Cancelled', 'OrderCancelled', {});
+    if (policy.unknownOutcome === 'hold' && !held.mayResend) {
+      return later(stillOpen, 'outcome unknown, held for an operator');
     }
     const last = held.failedAttempts.at(-1)?.error ?? 'the outcome was unknown and the provider has no shipment';
     return isExhausted() ? fail(same, last) : { ...same, dueMs: 0 };
   }
   function later(from: Decision, error: string, atLeastMs = 0): Decision {
     // Retry-After may be a fraction of a second, the column takes whole milliseconds.
-    const dueMs = Math.max(Math.ceil(atLeastMs), backoffOf(held.retries, call.random, policy));
+    const leastMs = Math.ceil(Math.min(atLeastMs, retryAfterMaxMs));
+    const dueMs = Math.max(leastMs, backoffOf(held.retries, call.random, policy));
     return told({ ...from, retries: held.retries + 1 }, 'Retrying', 'FulfillmentRetrying', {
       dueMs,
       ...withFailure(error),
@@ -143,13 +159,15 @@ export function decide(
   function withFailure(error: string): Pick<Decision, 'error' | 'failedAttempts'> {
     const { durationMs, now } = call;
     const failed = { at: now.toISOString(), outcome: outcome.kind, error, durationMs: Math.round(durationMs) };
-    return { error, failedAttempts: [...held.failedAttempts, failed].slice(-failedAttemptsKept) };
+    const isRepeated = notAttempts.has(outcome.kind) && held.failedAttempts.at(-1)?.outcome === outcome.kind;
+    const before = isRepeated ? held.failedAttempts.slice(0, -1) : held.failedAttempts;
+    return { error, failedAttempts: [...before, failed].slice(-failedAttemptsKept) };
   }
   function isOverdue(): boolean {
     return held.ageMs > policy.deadlineMs;
   }
   function isExhausted(): boolean {
-    return held.attempts - held.abandoned >= policy.attemptsMax || isOverdue();
+    return held.attempts - held.abandoned - held.attemptsBefore >= policy.attemptsMax || isOverdue();
   }
 }
 
@@ -186,55 +204,3 @@ function told(
 export function backoffOf(retries: number, random: number, { backoffMs, backoffMaxMs }: Policy): number {
   return Math.round(random * Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(retries, 30)));
 }
-
-/** The event that tells a decision: it carries the whole fulfillment. */
-export function toEvent(held: Held, decision: Decision, eventType: FulfillmentEventType, now: Date): FulfillmentEvent {
-  const { state, shipment, sequence, dueMs } = decision;
-  return {
-    eventType,
-    schemaVersion: 1,
-    eventId: eventIdOf(fulfillmentEventsTopic, held.orderId, sequence),
-    orderId: held.orderId,
-    sequence,
-    occurredAt: now.toISOString(),
-    metadata: metadataOf(held.correlationId),
-    fulfillment: {
-      status: state,
-      trackingNumber: shipment?.trackingNumber ?? null,
-      carrier: shipment?.carrier ?? null,
-      shippedAt: shipment?.shippedAt ?? null,
-      errorMessage: decision.error,
-      attempts: decision.attempts,
-      nextAttemptAt: dueMs === null ? null : new Date(now.getTime() + dueMs).toISOString(),
-      failedAttempts: decision.failedAttempts,
-    },
-  };
-}
-
-/** The event of a fulfillment that was just filed, sequence 1. */
-export function startedEvent(orderId: string, correlationId: string | null, now: Date): FulfillmentEvent {
-  return {
-    eventType: 'FulfillmentStarted',
-    schemaVersion: 1,
-    eventId: eventIdOf(fulfillmentEventsTopic, orderId, 1),
-    orderId,
-    sequence: 1,
-    occurredAt: now.toISOString(),
-    metadata: metadataOf(correlationId),
-    fulfillment: {
-      status: 'Processing',
-      trackingNumber: null,
-      carrier: null,
-      shippedAt: null,
-      errorMessage: null,
-      attempts: 0,
-      nextAttemptAt: null,
-      failedAttempts: [],
-    },
-  };
-}
-
-const metadataOf = (correlationId: string | null) => ({
-  source: 'FulfillmentService',
-  ...(correlationId !== null && { correlationId }),
-});

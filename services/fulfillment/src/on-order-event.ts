@@ -1,24 +1,25 @@
 // Station 6 of 9: receive. From the broker (5) come order events; what is new is filed in one statement per batch, and only then the offsets are committed; what the dispatcher (7) has room for goes to it already claimed.
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
-import { OrderCreated } from '@orders/contracts/order-events';
-import type { NewShipment } from '@orders/contracts/shipping-api';
+import { OrderCancellationRequested, OrderCreated } from '@orders/contracts/order-events';
 import type { IncomingEvent } from '@orders/platform/broker';
 import { type DeadLetter, type EventHandler, storeOrBury, tellOfDeadLetter } from '@orders/platform/dead-letters';
 import { createEventReader } from '@orders/platform/event-reader';
 import type { Log } from '@orders/platform/log';
 import type { OutboxRelay } from '@orders/platform/outbox-relay';
-import { correlationIdOf, traceparentOf } from '@orders/platform/trace-context';
 import { isUuid } from '@orders/platform/uuid';
-import { type Dispatcher, leaseMs } from './dispatch-shipments.ts';
-import { type Held, startedEvent } from './fulfillment.ts';
+import type { Dispatcher } from './dispatch-shipments.ts';
+import { firstPerOrder, type ReceivedCancel, type ReceivedOrder, toCancelFiling, toFiling, toHeld } from './filing.ts';
 import type { FulfillmentMetrics } from './fulfillment-metrics.ts';
-import type { Filing, FulfillmentStore } from './fulfillment-store.ts';
+import type { FulfillmentStore } from './fulfillment-store.ts';
+import { leaseMs } from './shipping-calls.ts';
+
+/** One event and what is filed of it. */
+type ToFile = { event: IncomingEvent } & ({ order: ReceivedOrder } | { cancel: ReceivedCancel });
 
 /** What this service reads of `order-events`. */
 export const createOrderEventReader = () =>
-  createEventReader<OrderCreated>({
-    schema: OrderCreated,
-    eventTypes: ['OrderCreated'],
+  createEventReader<OrderCreated | OrderCancellationRequested>({
+    schemas: { OrderCreated, OrderCancellationRequested },
     check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
   });
 
@@ -40,62 +41,40 @@ export function createOrderEventHandler(parts: {
     const began = performance.now();
     const source = events[0]?.topic ?? '';
     const { readable, letters } = read(events);
-    const batch = firstPerOrder(readable.map(({ body, event }) => ({ ...toFiling(body, event), event: event })));
-    const isHot = relay.isHot;
-    const room = dispatcher.room();
-    batch.forEach((filing, i) => {
-      filing.isHandedOver = i < room;
+    const received = readable.map(({ body, event }): ToFile => {
+      if (body.eventType === 'OrderCreated') return { event, order: toFiling(body, event, topic) };
+      return { event, cancel: toCancelFiling(body, event) };
     });
-    const file = (some: ToFile[], buried: DeadLetter[]): Promise<Set<string>> =>
-      store.file(source, some.map(toRow), buried, { leaseMs, eventClaimMs: isHot ? relay.claimMs : null });
+    const isHot = relay.isHot;
+    const orders = firstPerOrder(ordersOf(received));
+    for (const order of orders.slice(0, dispatcher.room())) order.isHandedOver = true;
+    const cancels = firstPerOrder(cancelsOf(received));
+    const batch = [
+      ...orders.map((order): ToFile => ({ event: order.source, order })),
+      ...cancels.map((cancel): ToFile => ({ event: cancel.source, cancel })),
+    ];
+    const handedOver = new Set<string>();
+    const requested = new Set<string>();
+    const file = async (some: ToFile[], buried: DeadLetter[]): Promise<Set<string>> => {
+      const toWrite = { filings: ordersOf(some), cancellations: cancelsOf(some), letters: buried };
+      const done = await store.file(source, toWrite, { leaseMs, eventClaimMs: isHot ? relay.claimMs : null });
+      for (const orderId of done.handedOver) handedOver.add(orderId);
+      for (const orderId of done.requested) requested.add(orderId);
+      return done.filed;
+    };
     const filed = await storeOrBury(batch, letters, file, tellBuried, isReplay);
 
-    const fresh = batch.filter(({ orderId }) => filed.has(orderId));
-    dispatcher.take(fresh.filter(({ isHandedOver }) => isHandedOver).map(toHeld), began);
-    if (fresh.some(({ isHandedOver }) => !isHandedOver)) dispatcher.noteBacklog();
-    if (isHot && fresh.length > 0) relay.offer(fresh.map(({ started }) => started));
-    tell(fresh, began);
+    const fresh = orders.filter(({ orderId }) => filed.has(orderId));
+    dispatcher.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toHeld), began);
+    if (handedOver.size < fresh.length || requested.size > 0) dispatcher.noteBacklog();
+    if (isHot && fresh.length > 0) relay.offer(fresh.map(({ event }) => event));
+    const durationMs = Math.round(performance.now() - began);
+    tellFiled(fresh, durationMs);
+    if (requested.size > 0)
+      log.info({ orders: [...requested].map((orderId) => ({ orderId })), durationMs }, 'cancellations filed');
   };
 
-  function toRow({ started, event: _, ...filing }: ToFile): Filing {
-    return { ...filing, event: started };
-  }
-
-  function toFiling(body: OrderCreated, event: IncomingEvent) {
-    const orderId = body.orderId.toLowerCase();
-    const shipment: NewShipment = {
-      reference: orderId,
-      // No further property travels: it is not the provider's business, and nesting without end cannot be serialised.
-      recipient: { customerId: body.customer.customerId, name: body.customer.name },
-      items: body.items.map(({ productId, quantity }) => ({ productId, quantity })),
-    };
-    const given = { 'x-correlation-id': body.metadata?.correlationId, traceparent: event.headers.traceparent };
-    const correlationId = correlationIdOf(given, '') || null;
-    const traceparent = traceparentOf(given);
-    const started = startedEvent(orderId, correlationId, new Date());
-    return {
-      orderId,
-      partition: event.partition,
-      offset: event.offset.toString(),
-      payload: JSON.stringify(shipment),
-      correlationId,
-      traceparent,
-      createdAt: body.createdAt,
-      isHandedOver: false,
-      started: {
-        topic,
-        key: orderId,
-        sequence: 1,
-        eventId: started.eventId ?? '',
-        eventType: started.eventType,
-        payload: JSON.stringify(started),
-        correlationId,
-        traceparent,
-      },
-    };
-  }
-
-  function tell(fresh: ToFile[], began: number): void {
+  function tellFiled(fresh: ReceivedOrder[], durationMs: number): void {
     for (const { createdAt } of fresh) {
       // A leap second is a time that JavaScript does not know.
       const pickupMs = Date.now() - Date.parse(createdAt);
@@ -103,34 +82,9 @@ export function createOrderEventHandler(parts: {
     }
     if (fresh.length === 0) return;
     const orders = fresh.map(({ orderId, correlationId }) => ({ orderId, correlationId }));
-    log.info({ orders, durationMs: Math.round(performance.now() - began) }, 'fulfillments filed');
+    log.info({ orders, durationMs }, 'fulfillments filed');
   }
 }
 
-type ToFile = Omit<Filing, 'event'> & { started: Filing['event']; event: IncomingEvent };
-
-/** One filing an order, sorted by order id, so that two batches never wait for each other's rows crosswise. */
-function firstPerOrder(filings: ToFile[]): ToFile[] {
-  const first = new Map<string, ToFile>();
-  for (const filing of filings) if (!first.has(filing.orderId)) first.set(filing.orderId, filing);
-  return [...first.values()].sort((a, b) => (a.orderId < b.orderId ? -1 : 1));
-}
-
-function toHeld({ orderId, payload, correlationId, traceparent }: ToFile): Held {
-  return {
-    orderId,
-    claim: 1,
-    state: 'Processing',
-    sequence: 1,
-    attempts: 1,
-    abandoned: 0,
-    retries: 0,
-    mustLookUp: false,
-    isSettled: false,
-    ageMs: 0,
-    failedAttempts: [],
-    payload,
-    correlationId,
-    traceparent,
-  };
-}
+const ordersOf = (some: ToFile[]): ReceivedOrder[] => some.flatMap((one) => ('order' in one ? [one.order] : []));
+const cancelsOf = (some: ToFile[]): ReceivedCancel[] => some.flatMap((one) => ('cancel' in one ? [one.cancel] : []));

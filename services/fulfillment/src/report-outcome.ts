@@ -5,7 +5,8 @@ import { whatFailed } from '@orders/platform/database';
 import type { Log } from '@orders/platform/log';
 import type { OutboxRelay } from '@orders/platform/outbox-relay';
 import type { OutboxRow } from '@orders/platform/outbox-store';
-import { type Decision, type Held, toEvent } from './fulfillment.ts';
+import type { Decision, Held } from './fulfillment.ts';
+import { toEvent } from './fulfillment-event.ts';
 import type { FulfillmentStore, Reporting } from './fulfillment-store.ts';
 
 const batchMaxItems = 256;

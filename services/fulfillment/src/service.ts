@@ -18,11 +18,17 @@ import type { FulfillmentConfig } from './config.ts';
 import { createDispatcher } from './dispatch-shipments.ts';
 import type { Policy } from './fulfillment.ts';
 import { createFulfillmentMetrics } from './fulfillment-metrics.ts';
+import { createFulfillmentQueries } from './fulfillment-queries.ts';
 import { createFulfillmentStore } from './fulfillment-store.ts';
+import { createInstanceStore } from './instance-store.ts';
 import { createOrderEventHandler } from './on-order-event.ts';
 import { addOperatorRoutes } from './operator-routes.ts';
 import { createReportOutcome } from './report-outcome.ts';
+import { createRetryFulfillments } from './retry-fulfillments.ts';
+import { createRetryStore } from './retry-store.ts';
+import { addFulfillmentRoutes, fulfillmentApi } from './routes.ts';
 import { createShippingBreaker } from './shipping-breaker.ts';
+import { createShippingBreakerStore } from './shipping-breaker-store.ts';
 import { createShippingClient } from './shipping-client.ts';
 import {
   createFulfillmentWatch,
@@ -80,6 +86,7 @@ export async function createFulfillmentService(parts: {
   });
   const dispatcher = createDispatcher({
     store,
+    instances: createInstanceStore(database, instance),
     client,
     breaker: createShippingBreaker({ log, metrics }),
     reports,
@@ -102,11 +109,11 @@ export async function createFulfillmentService(parts: {
   });
 
   const app = createHttpServer({ log });
-  await addApiDocs(app, {
-    title: 'Fulfillment Service',
-    version: '1.0.0',
-    description: 'Ships orders through the provider; for operators.',
-    asyncApi,
+  await addApiDocs(app, { ...fulfillmentApi, asyncApi });
+  addFulfillmentRoutes(app, {
+    queries: createFulfillmentQueries(database),
+    retries: createRetryFulfillments({ store: createRetryStore(database), log }),
+    breaker: createShippingBreakerStore(database),
   });
   addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });

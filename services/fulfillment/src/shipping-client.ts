@@ -32,7 +32,8 @@ const neverSent = new Set([
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
-const misconfigured = new Set([401, 403, 404, 405, 407]);
+/** The provider takes none of our calls. */
+export const misconfigured = new Set([401, 403, 404, 405, 407]);
 const comeBack = new Set([425, 429, 503]);
 const unknown = new Set([408, 409]);
 const isShipment = createValidator(Shipment);
@@ -106,18 +107,22 @@ function readShipAnswer(answer: Answer): Outcome {
     return readShipment(text) ?? { kind: 'unknown', error: `unreadable answer with status ${status}` };
   }
   const error = `${status} ${messageIn(text)}`.trim();
-  if (comeBack.has(status)) return { kind: 'not_booked', error, retryAfterMs: retryAfterMsOf(answer.retryAfter) };
+  if (comeBack.has(status)) {
+    return { kind: 'not_booked', error, retryAfterMs: retryAfterMsOf(answer.retryAfter), status };
+  }
   if (misconfigured.has(status)) return { kind: 'misconfigured', error };
   if (status >= 400 && status < 500 && !unknown.has(status))
     return { kind: 'refused', error: messageIn(text) || error };
-  return { kind: 'unknown', error };
+  return { kind: 'unknown', error, status };
 }
 
 function readLookUpAnswer(answer: Answer): Outcome {
   if ('error' in answer) return { kind: 'no_answer', error: `look-up: ${clean(answer.error)}` };
   if (answer.status === 404) return { kind: 'not_found' };
-  const shipped = answer.status === 200 ? readShipment(answer.text) : undefined;
-  return shipped ?? { kind: 'no_answer', error: `look-up: ${answer.status} ${messageIn(answer.text)}`.trim() };
+  const { status, text } = answer;
+  const shipped = status === 200 ? readShipment(text) : undefined;
+  const error = `look-up: ${status} ${messageIn(text)}`.trim();
+  return shipped ?? { kind: 'no_answer', error, retryAfterMs: retryAfterMsOf(answer.retryAfter), status };
 }
 
 function readShipment(text: string): Outcome | undefined {

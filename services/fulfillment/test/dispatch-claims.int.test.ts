@@ -163,7 +163,7 @@ test('while the provider is down the breaker holds calls back, and everything sh
   const { instanceOf, sql } = await fulfillmentTables(t, postgres);
   let isDown = true;
   provider.post = async () => (isDown ? { status: 401 } : shipment('T'));
-  const a = instanceOf('a', { providerUrl: provider.url, policy: { backoffMaxMs: quick.backoffMs } });
+  const a = instanceOf('a', { providerUrl: provider.url, concurrency: 50, policy: { backoffMaxMs: quick.backoffMs } });
   a.start();
   await a.handle(events(newIds(40)));
   const retries = async () => Number((await sql('SELECT sum(retries)::int AS n FROM fulfillments'))[0]?.n);

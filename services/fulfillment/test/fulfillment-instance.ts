@@ -11,6 +11,7 @@ import { createDispatcher } from '../src/dispatch-shipments.ts';
 import type { Policy } from '../src/fulfillment.ts';
 import { createFulfillmentMetrics } from '../src/fulfillment-metrics.ts';
 import { createFulfillmentStore } from '../src/fulfillment-store.ts';
+import { createInstanceStore } from '../src/instance-store.ts';
 import { createOrderEventHandler } from '../src/on-order-event.ts';
 import { createReportOutcome } from '../src/report-outcome.ts';
 import { createShippingBreaker } from '../src/shipping-breaker.ts';
@@ -42,7 +43,8 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
   const fake = createFakeBroker();
   const instanceOf = (instance: string, options: InstanceOptions) => {
     const { providerUrl, concurrency = 8, timeoutMs = 500, through = (database: Database) => database } = options;
-    const store = createFulfillmentStore(through(connect(instance)), instance);
+    const database = through(connect(instance));
+    const store = createFulfillmentStore(database, instance);
     const outbox = createOutboxStore(connect(`${instance}-relay`, { relaxed: true }), instance);
     const metrics = createMetrics(instance);
     const relay = createOutboxRelay({ name: instance, store: outbox, broker: fake.broker, log: silentLog, metrics });
@@ -53,6 +55,7 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
     const policy = { ...quick, ...options.policy };
     const dispatcher = createDispatcher({
       store,
+      instances: createInstanceStore(database, instance),
       client,
       breaker,
       reports,
@@ -74,7 +77,7 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
       dispatcher.start();
       relay.start();
     };
-    return { store, relay, reports, dispatcher, handle, start, stop };
+    return { store, relay, reports, dispatcher, breaker, metrics, handle, start, stop };
   };
   const row = async (orderId: string) => (await sql('SELECT * FROM fulfillments WHERE order_id = $1', [orderId]))[0];
   const stateOf = async (orderId: string) => (await row(orderId))?.state;
@@ -106,6 +109,14 @@ export const orderCreated = (orderId: string = randomUUIDv7(), more: object = {}
   items: [{ productId: 'p', quantity: 2 }],
   createdAt: '2026-01-20T21:09:00.000Z',
   metadata: { correlationId: 'c-1' },
+  ...more,
+});
+
+export const cancelRequested = (orderId: string, more: object = {}) => ({
+  eventType: 'OrderCancellationRequested',
+  orderId,
+  sequence: 2,
+  reason: 'changed my mind',
   ...more,
 });
 

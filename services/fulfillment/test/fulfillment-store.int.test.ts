@@ -81,15 +81,16 @@ test('what cannot be read, and what PostgreSQL refuses, is buried alone; its nei
   ];
   const good = newIds(50).map((id) => orderEvent(orderCreated(id)));
   const leap = orderEvent(orderCreated(undefined, { createdAt: '2016-12-31T23:59:60Z' }));
-  const skipped = [orderEvent({ eventType: 'OrderPraised' }), orderEvent({ eventType: 'OrderCancellationRequested' })];
-  await handle([...good.slice(0, 20), ...refused, ...unreadable, ...good.slice(20), leap, ...skipped]);
+  const cancels = ['no uuid', 7].map((orderId) => orderEvent({ eventType: 'OrderCancellationRequested', orderId }));
+  const skipped = [orderEvent({ eventType: 'OrderPraised' })];
+  await handle([...good.slice(0, 20), ...refused, ...unreadable, ...good.slice(20), leap, ...skipped, ...cancels]);
   assert.equal((await sql('SELECT 1 FROM fulfillments')).length, 51);
   const letters = await sql<{ offset: string }>('SELECT "offset" FROM dead_letters ORDER BY "offset"');
   assert.deepEqual(
     letters.map((letter) => BigInt(letter.offset)),
-    [...refused, ...unreadable].map((event) => event.offset),
+    [...refused, ...unreadable, ...cancels].map((event) => event.offset),
   );
-  assert.equal((await sql("SELECT 1 FROM outbox WHERE topic = 'order-events.dlq'")).length, 5);
+  assert.equal((await sql("SELECT 1 FROM outbox WHERE topic = 'order-events.dlq'")).length, 7);
 });
 
 test('a claim counts the attempt before the call, and two instances never claim the same row', async (t) => {

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { FulfillmentEvent } from '@orders/contracts/fulfillment-events';
 import { createValidator } from '@orders/platform/validator';
 import fc from 'fast-check';
-import { backoffOf, type Decision, decide, type Held, type Outcome, type Policy, toEvent } from '../src/fulfillment.ts';
+import { backoffOf, type Decision, decide, type Held, type Outcome, type Policy } from '../src/fulfillment.ts';
+import { toEvent } from '../src/fulfillment-event.ts';
 
 const policy: Policy = {
   attemptsMax: 8,
@@ -20,9 +21,12 @@ const held: Held = {
   sequence: 4,
   attempts: 2,
   abandoned: 0,
+  attemptsBefore: 0,
   retries: 1,
   mustLookUp: false,
   isSettled: false,
+  mayResend: false,
+  isCancelRequested: false,
   ageMs: 1_000,
   failedAttempts: [],
   payload: '{}',
@@ -124,6 +128,86 @@ const table: [string, Partial<Held>, Outcome, Partial<Decision>, Partial<Policy>
     { unknownOutcome: 'hold' },
   ],
   [
+    'hold sends again when an operator says so',
+    { mustLookUp: true, isSettled: true, mayResend: true },
+    { kind: 'not_found' },
+    { state: 'Processing', isAttemptOpen: false, settleMs: null, dueMs: 0, eventType: null },
+    { unknownOutcome: 'hold' },
+  ],
+  [
+    "an operator's retry begins a new count",
+    { attempts: 15, attemptsBefore: 8 },
+    { kind: 'not_booked', error: 'x', retryAfterMs: 0 },
+    { state: 'Retrying', attempts: 15 },
+  ],
+  [
+    'and the new count ends too',
+    { attempts: 17, abandoned: 1, attemptsBefore: 8 },
+    { kind: 'not_booked', error: 'x', retryAfterMs: 0 },
+    { state: 'Failed', attempts: 17 },
+  ],
+  [
+    'what the breaker held back never fails, counts nothing and is no attempt',
+    { attempts: 9, ageMs: 9e9 },
+    { kind: 'held_back', error: 'circuit breaker open' },
+    { state: 'Retrying', attempts: 8, isAttemptOpen: false, error: 'circuit breaker open' },
+  ],
+  [
+    'a look-up that the breaker held back stays open',
+    { mustLookUp: true },
+    { kind: 'held_back', error: 'circuit breaker open' },
+    { state: 'Retrying', attempts: 2, isAttemptOpen: true, settleMs: undefined },
+  ],
+  [
+    'Retry-After of a look-up is honoured',
+    { mustLookUp: true },
+    { kind: 'no_answer', error: '429', retryAfterMs: 7_000 },
+    { dueMs: 7_000, isAttemptOpen: true },
+  ],
+  [
+    'what is cancelled before an attempt began counts none',
+    { isCancelRequested: true },
+    { kind: 'cancelled' },
+    { state: 'Cancelled', attempts: 2, dueMs: null, isAttemptOpen: false, eventType: 'OrderCancelled', sequence: 5 },
+  ],
+  [
+    'what is cancelled while it waited for its call takes the attempt back',
+    {},
+    { kind: 'cancelled' },
+    { state: 'Cancelled', attempts: 1, dueMs: null, isAttemptOpen: false },
+  ],
+  [
+    'what is cancelled but shipped is shipped',
+    { isCancelRequested: true, mustLookUp: true },
+    shipped,
+    { state: 'Shipped', attempts: 2 },
+  ],
+  [
+    'an early 404 cancels nothing',
+    { isCancelRequested: true, mustLookUp: true },
+    { kind: 'not_found' },
+    { state: 'Processing', isAttemptOpen: true, eventType: null },
+  ],
+  [
+    'a settled 404 cancels what was unknown, whatever the counts',
+    { isCancelRequested: true, mustLookUp: true, isSettled: true, attempts: 99, ageMs: 9e9 },
+    { kind: 'not_found' },
+    { state: 'Cancelled', attempts: 99, isAttemptOpen: false },
+  ],
+  [
+    'also what is held',
+    { isCancelRequested: true, mustLookUp: true, isSettled: true },
+    { kind: 'not_found' },
+    { state: 'Cancelled' },
+    { unknownOutcome: 'hold' },
+  ],
+  [
+    'a look-up without answer cancels nothing',
+    { isCancelRequested: true, mustLookUp: true, isSettled: true },
+    { kind: 'no_answer', error: 'x' },
+    { state: 'Retrying', isAttemptOpen: true },
+  ],
+  [
     'what was handed back is as it was',
     {},
     { kind: 'handed_back' },
@@ -155,6 +239,8 @@ const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
     { kind: 'not_found' },
     { kind: 'no_answer', error: 'a' },
     { kind: 'handed_back' },
+    { kind: 'held_back', error: 'h' },
+    { kind: 'cancelled' },
   ),
   fc
     .double({ min: 0, max: 1e12, noNaN: true })
@@ -166,6 +252,9 @@ const anyHeld: fc.Arbitrary<Held> = fc
     sequence: fc.integer({ min: 1, max: 1_000 }),
     counted: fc.integer({ min: 1, max: 12 }),
     abandoned: fc.integer({ min: 0, max: 5 }),
+    attemptsBefore: fc.integer({ min: 0, max: 5 }),
+    mayResend: fc.boolean(),
+    isCancelRequested: fc.boolean(),
     retries: fc.integer({ min: 0, max: 100 }),
     mustLookUp: fc.boolean(),
     isSettled: fc.boolean(),
@@ -175,7 +264,7 @@ const anyHeld: fc.Arbitrary<Held> = fc
   .map(({ counted, kept, ...rest }) => ({
     ...held,
     ...rest,
-    attempts: counted + rest.abandoned,
+    attempts: counted + rest.abandoned + rest.attemptsBefore,
     failedAttempts: Array(kept).fill(failed),
   }));
 const anyCall = fc.record({
@@ -191,10 +280,11 @@ const anyPolicy = fc
   .map((some): Policy => ({ ...policy, ...some }));
 
 /** Outcomes that only a POST, or only a look-up, can have. */
-const canHave = (h: Held, { kind }: Outcome): boolean =>
-  h.mustLookUp
-    ? ['shipped', 'not_found', 'no_answer', 'handed_back'].includes(kind)
-    : !['not_found', 'no_answer'].includes(kind);
+const canHave = (h: Held, { kind }: Outcome): boolean => {
+  if (h.mustLookUp) return ['shipped', 'not_found', 'no_answer', 'held_back', 'handed_back'].includes(kind);
+  if (h.isCancelRequested) return kind === 'cancelled';
+  return !['not_found', 'no_answer'].includes(kind);
+};
 
 const isEvent = createValidator(FulfillmentEvent);
 
@@ -202,7 +292,7 @@ test('every decision keeps the rules, whatever was held and whatever came of it'
   const property = fc.property(anyHeld, anyOutcome, anyCall, anyPolicy, (h, outcome, c, p) => {
     fc.pre(canHave(h, outcome));
     const d = decide(h, outcome, c, p);
-    const isFinal = d.state === 'Shipped' || d.state === 'Failed';
+    const isFinal = ['Shipped', 'Failed', 'Cancelled'].includes(d.state);
     assert.equal(d.dueMs === null, isFinal, 'open ones are due, final ones are not');
     if (isFinal) assert.equal(d.isAttemptOpen, false);
     for (const whole of [d.dueMs ?? 0, d.settleMs ?? 0, d.attempts, d.retries, d.sequence]) {
@@ -213,16 +303,21 @@ test('every decision keeps the rules, whatever was held and whatever came of it'
     if (d.state !== h.state || isFinal) assert.notEqual(d.eventType, null, 'a new state is told');
     assert.ok(d.failedAttempts.length <= 20);
     assert.equal([d.orderId, d.claim].join(), [h.orderId, h.claim].join(), 'the claim fences the write');
-    const uncounted = !h.mustLookUp && ['not_sent', 'misconfigured', 'handed_back'].includes(outcome.kind);
+    const notCalled = ['not_sent', 'misconfigured', 'handed_back', 'held_back', 'cancelled'].includes(outcome.kind);
+    const uncounted = notCalled && !h.mustLookUp && !h.isCancelRequested;
     assert.equal(d.attempts, h.attempts - (uncounted ? 1 : 0));
     if (d.state === 'Shipped') assert.equal(outcome.kind, 'shipped');
     if (d.state === 'Failed') {
       assert.ok(['refused', 'not_booked', 'not_sent', 'not_found'].includes(outcome.kind), 'a definite answer');
-      const isExhausted = h.attempts - h.abandoned >= p.attemptsMax || h.ageMs > p.deadlineMs;
+      const isExhausted = h.attempts - h.abandoned - h.attemptsBefore >= p.attemptsMax || h.ageMs > p.deadlineMs;
       assert.ok(outcome.kind === 'refused' || isExhausted);
-      if (outcome.kind === 'not_found') assert.ok(h.isSettled && p.unknownOutcome === 'lookup');
+      if (outcome.kind === 'not_found') assert.ok(h.isSettled && (p.unknownOutcome === 'lookup' || h.mayResend));
     }
-    if (outcome.kind === 'unknown' || outcome.kind === 'no_answer') assert.ok(d.isAttemptOpen, 'unknown stays open');
+    if (d.state === 'Cancelled') {
+      assert.ok(outcome.kind === 'cancelled' || (outcome.kind === 'not_found' && h.isSettled && h.isCancelRequested));
+    }
+    const isUnknown = ['unknown', 'no_answer'].includes(outcome.kind) || (h.mustLookUp && outcome.kind === 'held_back');
+    if (isUnknown) assert.ok(d.isAttemptOpen, 'unknown stays open');
     if (d.eventType !== null) {
       const event = JSON.parse(JSON.stringify(toEvent(h, d, d.eventType, c.now)));
       assert.deepEqual(isEvent.faults(event), []);
@@ -245,7 +340,7 @@ test('a fulfillment with random outcomes never sends while an outcome is unknown
       const d = decide(h, outcome, c, p);
       assert.equal(d.attempts, counted);
       assert.ok(counted <= p.attemptsMax || d.isAttemptOpen || d.state === 'Shipped' || outcome.kind === 'refused');
-      if (d.state === 'Shipped' || d.state === 'Failed') return;
+      if (d.state === 'Shipped' || d.state === 'Failed' || d.state === 'Cancelled') return;
       isOpen = d.isAttemptOpen;
       row = { ...h, ...d, state: d.state };
     }
@@ -258,4 +353,20 @@ test('backoff doubles with full jitter up to its cap', () => {
   assert.equal(backoffOf(3, 0.5, policy), 2_000);
   assert.equal(backoffOf(500, 0.999999, policy), 60_000);
   assert.equal(backoffOf(5, 0, policy), 0);
+});
+
+test('an outage leaves one entry in the record of failures, however long it lasts, and no attempt is lost for it', () => {
+  let row: Held = { ...held, failedAttempts: [] };
+  const end = (outcome: Outcome) => {
+    const { state, attempts, retries, failedAttempts } = decide(row, outcome, call, policy);
+    assert.equal(state, 'Retrying');
+    row = { ...row, attempts: attempts + 1, retries, failedAttempts };
+  };
+  end({ kind: 'not_booked', error: '503', retryAfterMs: 0 });
+  for (let i = 0; i < 50; i += 1) end({ kind: 'held_back', error: 'circuit breaker open' });
+  end({ kind: 'not_booked', error: '503', retryAfterMs: 0 });
+  assert.deepEqual(
+    row.failedAttempts.map(({ outcome }) => outcome),
+    ['not_booked', 'held_back', 'not_booked'],
+  );
 });

@@ -11,8 +11,7 @@ import type { OrderStore } from './order-store.ts';
 /** What this service reads of `fulfillment-events`. */
 export const createFulfillmentEventReader = () =>
   createEventReader<FulfillmentEvent>({
-    schema: FulfillmentEvent,
-    eventTypes: fulfillmentEventTypes,
+    schemas: Object.fromEntries(fulfillmentEventTypes.map((type) => [type, FulfillmentEvent])),
     check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
   });
 

@@ -1,11 +1,11 @@
 import type { OrderListEntry, OrderListQuery, OrderPage, OrderView } from '@orders/contracts/orders-api';
 import type { Database } from '@orders/platform/database';
+import { fromPageToken, highestId, toPageToken } from '@orders/platform/page-token';
 import { parameterError } from '@orders/platform/request-validation';
 import { firstIdAt } from './order.ts';
 
 /** Rows that one page may look at while it searches for a status that no index has; a page may end short because of it. */
 const walkBudget = 2_000;
-const endOfTime = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** Statuses that are never on the happy way have an index of their own. */
 const attentionStatuses: string[] = ['Pending', 'Retrying', 'Failed', 'Cancelled'];
 
@@ -20,7 +20,7 @@ export function createOrderQueries(database: Database) {
     /** Newest first, by keyset over the order ids, which carry the time. */
     async page(query: OrderListQuery): Promise<OrderPage> {
       const { status, customerId, limit } = query;
-      const before = query.pageToken === undefined ? upperBound(query.createdTo) : fromToken(query.pageToken);
+      const before = query.pageToken === undefined ? upperBound(query.createdTo) : fromPageToken(query.pageToken);
       const from = firstIdAt(timeOf('createdFrom', query.createdFrom ?? '1970-01-01T00:00:00Z'));
       const byAttention = customerId === undefined && status !== undefined && attentionStatuses.includes(status);
       const walk = byAttention ? 'attention' : customerId === undefined ? 'all' : 'customer';
@@ -37,7 +37,7 @@ export function createOrderQueries(database: Database) {
       const items = hits.slice(0, limit).map((row) => ({ ...toEntry(row), itemCount: row.item_count }));
       const lastSeen = hits.length > limit ? items.at(-1)?.orderId : rows[0]?.last_walked;
       const isMore = hits.length > limit || (rows[0]?.walked ?? 0) === budget;
-      return { items, nextPageToken: isMore && lastSeen ? toToken(lastSeen) : null };
+      return { items, nextPageToken: isMore && lastSeen ? toPageToken(lastSeen) : null };
     },
   };
 }
@@ -46,7 +46,7 @@ export type OrderQueries = ReturnType<typeof createOrderQueries>;
 
 /** The exclusive bound above `createdTo`, which itself is included. */
 function upperBound(createdTo: string | undefined): string {
-  return createdTo === undefined ? endOfTime : firstIdAt(new Date(timeOf('createdTo', createdTo).getTime() + 1));
+  return createdTo === undefined ? highestId : firstIdAt(new Date(timeOf('createdTo', createdTo).getTime() + 1));
 }
 
 /** Some moments of RFC 3339 are none to JavaScript: a leap second. */
@@ -54,15 +54,6 @@ function timeOf(parameter: string, moment: string): Date {
   const time = new Date(moment);
   if (!Number.isNaN(time.getTime())) return time;
   throw parameterError(parameter, 'must be a time');
-}
-
-const toToken = (orderId: string): string => Buffer.from(orderId.replaceAll('-', ''), 'hex').toString('base64url');
-
-function fromToken(token: string): string {
-  const hex = Buffer.from(token, 'base64url').toString('hex');
-  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  if (id.length === 36 && toToken(id) === token) return id;
-  throw parameterError('pageToken', 'must be the nextPageToken of a page');
 }
 
 type OrderRow = Omit<OrderListEntry, 'createdAt' | 'updatedAt' | 'itemCount'> & { createdAt: Date; updatedAt: Date };

@@ -1,17 +1,27 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
+import { addFulfillmentRoutes, fulfillmentApi } from '@orders/fulfillment-service/routes';
 import { addOrderRoutes, orderApi } from '@orders/order-service/routes';
 import { addApiDocs } from '@orders/platform/api-docs';
-import { createHttpServer } from '@orders/platform/http-server';
+import { createHttpServer, type HttpServer } from '@orders/platform/http-server';
 import { createLog } from '@orders/platform/log';
+import { addReplayRoutes } from '@orders/platform/replays';
 
 const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 /** docs/api/order-service.openapi.json: what GET /openapi.json of the Order Service answers. */
-export async function orderServiceApi(): Promise<string> {
+export const orderServiceApi = (): Promise<string> =>
+  openApi(orderApi, (app) => addOrderRoutes(app, {} as Parameters<typeof addOrderRoutes>[1]));
+
+/** docs/api/fulfillment-service.openapi.json: what GET /openapi.json of the Fulfillment Service answers. */
+export const fulfillmentServiceApi = (): Promise<string> =>
+  openApi(fulfillmentApi, (app) => addFulfillmentRoutes(app, {} as Parameters<typeof addFulfillmentRoutes>[1]));
+
+/** Only the schemas of the routes are read: nothing is called. */
+async function openApi(about: typeof orderApi, addRoutes: (app: HttpServer) => void): Promise<string> {
   const app = createHttpServer({ log: createLog({ level: 'silent' }) });
-  await addApiDocs(app, { ...orderApi, asyncApi });
-  // Only the routes' schemas are read: nothing is called.
-  addOrderRoutes(app, {} as Parameters<typeof addOrderRoutes>[1]);
+  await addApiDocs(app, { ...about, asyncApi });
+  addRoutes(app);
+  addReplayRoutes(app, {} as Parameters<typeof addReplayRoutes>[1]);
   await app.ready();
   const document = app.swagger();
   await app.close();
