@@ -57,13 +57,12 @@ export function createFulfillmentStore(database: Database, instance: string) {
      * next one; where one is open (unknown outcome, or its process died) the row comes with `mustLookUp`.
      */
     async claimDue(limit: number, times: { leaseMs: number; settleMs: number }): Promise<Held[]> {
-      const rows = await database.query<Omit<Held, 'failedAttempts'> & { failedAttempts: string }>(claimStatement, [
-        limit,
-        instance,
-        times.leaseMs,
-        times.settleMs,
-      ]);
-      return rows.map((row) => ({ ...row, failedAttempts: JSON.parse(row.failedAttempts) }));
+      const rows = await database.query<ClaimedRow>(claimStatement, [limit, instance, times.leaseMs, times.settleMs]);
+      return rows.map((row) => ({
+        ...row,
+        startedAt: row.startedAt.toISOString(),
+        failedAttempts: JSON.parse(row.failedAttempts),
+      }));
     },
     /** Prolongs the leases of rows still in hand; resolves to the ids whose claim still holds. */
     async renew(held: { orderId: string; claim: number }[], leaseMs: number): Promise<Set<string>> {
@@ -117,6 +116,8 @@ export function createFulfillmentStore(database: Database, instance: string) {
   };
 }
 
+type ClaimedRow = Omit<Held, 'failedAttempts' | 'startedAt'> & { failedAttempts: string; startedAt: Date };
+
 export type FulfillmentStore = ReturnType<typeof createFulfillmentStore>;
 
 const fileStatement = {
@@ -157,8 +158,8 @@ const claimStatement = {
     FROM due WHERE f.order_id = due.order_id
     RETURNING f.order_id AS "orderId", f.claim, f.state, f.sequence, f.attempts, f.abandoned, f.retries,
       due.was_open AS "mustLookUp", coalesce(f.settle_at <= now(), false) AS "isSettled",
-      (extract(epoch FROM now() - f.filed_at) * 1000)::float8 AS "ageMs", f.failed_attempts AS "failedAttempts",
-      f.payload, f.correlation_id AS "correlationId", f.traceparent`,
+      (extract(epoch FROM now() - f.filed_at) * 1000)::float8 AS "ageMs", f.filed_at AS "startedAt",
+      f.failed_attempts AS "failedAttempts", f.payload, f.correlation_id AS "correlationId", f.traceparent`,
 };
 
 const renewStatement = {

@@ -43,6 +43,8 @@ export type Held = {
   /** A 404 of a look-up counts only when the provider had this time since the sending. */
   isSettled: boolean;
   ageMs: number;
+  /** When it was filed; for people. */
+  startedAt?: string;
   failedAttempts: FailedAttempt[];
   /** Body of the POST to the provider. */
   payload: string;
@@ -207,6 +209,7 @@ export function toEvent(held: Held, decision: Decision, eventType: FulfillmentEv
       attempts: decision.attempts,
       nextAttemptAt: dueMs === null ? null : new Date(now.getTime() + dueMs).toISOString(),
       failedAttempts: decision.failedAttempts,
+      ...(held.startedAt !== undefined && { startedAt: held.startedAt }),
     },
   };
 }
@@ -230,6 +233,7 @@ export function startedEvent(orderId: string, correlationId: string | null, now:
       attempts: 0,
       nextAttemptAt: null,
       failedAttempts: [],
+      startedAt: now.toISOString(),
     },
   };
 }

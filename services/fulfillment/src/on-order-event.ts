@@ -78,6 +78,7 @@ export function createOrderEventHandler(parts: {
       traceparent,
       createdAt: body.createdAt,
       isHandedOver: false,
+      startedAt: started.occurredAt,
       started: {
         topic,
         key: orderId,
@@ -103,7 +104,7 @@ export function createOrderEventHandler(parts: {
   }
 }
 
-type ToFile = Omit<Filing, 'event'> & { started: Filing['event']; event: IncomingEvent };
+type ToFile = Omit<Filing, 'event'> & { started: Filing['event']; startedAt: string; event: IncomingEvent };
 
 /** One filing an order, sorted by order id, so that two batches never wait for each other's rows crosswise. */
 function firstPerOrder(filings: ToFile[]): ToFile[] {
@@ -112,7 +113,7 @@ function firstPerOrder(filings: ToFile[]): ToFile[] {
   return [...first.values()].sort((a, b) => (a.orderId < b.orderId ? -1 : 1));
 }
 
-function toHeld({ orderId, payload, correlationId, traceparent }: ToFile): Held {
+function toHeld({ orderId, payload, correlationId, traceparent, startedAt }: ToFile): Held {
   return {
     orderId,
     claim: 1,
@@ -124,6 +125,7 @@ function toHeld({ orderId, payload, correlationId, traceparent }: ToFile): Held 
     mustLookUp: false,
     isSettled: false,
     ageMs: 0,
+    startedAt,
     failedAttempts: [],
     payload,
     correlationId,

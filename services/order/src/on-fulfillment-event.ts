@@ -13,6 +13,8 @@ import type { OrderStore } from './order-store.ts';
 export function createFulfillmentEventHandler(parts: {
   store: OrderStore;
   metrics: OrderMetrics;
+  /** Called after orders were changed. */
+  onChanged?: () => void;
   log: Log;
 }): BatchHandler {
   const { store, metrics } = parts;
@@ -35,6 +37,7 @@ export function createFulfillmentEventHandler(parts: {
       if (status === 'Shipped') metrics.createdToShipped.observe((Date.now() - createdAtOf(orderId).getTime()) / 1_000);
     }
     if (updated.length === 0) return;
+    parts.onChanged?.();
     const orders = updated.map(({ orderId, status, body }) => ({
       orderId,
       status,

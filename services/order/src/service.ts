@@ -3,6 +3,7 @@ import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
+import { createEventStreams } from '@orders/platform/event-streams';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
@@ -12,13 +13,18 @@ import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store';
 import { addReplayRoutes, createReplays } from '@orders/platform/replays';
+import { createCancelOrder } from './cancel-order.ts';
+import { createCancellationStore } from './cancellation-store.ts';
 import type { OrderConfig } from './config.ts';
-import { startKeyPurge } from './idempotency.ts';
+import { addFollowRoutes } from './follow-routes.ts';
 import { createFulfillmentEventHandler } from './on-fulfillment-event.ts';
+import { changesKeptSeconds, createOrderChanges } from './order-changes.ts';
+import { createOrderChangesStore } from './order-changes-store.ts';
 import { createOrderMetrics } from './order-metrics.ts';
 import { createOrderQueries } from './order-queries.ts';
 import { createOrderStore } from './order-store.ts';
 import { createPlaceOrder } from './place-order.ts';
+import { startPurge } from './purge.ts';
 import { addOrderRoutes, orderApi } from './routes.ts';
 
 const schema = 'orders';
@@ -75,20 +81,39 @@ export async function createOrderService(parts: {
       onRecovered: (rows) => store.clearPublishFailed(idsOf(rows)),
     },
   });
+  const queries = createOrderQueries(database);
+  const changesStore = createOrderChangesStore(database);
+  const changes = createOrderChanges({ store: changesStore, queries, log });
+  const onChanged = (): void => changes.ring();
   const placeOrder = createPlaceOrder({ store, relay, instance, log });
+  const cancelOrder = createCancelOrder({
+    store: createCancellationStore(database),
+    queries,
+    relay,
+    instance,
+    onChanged,
+    log,
+  });
   const subscription = await broker.subscribe({
     topic: fulfillmentEventsTopic,
     group,
     maxEvents: projectMaxEvents,
-    handler: createFulfillmentEventHandler({ store, metrics: orderMetrics, log }),
+    handler: createFulfillmentEventHandler({ store, metrics: orderMetrics, onChanged, log }),
   });
-  const keyPurge = startKeyPurge({ store, hours: config.IDEMPOTENCY_KEY_HOURS, log });
+  const purge = startPurge(
+    {
+      'idempotency keys': (limit) => store.purgeKeys(config.IDEMPOTENCY_KEY_HOURS, limit),
+      changes: (limit) => changesStore.purge(changesKeptSeconds, limit),
+    },
+    log,
+  );
   await outbox.takeBack();
 
   let stopped: Promise<void> | undefined;
   const app = createHttpServer({ log });
   await addApiDocs(app, { ...orderApi, asyncApi });
-  addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
+  addOrderRoutes(app, { placeOrder, cancelOrder, queries, changes, metrics: orderMetrics });
+  addFollowRoutes(app, { queries, changes, streams: createEventStreams() });
   addReplayRoutes(app, createReplays(database));
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
@@ -109,8 +134,9 @@ export async function createOrderService(parts: {
   };
 
   async function stopTaking(): Promise<void> {
+    await changes.close();
     await app.close();
-    keyPurge.close();
+    purge.close();
     await placeOrder.close();
     await relay.close();
   }

@@ -80,7 +80,7 @@ test('every hot statement of the Order Service stays an index plan on a table th
     await outbox.release(claimed);
     await outbox.mark([...batch, ...keyed].map(toRow));
     await store.purgeKeys(24, 1_000);
-    await queries.one(ids[0] ?? '');
+    await queries.existing(ids[0] ?? '');
     await queries.page({ limit: 50 });
     await queries.page({ limit: 50, status: 'Shipped' });
     await queries.page({ limit: 50, status: 'Failed' });

@@ -1,4 +1,5 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
+import { addFollowRoutes } from '@orders/order-service/follow-routes';
 import { addOrderRoutes, orderApi } from '@orders/order-service/routes';
 import { addApiDocs } from '@orders/platform/api-docs';
 import { createHttpServer } from '@orders/platform/http-server';
@@ -12,8 +13,8 @@ export async function orderServiceApi(): Promise<string> {
   await addApiDocs(app, { ...orderApi, asyncApi });
   // Only the routes' schemas are read: nothing is called.
   addOrderRoutes(app, {} as Parameters<typeof addOrderRoutes>[1]);
-  await app.ready();
-  const document = app.swagger();
+  addFollowRoutes(app, {} as Parameters<typeof addFollowRoutes>[1]);
+  const document = (await app.inject('/openapi.json')).json();
   await app.close();
   return asJson(document);
 }
