@@ -22,33 +22,46 @@ export type EventStream = {
 
 /** Opens streams up to a bound and keeps their connections alive. */
 export function createEventStreams() {
-  const bodies = new Set<Readable>();
+  /** Connections, those included that have yet to read their end. */
+  const open = new Set<Readable>();
+  /** Those that may still be sent something. */
+  const live = new Set<Readable>();
   let heartbeat: NodeJS.Timeout | undefined;
 
-  function forget(body: Readable): void {
-    bodies.delete(body);
-    if (bodies.size === 0) clearInterval(heartbeat);
+  function retire(body: Readable): void {
+    live.delete(body);
+    if (live.size === 0) clearInterval(heartbeat);
+  }
+
+  function push(body: Readable, text: string): void {
+    if (!live.has(body)) return;
+    body.push(text);
+    if (body.readableLength <= bufferMaxBytes) return;
+    retire(body);
+    body.destroy();
   }
 
   return {
     /** Throws CodedError overloaded. `onClose` is called once, when either side has ended the stream. */
     open(onClose: () => void): EventStream {
-      if (bodies.size >= streamsMax) throw new CodedError('overloaded', 'Too many streams are open; try again.');
+      if (open.size >= streamsMax) throw new CodedError('overloaded', 'Too many streams are open; try again.');
       const body = new Readable({ read: () => undefined });
       body.on('close', () => {
-        forget(body);
+        retire(body);
+        open.delete(body);
         onClose();
       });
-      if (bodies.size === 0)
-        heartbeat = setInterval(() => bodies.forEach((one) => void push(one, ':\n\n')), heartbeatMs);
-      bodies.add(body);
+      if (live.size === 0) heartbeat = setInterval(() => live.forEach((one) => void push(one, ':\n\n')), heartbeatMs);
+      open.add(body);
+      live.add(body);
       push(body, `retry: ${retryMs}\n\n`);
       return {
         body,
         send: ({ id, event, data }) => push(body, `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`),
         end() {
-          forget(body);
-          if (!body.readableEnded && !body.destroyed) body.push(null);
+          if (!live.has(body)) return;
+          retire(body);
+          body.push(null);
         },
       };
     },
@@ -56,9 +69,3 @@ export function createEventStreams() {
 }
 
 export type EventStreams = ReturnType<typeof createEventStreams>;
-
-function push(body: Readable, text: string): void {
-  if (body.destroyed) return;
-  body.push(text);
-  if (body.readableLength > bufferMaxBytes) body.destroy();
-}

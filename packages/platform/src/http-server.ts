@@ -106,7 +106,7 @@ function parseJson(body: Buffer): unknown {
 const isBodyOptional = ({ routeOptions }: FastifyRequest): boolean => routeOptions.schema?.['x-body-optional'] === true;
 
 async function supplyBody(request: FastifyRequest): Promise<void> {
-  request.body ??= {};
+  if (request.body === undefined) request.body = {};
 }
 
 const fastifyCodes: Record<string, ErrorCode> = {

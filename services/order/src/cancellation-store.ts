@@ -47,7 +47,7 @@ const requestStatement = {
     noted AS (${noteChanges('changed')})
     INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claimed_by, claim_until)
     SELECT order_id::text, $4::int, $3, $5::uuid, 'OrderCancellationRequested',
-           $6 || to_char(cancel_requested_at AT TIME ZONE 'UTC', ',"requestedAt":"YYYY-MM-DD"T"HH24:MI:SS.MS"Z"}'),
+           $6 || ',"requestedAt":"' || to_char(cancel_requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}',
            $7, $8, $9, CASE WHEN $10::int > 0 THEN now() + $10::int * interval '1 ms' ELSE '-infinity' END
     FROM changed RETURNING payload`,
 };

@@ -83,10 +83,11 @@ export function addOrderRoutes(
       response: { 200: OrderView, ...problems(400, 404, 503) },
     },
     handler: async ({ params, query: { waitFor, timeoutSeconds } }, reply) => {
-      const order = await show(params.orderId);
-      if (waitFor === undefined || timeoutSeconds === 0 || hasReached(order.status, waitFor)) return order;
+      if (waitFor === undefined) return await show(params.orderId);
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
+      const order = await show(params.orderId);
+      if (timeoutSeconds === 0 || hasReached(order.status, waitFor)) return order;
       const { orderId } = order;
       const timeoutMs = timeoutSeconds * 1_000;
       await waitForStatus(changes, { orderId, status: waitFor, timeoutMs, signal: gone.signal });

@@ -15,6 +15,7 @@ export async function waitForStatus(
   const timer = setTimeout(resolve, timeoutMs);
   const end = (): void => resolve();
   signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
   try {
     const stop = await changes.watch({
       orderId,
