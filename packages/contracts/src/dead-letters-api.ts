@@ -66,14 +66,15 @@ export const DeadLetterPath = Type.Object({
 export type DeadLetterPath = Static<typeof DeadLetterPath>;
 
 /** Body of POST /api/dead-letters/{id}/replay; may be left out. */
-export const DeadLetterReplay = Type.Unsafe<{ value?: unknown; reason?: string } | null>({
-  type: ['object', 'null'],
-  properties: {
-    value: { description: 'Any JSON: the event as it should have been. Without it the bytes go as they came' },
-    reason: VisibleText(500, 'Why; it is recorded'),
+export const DeadLetterReplay = Type.Object(
+  {
+    value: Type.Optional(
+      Type.Unknown({ description: 'Any JSON: the event as it should have been. Without it the bytes go as they came' }),
+    ),
+    reason: Type.Optional(VisibleText(500, 'Why; it is recorded')),
   },
-  additionalProperties: false,
-});
+  { additionalProperties: false },
+);
 export type DeadLetterReplay = Static<typeof DeadLetterReplay>;
 
 /** Body of POST /api/dead-letters/{id}/discard. */

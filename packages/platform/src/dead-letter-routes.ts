@@ -61,10 +61,11 @@ export function addDeadLetterRoutes(app: HttpServer, parts: { database: Database
         params: DeadLetterPath,
         headers: operatorHeader,
         body: DeadLetterReplay,
+        'x-body-optional': true,
         response: { 200: DeadLetterDetail, ...problems(400, 404, 409, 413, 415, 422, 503) },
       },
       handler: async ({ params: { id }, headers, body }) => {
-        const { reason = null, ...given } = body ?? {};
+        const { reason = null, ...given } = body;
         const corrected = 'value' in given ? { corrected: { value: given.value } } : {};
         const by = { operator: headers['x-operator'], reason, ...corrected };
         return await storeRead(async () => {

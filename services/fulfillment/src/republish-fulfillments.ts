@@ -54,7 +54,12 @@ function toRetold(row: RetoldRow): Retold {
   const event =
     sequence === 1
       ? startedEvent(orderId, correlationId, row.filedAt)
-      : toEvent({ orderId, correlationId }, toTold(row), eventType, row.updatedAt);
+      : toEvent(
+          { orderId, correlationId, startedAt: row.filedAt.toISOString() },
+          toTold(row),
+          eventType,
+          row.updatedAt,
+        );
   return {
     orderId,
     state,
@@ -80,7 +85,7 @@ function toTold({ state, sequence, attempts, dueInMs, error, ...row }: RetoldRow
     trackingNumber === null || shippedAt === null
       ? null
       : { trackingNumber, carrier, shippedAt: shippedAt.toISOString() };
-  return { state: state as Told['state'], sequence, attempts, dueMs: dueInMs, shipment, error, failedAttempts };
+  return { state, sequence, attempts, dueMs: dueInMs, shipment, error, failedAttempts };
 }
 
 const retellStatement = {

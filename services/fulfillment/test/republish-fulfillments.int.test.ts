@@ -13,8 +13,8 @@ const request = { limit: 1_000, ratePerSecond: 1_000, dryRun: false, reason: 'th
 
 /** Times of a row are those of the database, times of its event those of the service: equal but for moments. */
 function withoutMoments({ occurredAt, fulfillment, ...event }: FulfillmentEvent) {
-  const { nextAttemptAt, ...rest } = fulfillment;
-  return { ...event, ...rest, hasNext: nextAttemptAt !== null };
+  const { nextAttemptAt, startedAt, ...rest } = fulfillment;
+  return { ...event, ...rest, hasNext: nextAttemptAt !== null, hasStart: startedAt !== undefined };
 }
 
 test('A fulfillment is told again by the event of its present state: same id, same sequence, same content', async (t) => {

@@ -3,6 +3,15 @@ ALTER TABLE orders ADD COLUMN correlation_id text;
 -- Its outcome is the order's status: Cancelled, or final in another way (too late).
 ALTER TABLE orders ADD COLUMN cancel_requested_at timestamptz, ADD COLUMN cancel_reason text;
 
+-- Which orders changed: one row of each statement that changes orders, for those who follow them live. The writer's transaction
+-- and a snapshot tell exactly what was committed since the last look, in whatever order it was. Kept for minutes.
+CREATE TABLE order_changes (
+  xid       xid8 PRIMARY KEY DEFAULT pg_current_xact_id(),
+  at        timestamptz NOT NULL DEFAULT now(),
+  -- Five hundred fit into a row of one page: to compress them, or to store them elsewhere, would only cost time.
+  order_ids uuid[] STORAGE EXTERNAL NOT NULL
+) WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+
 -- What operators did, newest last.
 CREATE TABLE replays (
   id       uuid PRIMARY KEY DEFAULT uuidv7(),

@@ -19,6 +19,8 @@ export const createFulfillmentEventReader = () =>
 export function createFulfillmentEventHandler(parts: {
   store: OrderStore;
   metrics: OrderMetrics;
+  /** Called after orders were changed. */
+  onChanged?: () => void;
   log: Log;
 }): EventHandler {
   const { store, metrics } = parts;
@@ -37,6 +39,7 @@ export function createFulfillmentEventHandler(parts: {
       if (status === 'Shipped') metrics.createdToShipped.observe((Date.now() - createdAtOf(orderId).getTime()) / 1_000);
     }
     if (updated.length === 0) return;
+    parts.onChanged?.();
     const orders = updated.map(({ orderId, status, body }) => ({
       orderId,
       status,

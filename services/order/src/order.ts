@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { FulfillmentEvent } from '@orders/contracts/fulfillment-events';
 import { type OrderCancellationRequested, orderEventsTopic } from '@orders/contracts/order-events';
-import type { FulfillmentView, NewOrder, OrderStatus } from '@orders/contracts/orders-api';
+import type { Cancellation, NewOrder, OrderStatus } from '@orders/contracts/orders-api';
 import { eventIdOf } from '@orders/platform/event-id';
 
 /** An order that is validated and about to be stored, with its event. Heavy parts are serialised once. */
@@ -121,15 +121,48 @@ export type Projected = {
   sequence: number;
   status: OrderStatus;
   /** Complete; replaces what was there. */
-  fulfillment: FulfillmentView;
+  fulfillment: KnownFulfillment;
 };
 
-export function toProjected({ orderId, sequence, fulfillment }: FulfillmentEvent): Projected {
-  return { orderId: orderId.toLowerCase(), sequence, status: fulfillment.status, fulfillment: knownParts(fulfillment) };
+/** What an order keeps of its newest fulfillment event. `occurredAt` is the event's; FulfillmentStarted tells by it when it was filed. */
+export type KnownFulfillment = FulfillmentEvent['fulfillment'] & { occurredAt: string };
+
+export function toProjected({ orderId, sequence, eventType, occurredAt, fulfillment }: FulfillmentEvent): Projected {
+  const startedAt = fulfillment.startedAt ?? (eventType === 'FulfillmentStarted' ? occurredAt : undefined);
+  return {
+    orderId: orderId.toLowerCase(),
+    sequence,
+    status: fulfillment.status,
+    fulfillment: { ...knownParts(fulfillment), ...(startedAt !== undefined && { startedAt }), occurredAt },
+  };
+}
+
+/** How far on its way an order with this status is; it never goes back, except that an operator retries what Failed. */
+const progress: Record<OrderStatus, number> = {
+  Created: 0,
+  Pending: 1,
+  Processing: 2,
+  Retrying: 3,
+  Shipped: 4,
+  Failed: 4,
+  Cancelled: 4,
+};
+
+/** Nothing changes a final order but an operator who retries what Failed. */
+export const isFinal = (status: OrderStatus): boolean => progress[status] === progress.Shipped;
+
+/** Whether an order with this status has the wanted one, or can no longer reach it. */
+export const hasReached = (status: OrderStatus, wanted: OrderStatus): boolean => progress[status] >= progress[wanted];
+
+/** What came of a request to cancel: the order's status tells it. */
+export function cancellationOf(status: OrderStatus, requestedAt: Date | null): Cancellation | null {
+  if (requestedAt === null) return null;
+  const outcome = status === 'Cancelled' ? 'cancelled' : isFinal(status) ? 'too_late' : null;
+  return { requestedAt: requestedAt.toISOString(), outcome };
 }
 
 /** Without what a reader does not know: nesting without end, say, could be parsed but not serialised. */
-function knownParts(given: FulfillmentEvent['fulfillment']): FulfillmentEvent['fulfillment'] {
+function knownParts(given: FulfillmentEvent['fulfillment']): Omit<FulfillmentEvent['fulfillment'], 'startedAt'> {
   const { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt } = given;
   const failedAttempts = given.failedAttempts.map(({ at, outcome, error, durationMs }) => ({
     at,

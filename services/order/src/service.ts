@@ -3,6 +3,7 @@ import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
+import { createEventStreams } from '@orders/platform/event-streams';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
@@ -14,14 +15,19 @@ import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store
 import { type Sentinel, startSentinel } from '@orders/platform/sentinel';
 import { createSentinelStore } from '@orders/platform/sentinel-store';
 import { observeStuck } from '@orders/platform/stuck-routes';
+import { createCancelOrder } from './cancel-order.ts';
+import { createCancellationStore } from './cancellation-store.ts';
 import type { OrderConfig } from './config.ts';
-import { startKeyPurge } from './idempotency.ts';
+import { addFollowRoutes } from './follow-routes.ts';
 import { createFulfillmentEventHandler } from './on-fulfillment-event.ts';
 import { addOperatorRoutes } from './operator-routes.ts';
+import { changesKeptSeconds, createOrderChanges } from './order-changes.ts';
+import { createOrderChangesStore } from './order-changes-store.ts';
 import { createOrderMetrics } from './order-metrics.ts';
 import { createOrderQueries } from './order-queries.ts';
 import { createOrderStore } from './order-store.ts';
 import { createPlaceOrder } from './place-order.ts';
+import { startPurge } from './purge.ts';
 import { addOrderRoutes, orderApi } from './routes.ts';
 import { createOrderWatch, orderDeadlines, stuckReasons, watchedOrders } from './watch-orders.ts';
 
@@ -79,8 +85,20 @@ export async function createOrderService(parts: {
       onRecovered: (rows) => store.clearPublishFailed(idsOf(rows)),
     },
   });
+  const queries = createOrderQueries(database);
+  const changesStore = createOrderChangesStore(database);
+  const changes = createOrderChanges({ store: changesStore, queries, log });
+  const onChanged = (): void => changes.ring();
   const placeOrder = createPlaceOrder({ store, relay, instance, log });
-  const handler = createFulfillmentEventHandler({ store, metrics: orderMetrics, log });
+  const handler = createFulfillmentEventHandler({ store, metrics: orderMetrics, onChanged, log });
+  const cancelOrder = createCancelOrder({
+    store: createCancellationStore(database),
+    queries,
+    relay,
+    instance,
+    onChanged,
+    log,
+  });
   const subscription = await broker.subscribe({
     topic: fulfillmentEventsTopic,
     group,
@@ -90,13 +108,20 @@ export async function createOrderService(parts: {
   const sentinel = createSentinelStore(database, instance, watchedOrders);
   observeStuck(metrics, { store: sentinel, reasons: stuckReasons });
   let watching: Sentinel | undefined;
-  const keyPurge = startKeyPurge({ store, hours: config.IDEMPOTENCY_KEY_HOURS, log });
+  const purge = startPurge(
+    {
+      'idempotency keys': (limit) => store.purgeKeys(config.IDEMPOTENCY_KEY_HOURS, limit),
+      changes: (limit) => changesStore.purge(changesKeptSeconds, limit),
+    },
+    log,
+  );
   await outbox.takeBack();
 
   let stopped: Promise<void> | undefined;
   const app = createHttpServer({ log });
   await addApiDocs(app, { ...orderApi, asyncApi });
-  addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
+  addOrderRoutes(app, { placeOrder, cancelOrder, queries, changes, metrics: orderMetrics });
+  addFollowRoutes(app, { queries, changes, streams: createEventStreams() });
   addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
@@ -123,9 +148,10 @@ export async function createOrderService(parts: {
   };
 
   async function stopTaking(): Promise<void> {
+    await changes.close();
     await app.close();
     await watching?.close();
-    keyPurge.close();
+    purge.close();
     await placeOrder.close();
     await relay.close();
   }
