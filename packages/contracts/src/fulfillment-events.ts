@@ -34,6 +34,9 @@ export const FulfillmentEvent = Type.Object({
   ),
   fulfillment: Type.Interface([FulfillmentView], {
     failedAttempts: Type.Array(FailedAttempt, { description: 'The last 20 failed attempts' }),
+    startedAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When the Fulfillment Service filed the order' }),
+    ),
   }),
 });
 export type FulfillmentEvent = Static<typeof FulfillmentEvent>;

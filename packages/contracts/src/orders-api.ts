@@ -63,8 +63,9 @@ export type FulfillmentView = Static<typeof FulfillmentView>;
 
 const Cancellation = Type.Object({
   requestedAt: Moment('When it was asked for'),
-  outcome: Nullable(Type.Enum(['cancelled', 'too_late'])),
+  outcome: Nullable(Type.Enum(['cancelled', 'too_late'], { description: 'Null until the order is final' })),
 });
+export type Cancellation = Static<typeof Cancellation>;
 
 const shared = {
   orderId: Uuid('The order'),
@@ -113,6 +114,37 @@ export type OrderListQuery = Static<typeof OrderListQuery>;
 export const OrderPath = Type.Object({ orderId: Uuid('The order') });
 export type OrderPath = Static<typeof OrderPath>;
 
+/** Query of GET /api/orders/{orderId}. */
+export const OrderWaitQuery = Type.Object(
+  {
+    waitFor: Type.Optional(
+      Type.Enum([...orderStatuses], {
+        description:
+          'Answer when the order has this status, or can no longer reach it (it is further on, or final in another way), or the time is up; 200 in each case',
+      }),
+    ),
+    timeoutSeconds: Type.Number({ minimum: 0, maximum: 60, default: 10, description: 'How long to wait at most' }),
+  },
+  { additionalProperties: false },
+);
+export type OrderWaitQuery = Static<typeof OrderWaitQuery>;
+
+/** Body of POST /api/orders/{orderId}/cancel; may be left out. */
+export const CancelOrder = Type.Object(
+  { reason: Type.Optional(VisibleText(500, 'Why; travels with the event')) },
+  { additionalProperties: false },
+);
+export type CancelOrder = Static<typeof CancelOrder>;
+
+const correlationId = Type.Optional(
+  Type.String({
+    description: '1 to 128 printable ASCII characters; travels with the order; anything else is ignored',
+  }),
+);
+
+/** Headers of POST /api/orders/{orderId}/cancel. */
+export const CancelOrderHeaders = Type.Object({ 'x-correlation-id': correlationId });
+
 /** Headers that change what POST /api/orders does. */
 export const PlaceOrderHeaders = Type.Object({
   'idempotency-key': Type.Optional(
@@ -122,10 +154,6 @@ export const PlaceOrderHeaders = Type.Object({
       description: 'The same key with the same content gives the first answer again instead of a second order',
     }),
   ),
-  'x-correlation-id': Type.Optional(
-    Type.String({
-      description: '1 to 128 printable ASCII characters; travels with the order; anything else is ignored',
-    }),
-  ),
+  'x-correlation-id': correlationId,
 });
 export type PlaceOrderHeaders = Static<typeof PlaceOrderHeaders>;

@@ -21,6 +21,17 @@ export async function addApiDocs(
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   const hidden = { hide: true } as object;
-  app.get('/openapi.json', { schema: hidden }, async () => app.swagger());
+  app.get('/openapi.json', { schema: hidden }, async () => withOptionalBodies(app.swagger() as Document));
   app.get('/asyncapi.json', { schema: hidden }, async () => asyncApi);
+}
+
+type Operation = { 'x-body-optional'?: boolean; requestBody?: { required: boolean } };
+type Document = { paths: Record<string, Record<string, Operation>> };
+
+/** The generator demands a body wherever there is a schema for one. */
+function withOptionalBodies(document: Document): Document {
+  for (const operation of Object.values(document.paths).flatMap(Object.values<Operation>)) {
+    if (operation['x-body-optional'] === true && operation.requestBody) operation.requestBody.required = false;
+  }
+  return document;
 }

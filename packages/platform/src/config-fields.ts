@@ -23,3 +23,11 @@ export const connectionsVariable = (of: string) =>
     default: 6,
     description: `Connections of one ${of} process to its database; its relay takes two more`,
   });
+
+export const stuckAfterVariable = Type.Number({
+  minimum: 1,
+  maximum: 86_400,
+  default: 60,
+  description:
+    'An order that nobody has picked up for this long counts as stuck; the deadlines of the other states are multiples of it',
+});

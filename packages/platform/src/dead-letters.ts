@@ -3,6 +3,12 @@ import type { IncomingEvent } from './broker.ts';
 import { whatFailed } from './database.ts';
 import type { Log } from './log.ts';
 
+/**
+ * Handles a batch of events as `BatchHandler` says. `isReplay`: they were dead letters before, so what the database refuses rejects
+ * with its error instead of being buried once more.
+ */
+export type EventHandler = (events: IncomingEvent[], isReplay?: boolean) => Promise<void>;
+
 /** An event that cannot be handled; its bytes stay as they came. `kind` is for counting, `reason` for the one who looks at it. */
 export type DeadLetter = { event: IncomingEvent; kind: 'unreadable' | 'invalid' | 'refused'; reason: string };
 
@@ -53,14 +59,15 @@ export function deadLetterValues(topic: string, letters: DeadLetter[]): unknown[
 
 /**
  * Stores a batch with its dead letters; when the database refuses a value, the batch is halved until the bad event stands alone, and that
- * one is buried instead, so that no event can block its partition. Resolves to the union of what `store` resolved to; each letter
- * that was buried is told once.
+ * one is buried instead, so that no event can block its partition (a replay is not buried again: it rejects). Resolves to the union
+ * of what `store` resolved to; each letter that was buried is told once.
  */
 export async function storeOrBury<T extends { event: IncomingEvent }>(
   batch: T[],
   letters: DeadLetter[],
   store: (batch: T[], letters: DeadLetter[]) => Promise<Set<string>>,
   tell: (letter: DeadLetter) => void,
+  isReplay = false,
 ): Promise<Set<string>> {
   const [first] = batch;
   if (first === undefined && letters.length === 0) return new Set();
@@ -69,7 +76,7 @@ export async function storeOrBury<T extends { event: IncomingEvent }>(
     for (const letter of letters) tell(letter);
     return stored;
   } catch (error) {
-    if (first === undefined || whatFailed(error) !== 'data') throw error;
+    if (first === undefined || isReplay || whatFailed(error) !== 'data') throw error;
     if (batch.length === 1) {
       const refused = { event: first.event, kind: 'refused', reason: 'the database refuses a value of it' } as const;
       return await storeOrBury([], [...letters, refused], store, tell);

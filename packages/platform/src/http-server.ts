@@ -14,6 +14,13 @@ import type { ServerTls } from './server-tls.ts';
 
 export type HttpServer = FastifyInstance;
 
+declare module 'fastify' {
+  interface FastifySchema {
+    /** No body, or an empty one, is taken as {}. */
+    'x-body-optional'?: boolean;
+  }
+}
+
 const bodyLimitBytes = 1024 * 1024;
 /** A client that sends its headers, or its whole request, slower than this is cut off with 408. */
 const usualPatience = { headersMs: 10_000, requestMs: 30_000, checkMs: 2_000 };
@@ -54,12 +61,15 @@ export function createHttpServer(options: {
   });
   app.server.maxConnections = connectionsMax;
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
-      done(null, parseJson(body as Buffer));
+      done(null, body.length === 0 && isBodyOptional(request) ? {} : parseJson(body as Buffer));
     } catch (error) {
       done(error as Error, undefined);
     }
+  });
+  app.addHook('onRoute', (route) => {
+    if (route.schema?.['x-body-optional'] === true) route.preValidation = supplyBody;
   });
   const validation = createRequestValidation();
   app.setValidatorCompiler(validation.compiler as FastifySchemaCompiler<unknown>);
@@ -103,6 +113,12 @@ function parseJson(body: Buffer): unknown {
   } catch {
     throw new CodedError('invalid_json', 'The body cannot be parsed as JSON.');
   }
+}
+
+const isBodyOptional = ({ routeOptions }: FastifyRequest): boolean => routeOptions.schema?.['x-body-optional'] === true;
+
+async function supplyBody(request: FastifyRequest): Promise<void> {
+  if (request.body === undefined) request.body = {};
 }
 
 const fastifyCodes: Record<string, ErrorCode> = {

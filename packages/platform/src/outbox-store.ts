@@ -95,5 +95,5 @@ const depthStatement = {
   name: 'outbox-depth',
   text: `
     SELECT count(*)::int AS rows, count(refused)::int AS refused,
-           coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest FROM outbox`,
+           greatest(0, extract(epoch FROM now() - min(created_at)))::float8 AS oldest FROM outbox`,
 };

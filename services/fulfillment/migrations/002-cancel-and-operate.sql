@@ -53,9 +53,9 @@ CREATE TABLE replays (
 -- Fulfillments that exceed the deadline of their state.
 CREATE TABLE watched (
   order_id uuid PRIMARY KEY,
-  reason   text,
+  reason   text NOT NULL,
   since    timestamptz NOT NULL DEFAULT now()
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
 
 -- Which instance is on watch.
 CREATE TABLE sentinel (
@@ -65,3 +65,13 @@ CREATE TABLE sentinel (
   held_until timestamptz NOT NULL DEFAULT '-infinity'
 );
 INSERT INTO sentinel (name) VALUES ('fulfillments');
+
+-- What an operator decided; open while `resolution` is null.
+ALTER TABLE dead_letters
+  ADD COLUMN resolved_by     text,
+  ADD COLUMN resolved_at     timestamptz,
+  ADD COLUMN resolved_reason text;
+
+CREATE INDEX dead_letters_by_time ON dead_letters (at, topic, partition, "offset");
+CREATE INDEX dead_letters_open ON dead_letters (at, topic, partition, "offset") WHERE resolution IS NULL;
+CREATE INDEX dead_letters_resolved ON dead_letters (at, topic, partition, "offset") WHERE resolution IS NOT NULL;

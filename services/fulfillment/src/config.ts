@@ -1,7 +1,7 @@
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { orderEventsTopic } from '@orders/contracts/order-events';
 import { type ConfigRules, secret } from '@orders/platform/config';
-import { commonVariables, connectionsVariable, portVariable } from '@orders/platform/config-fields';
+import { commonVariables, connectionsVariable, portVariable, stuckAfterVariable } from '@orders/platform/config-fields';
 import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
 import {
   databaseFaults,
@@ -23,6 +23,7 @@ export const FulfillmentConfig = Type.Object({
   FULFILLMENT_SERVICE_PORT: portVariable(5001, 'the Fulfillment Service'),
   FULFILLMENT_DATABASE_URL: databaseUrlVariable('Fulfillment Service'),
   FULFILLMENT_DATABASE_CONNECTIONS: connectionsVariable('Fulfillment Service'),
+  STUCK_AFTER_SECONDS: stuckAfterVariable,
   SHIPPING_BASE_URL: Type.String({
     pattern: '^https?://',
     'x-fault': 'must begin with http:// or https://',

@@ -7,7 +7,7 @@ import type { Held } from './fulfillment.ts';
 import { startedEvent } from './fulfillment-event.ts';
 
 /** An order as it came, with the FulfillmentStarted event for `topic`. */
-export type ReceivedOrder = Filing & { source: IncomingEvent };
+export type ReceivedOrder = Filing & { source: IncomingEvent; startedAt: string };
 export type ReceivedCancel = CancelFiling & { source: IncomingEvent };
 
 /** What is filed of an OrderCreated. */
@@ -33,6 +33,7 @@ export function toFiling(body: OrderCreated, source: IncomingEvent, topic: strin
     traceparent,
     createdAt: body.createdAt,
     isHandedOver: false,
+    startedAt: started.occurredAt,
     event: {
       topic,
       key: orderId,
@@ -61,7 +62,7 @@ export function firstPerOrder<T extends { orderId: string }>(received: T[]): T[]
 }
 
 /** A new fulfillment whose filing handed it over. */
-export function toHeld({ orderId, payload, correlationId, traceparent }: Filing): Held {
+export function toHeld({ orderId, payload, correlationId, traceparent, startedAt }: ReceivedOrder): Held {
   return {
     orderId,
     claim: 1,
@@ -76,6 +77,7 @@ export function toHeld({ orderId, payload, correlationId, traceparent }: Filing)
     mayResend: false,
     isCancelRequested: false,
     ageMs: 0,
+    startedAt,
     failedAttempts: [],
     payload,
     correlationId,

@@ -14,7 +14,7 @@ export type Told = Pick<
 
 /** The event that tells a decision: it carries the whole fulfillment. */
 export function toEvent(
-  held: Pick<Held, 'orderId' | 'correlationId'>,
+  held: Pick<Held, 'orderId' | 'correlationId' | 'startedAt'>,
   decision: Told,
   eventType: FulfillmentEventType,
   now: Date,
@@ -37,6 +37,7 @@ export function toEvent(
       attempts: decision.attempts,
       nextAttemptAt: dueMs === null ? null : new Date(now.getTime() + dueMs).toISOString(),
       failedAttempts: decision.failedAttempts,
+      ...(held.startedAt !== undefined && { startedAt: held.startedAt }),
     },
   };
 }
@@ -60,6 +61,7 @@ export function startedEvent(orderId: string, correlationId: string | null, now:
       attempts: 0,
       nextAttemptAt: null,
       failedAttempts: [],
+      startedAt: now.toISOString(),
     },
   };
 }

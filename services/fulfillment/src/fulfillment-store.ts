@@ -15,13 +15,12 @@ export function createFulfillmentStore(database: Database, instance: string) {
      * `mustLookUp`.
      */
     async claimDue(limit: number, times: { leaseMs: number; settleMs: number }): Promise<Held[]> {
-      const rows = await database.query<Omit<Held, 'failedAttempts'> & { failedAttempts: string }>(claimStatement, [
-        limit,
-        instance,
-        times.leaseMs,
-        times.settleMs,
-      ]);
-      return rows.map((row) => ({ ...row, failedAttempts: JSON.parse(row.failedAttempts) }));
+      const rows = await database.query<ClaimedRow>(claimStatement, [limit, instance, times.leaseMs, times.settleMs]);
+      return rows.map((row) => ({
+        ...row,
+        startedAt: row.startedAt.toISOString(),
+        failedAttempts: JSON.parse(row.failedAttempts),
+      }));
     },
     /** Prolongs the leases of rows still in hand; resolves to the ids whose claim still holds. */
     async renew(held: { orderId: string; claim: number }[], leaseMs: number): Promise<Set<string>> {
@@ -75,6 +74,8 @@ export function createFulfillmentStore(database: Database, instance: string) {
   };
 }
 
+type ClaimedRow = Omit<Held, 'failedAttempts' | 'startedAt'> & { failedAttempts: string; startedAt: Date };
+
 export type FulfillmentStore = ReturnType<typeof createFulfillmentStore>;
 
 // The row tells whether its cancellation was requested, and is read anew under its lock. The table is asked as well: an order and its
@@ -97,7 +98,7 @@ const claimStatement = {
       f.attempts_before AS "attemptsBefore", f.retries, due.was_open AS "mustLookUp",
       coalesce(f.settle_at <= now(), false) AS "isSettled", f.may_resend AS "mayResend",
       due.is_unwanted AS "isCancelRequested",
-      (extract(epoch FROM now() - coalesce(f.retried_at, f.filed_at)) * 1000)::float8 AS "ageMs",
+      (extract(epoch FROM now() - coalesce(f.retried_at, f.filed_at)) * 1000)::float8 AS "ageMs", f.filed_at AS "startedAt",
       f.failed_attempts AS "failedAttempts", f.payload, f.correlation_id AS "correlationId", f.traceparent`,
 };
 

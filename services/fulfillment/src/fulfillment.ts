@@ -51,6 +51,8 @@ export type Held = {
   isCancelRequested: boolean;
   /** Since it was filed, or last retried by an operator. */
   ageMs: number;
+  /** When it was filed; for people. */
+  startedAt?: string;
   failedAttempts: FailedAttempt[];
   /** Body of the POST to the provider. */
   payload: string;

@@ -1,8 +1,8 @@
 // Station 6 of 9: receive. From the broker (5) come order events; what is new is filed in one statement per batch, and only then the offsets are committed; what the dispatcher (7) has room for goes to it already claimed.
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { OrderCancellationRequested, OrderCreated } from '@orders/contracts/order-events';
-import type { BatchHandler, IncomingEvent } from '@orders/platform/broker';
-import { type DeadLetter, storeOrBury, tellOfDeadLetter } from '@orders/platform/dead-letters';
+import type { IncomingEvent } from '@orders/platform/broker';
+import { type DeadLetter, type EventHandler, storeOrBury, tellOfDeadLetter } from '@orders/platform/dead-letters';
 import { createEventReader } from '@orders/platform/event-reader';
 import type { Log } from '@orders/platform/log';
 import type { OutboxRelay } from '@orders/platform/outbox-relay';
@@ -16,6 +16,13 @@ import { leaseMs } from './shipping-calls.ts';
 /** One event and what is filed of it. */
 type ToFile = { event: IncomingEvent } & ({ order: ReceivedOrder } | { cancel: ReceivedCancel });
 
+/** What this service reads of `order-events`. */
+export const createOrderEventReader = () =>
+  createEventReader<OrderCreated | OrderCancellationRequested>({
+    schemas: { OrderCreated, OrderCancellationRequested },
+    check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
+  });
+
 /** Handles batches of order events; rejects when the store fails, and the same events come again. Files nothing twice. */
 export function createOrderEventHandler(parts: {
   store: FulfillmentStore;
@@ -24,16 +31,13 @@ export function createOrderEventHandler(parts: {
   metrics: FulfillmentMetrics;
   log: Log;
   topic?: string;
-}): BatchHandler {
+}): EventHandler {
   const { store, dispatcher, relay, metrics, topic = fulfillmentEventsTopic } = parts;
   const log = parts.log.child({ station: 'receive' });
-  const read = createEventReader<OrderCreated | OrderCancellationRequested>({
-    schemas: { OrderCreated, OrderCancellationRequested },
-    check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
-  });
+  const read = createOrderEventReader();
   const tellBuried = tellOfDeadLetter(log, metrics.deadLetters);
 
-  return async (events) => {
+  return async (events, isReplay) => {
     const began = performance.now();
     const source = events[0]?.topic ?? '';
     const { readable, letters } = read(events);
@@ -58,7 +62,7 @@ export function createOrderEventHandler(parts: {
       for (const orderId of done.requested) requested.add(orderId);
       return done.filed;
     };
-    const filed = await storeOrBury(batch, letters, file, tellBuried);
+    const filed = await storeOrBury(batch, letters, file, tellBuried, isReplay);
 
     const fresh = orders.filter(({ orderId }) => filed.has(orderId));
     dispatcher.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toHeld), began);

@@ -12,8 +12,10 @@ import { migrate, requireMigrated } from '@orders/platform/migrations';
 import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore } from '@orders/platform/outbox-store';
-import { addReplayRoutes, createReplays } from '@orders/platform/replays';
+import { type Sentinel, startSentinel } from '@orders/platform/sentinel';
+import { createSentinelStore } from '@orders/platform/sentinel-store';
 import { serverTls } from '@orders/platform/server-tls';
+import { observeStuck } from '@orders/platform/stuck-routes';
 import type { FulfillmentConfig } from './config.ts';
 import { createDispatcher } from './dispatch-shipments.ts';
 import type { Policy } from './fulfillment.ts';
@@ -22,6 +24,7 @@ import { createFulfillmentQueries } from './fulfillment-queries.ts';
 import { createFulfillmentStore } from './fulfillment-store.ts';
 import { createInstanceStore } from './instance-store.ts';
 import { createOrderEventHandler } from './on-order-event.ts';
+import { addOperatorRoutes } from './operator-routes.ts';
 import { createReportOutcome } from './report-outcome.ts';
 import { createRetryFulfillments } from './retry-fulfillments.ts';
 import { createRetryStore } from './retry-store.ts';
@@ -29,6 +32,12 @@ import { addFulfillmentRoutes, fulfillmentApi } from './routes.ts';
 import { createShippingBreaker } from './shipping-breaker.ts';
 import { createShippingBreakerStore } from './shipping-breaker-store.ts';
 import { createShippingClient } from './shipping-client.ts';
+import {
+  createFulfillmentWatch,
+  fulfillmentDeadlines,
+  stuckReasons,
+  watchedFulfillments,
+} from './watch-fulfillments.ts';
 
 export const schema = 'fulfillment';
 export const migrations = new URL('../migrations', import.meta.url).pathname;
@@ -91,13 +100,17 @@ export async function createFulfillmentService(parts: {
     policy: policyOf(config),
     concurrency: config.SHIPPING_CONCURRENCY,
   });
+  const sentinel = createSentinelStore(database, instance, watchedFulfillments);
+  observeStuck(metrics, { store: sentinel, reasons: stuckReasons });
+  let watching: Sentinel | undefined;
   // Before this life holds anything itself.
   await Promise.all([store.takeBack(), outbox.takeBack()]);
+  const handler = createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log });
   const subscription = await broker.subscribe({
     topic: orderEventsTopic,
     group,
     maxEvents: fileMaxEvents,
-    handler: createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log }),
+    handler,
   });
 
   const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
@@ -108,13 +121,19 @@ export async function createFulfillmentService(parts: {
     retries: createRetryFulfillments({ store: createRetryStore(database), log }),
     breaker: createShippingBreakerStore(database),
   });
-  addReplayRoutes(app, createReplays(database));
+  addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
   return {
     async listen() {
       dispatcher.start();
       relay.start();
+      watching = startSentinel({
+        store: sentinel,
+        watch: createFulfillmentWatch(database, fulfillmentDeadlines(config.STUCK_AFTER_SECONDS * 1_000)),
+        stuckAfterMs: config.STUCK_AFTER_SECONDS * 1_000,
+        log,
+      });
       const at = { host: config.HOST, port: config.FULFILLMENT_SERVICE_PORT, portVariable: 'FULFILLMENT_SERVICE_PORT' };
       await listen(app, at);
       metrics.observeProcess();
@@ -122,6 +141,7 @@ export async function createFulfillmentService(parts: {
     },
     async close() {
       await app.close();
+      await watching?.close();
       await subscription.close();
       await dispatcher.close();
       await relay.close();

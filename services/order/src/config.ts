@@ -1,7 +1,7 @@
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { orderEventsTopic } from '@orders/contracts/order-events';
 import { type ConfigRules, secret } from '@orders/platform/config';
-import { commonVariables, connectionsVariable, portVariable } from '@orders/platform/config-fields';
+import { commonVariables, connectionsVariable, portVariable, stuckAfterVariable } from '@orders/platform/config-fields';
 import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
 import {
   databaseFaults,
@@ -19,6 +19,7 @@ export const OrderConfig = Type.Object({
   ORDER_SERVICE_PORT: portVariable(5000, 'the Order Service'),
   ORDERS_DATABASE_URL: databaseUrlVariable('Order Service'),
   ORDERS_DATABASE_CONNECTIONS: connectionsVariable('Order Service'),
+  STUCK_AFTER_SECONDS: stuckAfterVariable,
   IDEMPOTENCY_KEY_HOURS: Type.Integer({
     minimum: 24,
     maximum: 8_760,

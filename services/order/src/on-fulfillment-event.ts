@@ -1,7 +1,6 @@
 // Station 9 of 9: project. From the broker (5) come fulfillment events; the newest of each order replaces what the order shows. Then GET /api/orders/{orderId} tells it.
 import { FulfillmentEvent, fulfillmentEventTypes } from '@orders/contracts/fulfillment-events';
-import type { BatchHandler } from '@orders/platform/broker';
-import { type DeadLetter, storeOrBury, tellOfDeadLetter } from '@orders/platform/dead-letters';
+import { type DeadLetter, type EventHandler, storeOrBury, tellOfDeadLetter } from '@orders/platform/dead-letters';
 import { createEventReader } from '@orders/platform/event-reader';
 import type { Log } from '@orders/platform/log';
 import { isUuid } from '@orders/platform/uuid';
@@ -9,31 +8,38 @@ import { createdAtOf, newestPerOrder, toProjected } from './order.ts';
 import type { OrderMetrics } from './order-metrics.ts';
 import type { OrderStore } from './order-store.ts';
 
+/** What this service reads of `fulfillment-events`. */
+export const createFulfillmentEventReader = () =>
+  createEventReader<FulfillmentEvent>({
+    schemas: Object.fromEntries(fulfillmentEventTypes.map((type) => [type, FulfillmentEvent])),
+    check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
+  });
+
 /** Handles batches of fulfillment events; rejects when the store fails, and the same events come again. */
 export function createFulfillmentEventHandler(parts: {
   store: OrderStore;
   metrics: OrderMetrics;
+  /** Called after orders were changed. */
+  onChanged?: () => void;
   log: Log;
-}): BatchHandler {
+}): EventHandler {
   const { store, metrics } = parts;
   const log = parts.log.child({ station: 'project' });
   const tell = tellOfDeadLetter(log, metrics.deadLetters);
-  const read = createEventReader<FulfillmentEvent>({
-    schemas: Object.fromEntries(fulfillmentEventTypes.map((type) => [type, FulfillmentEvent])),
-    check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
-  });
-  return async (events) => {
+  const read = createFulfillmentEventReader();
+  return async (events, isReplay) => {
     const began = performance.now();
     const { readable, letters } = read(events);
     const newest = newestPerOrder(readable.map(({ body, event }) => ({ ...toProjected(body), body, event })));
     const project = (some: typeof newest, buried: DeadLetter[]): Promise<Set<string>> =>
       store.project(events[0]?.topic ?? '', some, buried);
-    const changed = await storeOrBury(newest, letters, project, tell);
+    const changed = await storeOrBury(newest, letters, project, tell, isReplay);
     const updated = newest.filter(({ orderId }) => changed.has(orderId));
     for (const { orderId, status } of updated) {
       if (status === 'Shipped') metrics.createdToShipped.observe((Date.now() - createdAtOf(orderId).getTime()) / 1_000);
     }
     if (updated.length === 0) return;
+    parts.onChanged?.();
     const orders = updated.map(({ orderId, status, body }) => ({
       orderId,
       status,

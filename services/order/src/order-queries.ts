@@ -1,8 +1,10 @@
 import type { OrderListEntry, OrderListQuery, OrderPage, OrderView } from '@orders/contracts/orders-api';
 import type { Database } from '@orders/platform/database';
+import { CodedError } from '@orders/platform/errors';
 import { fromPageToken, highestId, toPageToken } from '@orders/platform/page-token';
 import { parameterError } from '@orders/platform/request-validation';
-import { firstIdAt } from './order.ts';
+import { cancellationOf, firstIdAt } from './order.ts';
+import type { OrderHistory } from './timeline.ts';
 
 /** Rows that one page may look at while it searches for a status that no index has; a page may end short because of it. */
 const walkBudget = 2_000;
@@ -12,10 +14,21 @@ const attentionStatuses: string[] = ['Pending', 'Retrying', 'Failed', 'Cancelled
 /** What the API reads of orders; never locks. */
 export function createOrderQueries(database: Database) {
   return {
-    async one(orderId: string): Promise<OrderView | undefined> {
+    /** Rejects with CodedError order_not_found. */
+    async existing(orderId: string): Promise<OrderView> {
       const [row] = await database.query<OrderRow & { items: OrderView['items'] }>(oneStatement, [orderId]);
-      if (row === undefined) return undefined;
+      if (row === undefined) throw notFound(orderId);
       return { ...toEntry(row), items: row.items };
+    },
+    /** Those of these orders that exist, without their items, in no order. */
+    async some(orderIds: string[]): Promise<OrderEntry[]> {
+      return (await database.query<OrderRow>(someStatement, [orderIds])).map(toEntry);
+    },
+    /** What the timeline of an order is made from. Rejects with CodedError order_not_found. */
+    async history(orderId: string): Promise<OrderHistory> {
+      const [row] = await database.query<OrderHistory>(historyStatement, [orderId]);
+      if (row === undefined) throw notFound(orderId);
+      return row;
     },
     /** Newest first, by keyset over the order ids, which carry the time. */
     async page(query: OrderListQuery): Promise<OrderPage> {
@@ -42,6 +55,11 @@ export function createOrderQueries(database: Database) {
   };
 }
 
+const notFound = (orderId: string): CodedError => new CodedError('order_not_found', `There is no order ${orderId}.`);
+
+/** An order as lists show it, but for the count of its items. */
+export type OrderEntry = Omit<OrderListEntry, 'itemCount'>;
+
 export type OrderQueries = ReturnType<typeof createOrderQueries>;
 
 /** The exclusive bound above `createdTo`, which itself is included. */
@@ -56,19 +74,42 @@ function timeOf(parameter: string, moment: string): Date {
   throw parameterError(parameter, 'must be a time');
 }
 
-type OrderRow = Omit<OrderListEntry, 'createdAt' | 'updatedAt' | 'itemCount'> & { createdAt: Date; updatedAt: Date };
+type OrderRow = Omit<OrderEntry, 'createdAt' | 'updatedAt' | 'cancellation'> & {
+  createdAt: Date;
+  updatedAt: Date;
+  cancelRequestedAt: Date | null;
+};
 type PageRow = OrderRow & { order_id: string | null; item_count: number; walked: number; last_walked: string | null };
 
-function toEntry(row: OrderRow): Omit<OrderListEntry, 'itemCount'> {
-  return { ...row, createdAt: row.createdAt.toISOString(), updatedAt: row.updatedAt.toISOString(), cancellation: null };
+function toEntry({ cancelRequestedAt, ...row }: OrderRow): OrderEntry {
+  return {
+    ...row,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+    cancellation: cancellationOf(row.status, cancelRequestedAt),
+  };
 }
 
 const columns = `
   o.order_id AS "orderId", o.status, o.publish_failed AS "publishFailed", o.customer_id AS "customerId",
   o.customer_name AS "customerName", o.currency, o.total::text AS total, o.created_at AS "createdAt",
-  o.updated_at AS "updatedAt", o.fulfillment`;
+  o.updated_at AS "updatedAt", o.cancel_requested_at AS "cancelRequestedAt", o.fulfillment`;
 
 const oneStatement = { name: 'order-one', text: `SELECT ${columns}, o.items FROM orders o WHERE o.order_id = $1` };
+
+const someStatement = {
+  name: 'order-some',
+  text: `SELECT ${columns} FROM orders o WHERE o.order_id = ANY ($1::uuid[])`,
+};
+
+const historyStatement = {
+  name: 'order-history',
+  text: `
+    SELECT o.order_id AS "orderId", o.created_at AS "createdAt",
+           o.cancel_requested_at AS "cancelRequestedAt", o.cancel_reason AS "cancelReason", o.fulfillment,
+           NOT EXISTS (SELECT FROM outbox WHERE key = o.order_id::text AND sequence = 1) AS published
+    FROM orders o WHERE o.order_id = $1`,
+};
 
 const pageStatement = (name: string, condition: string) => ({
   name: `order-page-${name}`,

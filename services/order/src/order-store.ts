@@ -3,6 +3,7 @@ import type { IncomingEvent } from '@orders/platform/broker';
 import type { Database } from '@orders/platform/database';
 import { type DeadLetter, deadLetterParts, deadLetterValues } from '@orders/platform/dead-letters';
 import type { Placement, Projected } from './order.ts';
+import { noteChanges } from './order-changes-store.ts';
 
 /** How a batch is placed: hot, claimed by this instance for the relay, or cold, born Pending and left to whoever drains. */
 export type PlaceAs = { instance: string; claimMs: number | null; topic: string };
@@ -102,9 +103,9 @@ const input = `
 
 const insertOrders = (from: string) => `
   INSERT INTO orders (order_id, customer_id, customer_name, currency, items, item_count, total, created_at, status,
-                      publish_failed, attention, updated_at)
+                      publish_failed, attention, updated_at, correlation_id)
   SELECT order_id, customer_id, customer_name, currency, items::json, item_count, total, uuid_extract_timestamp(order_id),
-         $12, $12 = 'Pending', CASE $12 WHEN 'Pending' THEN $12 END, uuid_extract_timestamp(order_id)
+         $12, $12 = 'Pending', CASE $12 WHEN 'Pending' THEN $12 END, uuid_extract_timestamp(order_id), correlation_id
   FROM ${from}`;
 
 const insertEvents = (from: string) => `
@@ -115,7 +116,9 @@ const insertEvents = (from: string) => `
 
 const placeStatement = {
   name: 'order-place',
-  text: `WITH ${input}, placed AS (${insertOrders('input')}) ${insertEvents('input')}`,
+  text: `
+    WITH ${input}, placed AS (${insertOrders('input')}), noted AS (INSERT INTO order_changes (order_ids) VALUES ($1))
+    ${insertEvents('input')}`,
 };
 
 const placeKeyedStatement = {
@@ -129,7 +132,8 @@ const placeKeyedStatement = {
       ON CONFLICT DO NOTHING RETURNING order_id),
     free AS (SELECT input.* FROM input JOIN winners USING (order_id)),
     placed AS (${insertOrders('free')}),
-    told AS (${insertEvents('free')})
+    told AS (${insertEvents('free')}),
+    noted AS (${noteChanges('winners')})
     SELECT order_id FROM winners`,
 };
 
@@ -158,15 +162,19 @@ const existingStatement = {
 const markPendingStatement = {
   name: 'order-mark-pending',
   text: `
-    UPDATE orders SET status = 'Pending', publish_failed = true, attention = 'Pending', updated_at = now()
-    WHERE order_id = ANY ($1::uuid[]) AND status = 'Created'`,
+    WITH changed AS (
+      UPDATE orders SET status = 'Pending', publish_failed = true, attention = 'Pending', updated_at = now()
+      WHERE order_id = ANY ($1::uuid[]) AND status = 'Created' RETURNING order_id)
+    ${noteChanges('changed')}`,
 };
 
 const clearPublishFailedStatement = {
   name: 'order-clear-publish-failed',
   text: `
-    UPDATE orders SET publish_failed = false, updated_at = now()
-    WHERE order_id = ANY ($1::uuid[]) AND publish_failed`,
+    WITH changed AS (
+      UPDATE orders SET publish_failed = false, updated_at = now()
+      WHERE order_id = ANY ($1::uuid[]) AND publish_failed RETURNING order_id)
+    ${noteChanges('changed')}`,
 };
 
 const projectStatement = {
@@ -175,11 +183,14 @@ const projectStatement = {
     WITH events AS (
       SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], string_to_array($4, E'\\n'))
         AS e (order_id, sequence, status, fulfillment)),
-    ${deadLetterParts(5)}
-    UPDATE orders o
-    SET status = e.status, sequence = e.sequence, publish_failed = false, fulfillment = e.fulfillment::json,
-        attention = CASE WHEN e.status IN ('Retrying', 'Failed', 'Cancelled') THEN e.status END,
-        updated_at = greatest(now(), o.created_at)
-    FROM events e WHERE o.order_id = e.order_id AND o.sequence < e.sequence
-    RETURNING o.order_id`,
+    ${deadLetterParts(5)},
+    changed AS (
+      UPDATE orders o
+      SET status = e.status, sequence = e.sequence, publish_failed = false, fulfillment = e.fulfillment::json,
+          attention = CASE WHEN e.status IN ('Retrying', 'Failed', 'Cancelled') THEN e.status END,
+          updated_at = greatest(now(), o.created_at)
+      FROM events e WHERE o.order_id = e.order_id AND o.sequence < e.sequence
+      RETURNING o.order_id),
+    noted AS (${noteChanges('changed')})
+    SELECT order_id FROM changed`,
 };

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { FulfillmentEvent } from '@orders/contracts/fulfillment-events';
-import { orderEventsTopic } from '@orders/contracts/order-events';
-import type { FulfillmentView, NewOrder, OrderStatus } from '@orders/contracts/orders-api';
+import { type OrderCancellationRequested, orderEventsTopic } from '@orders/contracts/order-events';
+import type { Cancellation, NewOrder, OrderStatus } from '@orders/contracts/orders-api';
 import { eventIdOf } from '@orders/platform/event-id';
 
 /** An order that is validated and about to be stored, with its event. Heavy parts are serialised once. */
@@ -23,34 +23,68 @@ export type Placement = {
 export function toPlacement(order: NewOrder, trace: { correlationId: string; traceparent: string | null }): Placement {
   const orderId = randomUUIDv7();
   const itemsJson = JSON.stringify(order.items);
-  const eventId = eventIdOf(orderEventsTopic, orderId, 1);
-  const head = {
-    eventType: 'OrderCreated',
-    schemaVersion: 1,
-    eventId,
-    orderId,
-    sequence: 1,
-    customer: { customerId: order.customerId, name: order.customerName },
-    ...(order.currency !== undefined && { currency: order.currency }),
-  };
-  const tail = {
-    createdAt: createdAtOf(orderId).toISOString(),
-    metadata: { source: 'OrderService', correlationId: trace.correlationId },
-  };
+  const { customerId, customerName, currency = null } = order;
+  const { correlationId, traceparent } = trace;
   return {
     orderId,
-    customerId: order.customerId,
-    customerName: order.customerName,
-    currency: order.currency ?? null,
+    customerId,
+    customerName,
+    currency,
     itemsJson,
     itemCount: order.items.length,
     total: totalOf(order.items),
-    eventId,
-    payload: `${JSON.stringify(head).slice(0, -1)},"items":${itemsJson},${JSON.stringify(tail).slice(1)}`,
-    correlationId: trace.correlationId,
-    traceparent: trace.traceparent,
+    eventId: eventIdOf(orderEventsTopic, orderId, 1),
+    payload: orderCreatedJson({ orderId, customerId, customerName, currency, itemsJson, correlationId }),
+    correlationId,
+    traceparent,
   };
 }
+
+/** The OrderCreated event of an order, sequence 1: the same text from its row, however much later. */
+export function orderCreatedJson(
+  order: Pick<Placement, 'orderId' | 'customerId' | 'customerName' | 'currency' | 'itemsJson'> & {
+    correlationId: string | null;
+  },
+): string {
+  const { orderId, currency } = order;
+  const head = {
+    eventType: 'OrderCreated',
+    schemaVersion: 1,
+    eventId: eventIdOf(orderEventsTopic, orderId, 1),
+    orderId,
+    sequence: 1,
+    customer: { customerId: order.customerId, name: order.customerName },
+    ...(currency !== null && { currency }),
+  };
+  const tail = { createdAt: createdAtOf(orderId).toISOString(), metadata: metadataOf(order.correlationId) };
+  return `${JSON.stringify(head).slice(0, -1)},"items":${order.itemsJson},${JSON.stringify(tail).slice(1)}`;
+}
+
+/** The OrderCancellationRequested event of an order, sequence 2. */
+export function cancellationRequestedJson(request: {
+  orderId: string;
+  correlationId: string | null;
+  reason: string | null;
+  requestedAt: Date;
+}): string {
+  const { orderId, correlationId, reason, requestedAt } = request;
+  const event: OrderCancellationRequested = {
+    eventType: 'OrderCancellationRequested',
+    schemaVersion: 1,
+    eventId: eventIdOf(orderEventsTopic, orderId, 2),
+    orderId,
+    sequence: 2,
+    reason,
+    requestedAt: requestedAt.toISOString(),
+    metadata: metadataOf(correlationId),
+  };
+  return JSON.stringify(event);
+}
+
+const metadataOf = (correlationId: string | null) => ({
+  source: 'OrderService',
+  ...(correlationId !== null && { correlationId }),
+});
 
 /**
  * The exact sum of quantity × unitPrice as a decimal with at least two decimals and no further trailing zeros ("39.80",
@@ -87,15 +121,48 @@ export type Projected = {
   sequence: number;
   status: OrderStatus;
   /** Complete; replaces what was there. */
-  fulfillment: FulfillmentView;
+  fulfillment: KnownFulfillment;
 };
 
-export function toProjected({ orderId, sequence, fulfillment }: FulfillmentEvent): Projected {
-  return { orderId: orderId.toLowerCase(), sequence, status: fulfillment.status, fulfillment: knownParts(fulfillment) };
+/** What an order keeps of its newest fulfillment event. `occurredAt` is the event's; FulfillmentStarted tells by it when it was filed. */
+export type KnownFulfillment = FulfillmentEvent['fulfillment'] & { occurredAt: string };
+
+export function toProjected({ orderId, sequence, eventType, occurredAt, fulfillment }: FulfillmentEvent): Projected {
+  const startedAt = fulfillment.startedAt ?? (eventType === 'FulfillmentStarted' ? occurredAt : undefined);
+  return {
+    orderId: orderId.toLowerCase(),
+    sequence,
+    status: fulfillment.status,
+    fulfillment: { ...knownParts(fulfillment), ...(startedAt !== undefined && { startedAt }), occurredAt },
+  };
+}
+
+/** How far on its way an order with this status is; it never goes back, except that an operator retries what Failed. */
+const progress: Record<OrderStatus, number> = {
+  Created: 0,
+  Pending: 1,
+  Processing: 2,
+  Retrying: 3,
+  Shipped: 4,
+  Failed: 4,
+  Cancelled: 4,
+};
+
+/** Nothing changes a final order but an operator who retries what Failed. */
+export const isFinal = (status: OrderStatus): boolean => progress[status] === progress.Shipped;
+
+/** Whether an order with this status has the wanted one, or can no longer reach it. */
+export const hasReached = (status: OrderStatus, wanted: OrderStatus): boolean => progress[status] >= progress[wanted];
+
+/** What came of a request to cancel: the order's status tells it. */
+export function cancellationOf(status: OrderStatus, requestedAt: Date | null): Cancellation | null {
+  if (requestedAt === null) return null;
+  const outcome = status === 'Cancelled' ? 'cancelled' : isFinal(status) ? 'too_late' : null;
+  return { requestedAt: requestedAt.toISOString(), outcome };
 }
 
 /** Without what a reader does not know: nesting without end, say, could be parsed but not serialised. */
-function knownParts(given: FulfillmentEvent['fulfillment']): FulfillmentEvent['fulfillment'] {
+function knownParts(given: FulfillmentEvent['fulfillment']): Omit<FulfillmentEvent['fulfillment'], 'startedAt'> {
   const { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt } = given;
   const failedAttempts = given.failedAttempts.map(({ at, outcome, error, durationMs }) => ({
     at,

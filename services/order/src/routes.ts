@@ -1,21 +1,29 @@
 // Station 1 of 9: request. From the client comes HTTP; what is JSON of at most 1 MiB goes on to validation (2) and placing (3), and the answer leaves after the commit.
+import { Timeline } from '@orders/contracts/order-history';
 import {
+  CancelOrder,
+  CancelOrderHeaders,
   NewOrder,
   OrderListQuery,
   OrderPage,
   OrderPath,
   OrderView,
+  OrderWaitQuery,
   PlacedOrder,
   PlaceOrderHeaders,
 } from '@orders/contracts/orders-api';
 import { problems } from '@orders/contracts/problem';
 import { storeRead } from '@orders/platform/database';
-import { CodedError } from '@orders/platform/errors';
 import type { HttpServer } from '@orders/platform/http-server';
 import { correlationIdOf, traceparentOf } from '@orders/platform/trace-context';
+import type { CancelOrder as Cancelling } from './cancel-order.ts';
+import { hasReached } from './order.ts';
+import type { OrderChanges } from './order-changes.ts';
 import type { OrderMetrics } from './order-metrics.ts';
 import type { OrderQueries } from './order-queries.ts';
 import type { PlaceOrder } from './place-order.ts';
+import { toTimeline } from './timeline.ts';
+import { waitForStatus } from './wait-for-status.ts';
 
 /** What the API's own page says of it. */
 export const orderApi = {
@@ -28,9 +36,16 @@ const tags = ['orders'];
 
 export function addOrderRoutes(
   app: HttpServer,
-  parts: { placeOrder: PlaceOrder; queries: OrderQueries; metrics: OrderMetrics },
+  parts: {
+    placeOrder: PlaceOrder;
+    cancelOrder: Cancelling;
+    queries: OrderQueries;
+    changes: OrderChanges;
+    metrics: OrderMetrics;
+  },
 ): void {
-  const { placeOrder, queries, metrics } = parts;
+  const { placeOrder, cancelOrder, queries, changes, metrics } = parts;
+  const show = (orderId: string): Promise<OrderView> => storeRead(() => queries.existing(orderId));
 
   app.post<{ Body: NewOrder; Headers: PlaceOrderHeaders }>('/api/orders', {
     config: { scope: 'orders:write' },
@@ -58,19 +73,60 @@ export function addOrderRoutes(
     },
   });
 
-  app.get<{ Params: OrderPath }>('/api/orders/:orderId', {
+  app.get<{ Params: OrderPath; Querystring: OrderWaitQuery }>('/api/orders/:orderId', {
     config: { scope: 'orders:read' },
     schema: {
       tags,
-      summary: 'Show an order',
+      summary: 'Show an order, if asked for when it has a status',
       params: OrderPath,
+      querystring: OrderWaitQuery,
       response: { 200: OrderView, ...problems(400, 404, 503) },
     },
-    handler: async ({ params }) => {
-      const order = await storeRead(() => queries.one(params.orderId));
-      if (order === undefined) throw new CodedError('order_not_found', `There is no order ${params.orderId}.`);
-      return order;
+    handler: async ({ params, query: { waitFor, timeoutSeconds } }, reply) => {
+      if (waitFor === undefined) return await show(params.orderId);
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const order = await show(params.orderId);
+      if (timeoutSeconds === 0 || hasReached(order.status, waitFor)) return order;
+      const { orderId } = order;
+      const timeoutMs = timeoutSeconds * 1_000;
+      await waitForStatus(changes, { orderId, status: waitFor, timeoutMs, signal: gone.signal });
+      return await show(orderId);
     },
+  });
+
+  app.post<{ Params: OrderPath; Body: CancelOrder }>('/api/orders/:orderId/cancel', {
+    config: { scope: 'orders:write' },
+    schema: {
+      tags,
+      summary: 'Ask for an order not to be shipped',
+      description:
+        'The Fulfillment Service decides; `cancellation.outcome` tells how. Asking again changes nothing; a final order is 409 order_final.',
+      params: OrderPath,
+      headers: CancelOrderHeaders,
+      'x-body-optional': true,
+      body: CancelOrder,
+      response: { 202: OrderView, ...problems(400, 404, 409, 413, 415, 503) },
+    },
+    handler: async (request, reply) => {
+      reply.code(202);
+      return await cancelOrder.cancel(request.params.orderId, {
+        reason: request.body.reason ?? null,
+        correlationId: correlationIdOf(request.headers, request.id),
+        traceparent: traceparentOf(request.headers),
+      });
+    },
+  });
+
+  app.get<{ Params: OrderPath }>('/api/orders/:orderId/timeline', {
+    config: { scope: 'orders:read' },
+    schema: {
+      tags,
+      summary: 'Tell what has happened to an order',
+      params: OrderPath,
+      response: { 200: Timeline, ...problems(400, 404, 503) },
+    },
+    handler: async ({ params }) => toTimeline(await storeRead(() => queries.history(params.orderId))),
   });
 
   app.get<{ Querystring: OrderListQuery }>('/api/orders', {

@@ -4,6 +4,7 @@ import { addAccess } from '@orders/platform/access';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
+import { createEventStreams } from '@orders/platform/event-streams';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
@@ -12,16 +13,25 @@ import { migrate, requireMigrated } from '@orders/platform/migrations';
 import { addOperationsRoutes } from '@orders/platform/operations-routes';
 import { createOutboxRelay } from '@orders/platform/outbox-relay';
 import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store';
-import { addReplayRoutes, createReplays } from '@orders/platform/replays';
+import { type Sentinel, startSentinel } from '@orders/platform/sentinel';
+import { createSentinelStore } from '@orders/platform/sentinel-store';
 import { serverTls } from '@orders/platform/server-tls';
+import { observeStuck } from '@orders/platform/stuck-routes';
+import { createCancelOrder } from './cancel-order.ts';
+import { createCancellationStore } from './cancellation-store.ts';
 import type { OrderConfig } from './config.ts';
-import { startKeyPurge } from './idempotency.ts';
+import { addFollowRoutes } from './follow-routes.ts';
 import { createFulfillmentEventHandler } from './on-fulfillment-event.ts';
+import { addOperatorRoutes } from './operator-routes.ts';
+import { changesKeptSeconds, createOrderChanges } from './order-changes.ts';
+import { createOrderChangesStore } from './order-changes-store.ts';
 import { createOrderMetrics } from './order-metrics.ts';
 import { createOrderQueries } from './order-queries.ts';
 import { createOrderStore } from './order-store.ts';
 import { createPlaceOrder } from './place-order.ts';
+import { startPurge } from './purge.ts';
 import { addOrderRoutes, orderApi } from './routes.ts';
+import { createOrderWatch, orderDeadlines, stuckReasons, watchedOrders } from './watch-orders.ts';
 
 export const schema = 'orders';
 export const migrations = new URL('../migrations', import.meta.url).pathname;
@@ -79,27 +89,56 @@ export async function createOrderService(parts: {
       onRecovered: (rows) => store.clearPublishFailed(idsOf(rows)),
     },
   });
+  const queries = createOrderQueries(database);
+  const changesStore = createOrderChangesStore(database);
+  const changes = createOrderChanges({ store: changesStore, queries, log });
+  const onChanged = (): void => changes.ring();
   const placeOrder = createPlaceOrder({ store, relay, instance, log });
+  const handler = createFulfillmentEventHandler({ store, metrics: orderMetrics, onChanged, log });
+  const cancelOrder = createCancelOrder({
+    store: createCancellationStore(database),
+    queries,
+    relay,
+    instance,
+    onChanged,
+    log,
+  });
   const subscription = await broker.subscribe({
     topic: fulfillmentEventsTopic,
     group,
     maxEvents: projectMaxEvents,
-    handler: createFulfillmentEventHandler({ store, metrics: orderMetrics, log }),
+    handler,
   });
-  const keyPurge = startKeyPurge({ store, hours: config.IDEMPOTENCY_KEY_HOURS, log });
+  const sentinel = createSentinelStore(database, instance, watchedOrders);
+  observeStuck(metrics, { store: sentinel, reasons: stuckReasons });
+  let watching: Sentinel | undefined;
+  const purge = startPurge(
+    {
+      'idempotency keys': (limit) => store.purgeKeys(config.IDEMPOTENCY_KEY_HOURS, limit),
+      changes: (limit) => changesStore.purge(changesKeptSeconds, limit),
+    },
+    log,
+  );
   await outbox.takeBack();
 
   let stopped: Promise<void> | undefined;
   const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
   await addAccess(app, { config, log });
   await addApiDocs(app, { ...orderApi, asyncApi });
-  addOrderRoutes(app, { placeOrder, queries: createOrderQueries(database), metrics: orderMetrics });
-  addReplayRoutes(app, createReplays(database));
+  addOrderRoutes(app, { placeOrder, cancelOrder, queries, changes, metrics: orderMetrics });
+  addFollowRoutes(app, { queries, changes, streams: createEventStreams() });
+  addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
   return {
     async listen() {
       relay.start();
+      watching = startSentinel({
+        store: sentinel,
+        watch: createOrderWatch(database, orderDeadlines(config.STUCK_AFTER_SECONDS * 1_000)),
+        stuckAfterMs: config.STUCK_AFTER_SECONDS * 1_000,
+        log,
+      });
       await listen(app, { host: config.HOST, port: config.ORDER_SERVICE_PORT, portVariable: 'ORDER_SERVICE_PORT' });
       metrics.observeProcess();
       return app.listeningOrigin;
@@ -114,8 +153,10 @@ export async function createOrderService(parts: {
   };
 
   async function stopTaking(): Promise<void> {
+    await changes.close();
     await app.close();
-    keyPurge.close();
+    await watching?.close();
+    purge.close();
     await placeOrder.close();
     await relay.close();
   }

@@ -15,7 +15,7 @@ test('a placed order is on disk with its event before the answer, and the event 
   const placed = await place(newOrder(), trace);
   assert.deepEqual(placed, { orderId: placed.orderId, status: 'Created', isReplay: false });
   const [row] = await sql(
-    'SELECT order_id, status, total::text, item_count, publish_failed, attention, created_at, updated_at FROM orders',
+    'SELECT order_id, status, total::text, item_count, publish_failed, attention, correlation_id, created_at, updated_at FROM orders',
   );
   assert.deepEqual(row, {
     order_id: placed.orderId,
@@ -24,6 +24,7 @@ test('a placed order is on disk with its event before the answer, and the event 
     item_count: 1,
     publish_failed: false,
     attention: null,
+    correlation_id: 'test',
     created_at: row?.created_at,
     updated_at: row?.created_at,
   });

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store';
 import { watchStatements } from '@orders/platform/test/plans';
 import { startTestPostgres } from '@orders/platform/test/test-postgres';
+import { createCancellationStore } from '../src/cancellation-store.ts';
 import { type Placement, toPlacement, toProjected } from '../src/order.ts';
+import { createOrderChangesStore } from '../src/order-changes-store.ts';
 import { createOrderQueries } from '../src/order-queries.ts';
 import { createOrderStore } from '../src/order-store.ts';
 import { newOrder, orderTables, trace } from './order-instance.ts';
@@ -20,6 +22,16 @@ test('every hot statement of the Order Service stays an index plan on a table th
   const store = createOrderStore(watched);
   const outbox = createOutboxStore(watched, 'a');
   const queries = createOrderQueries(watched);
+  const changes = createOrderChangesStore(watched);
+  const cancellations = createCancellationStore(watched);
+  const cancellation = {
+    topic: 'order-events',
+    sequence: 2,
+    reason: null,
+    payloadHead: '{',
+    instance: 'a',
+    claimMs: 1,
+  };
   let round = 0;
 
   const toRow = (p: Placement): OutboxRow => ({
@@ -76,11 +88,18 @@ test('every hot statement of the Order Service stays an index plan on a table th
       ids.toSorted().map((id) => ({ ...toProjected(body(id)), event })),
       [],
     );
+    await cancellations.request({ ...(batch[0] as Placement), ...cancellation });
+    const { snapshot } = await changes.since(null);
+    await store.markPending(ids);
+    await changes.since(snapshot);
+    await changes.purge(120, 1_000);
     const claimed = await outbox.claim(500, 10_000);
     await outbox.release(claimed);
     await outbox.mark([...batch, ...keyed].map(toRow));
     await store.purgeKeys(24, 1_000);
-    await queries.one(ids[0] ?? '');
+    await queries.existing(ids[0] ?? '');
+    await queries.some(ids);
+    await queries.history(ids[0] ?? '');
     await queries.page({ limit: 50 });
     await queries.page({ limit: 50, status: 'Shipped' });
     await queries.page({ limit: 50, status: 'Failed' });

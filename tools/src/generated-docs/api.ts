@@ -1,29 +1,36 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
+import { addOperatorRoutes as addFulfillmentOperatorRoutes } from '@orders/fulfillment-service/operator-routes';
 import { addFulfillmentRoutes, fulfillmentApi } from '@orders/fulfillment-service/routes';
+import { addFollowRoutes } from '@orders/order-service/follow-routes';
+import { addOperatorRoutes as addOrderOperatorRoutes } from '@orders/order-service/operator-routes';
 import { addOrderRoutes, orderApi } from '@orders/order-service/routes';
 import { addApiDocs } from '@orders/platform/api-docs';
 import { createHttpServer, type HttpServer } from '@orders/platform/http-server';
 import { createLog } from '@orders/platform/log';
-import { addReplayRoutes } from '@orders/platform/replays';
 
 const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 /** docs/api/order-service.openapi.json: what GET /openapi.json of the Order Service answers. */
 export const orderServiceApi = (): Promise<string> =>
-  openApi(orderApi, (app) => addOrderRoutes(app, {} as Parameters<typeof addOrderRoutes>[1]));
+  openApi(orderApi, (app) => {
+    addOrderRoutes(app, {} as Parameters<typeof addOrderRoutes>[1]);
+    addFollowRoutes(app, {} as Parameters<typeof addFollowRoutes>[1]);
+    addOrderOperatorRoutes(app, {} as Parameters<typeof addOrderOperatorRoutes>[1]);
+  });
 
 /** docs/api/fulfillment-service.openapi.json: what GET /openapi.json of the Fulfillment Service answers. */
 export const fulfillmentServiceApi = (): Promise<string> =>
-  openApi(fulfillmentApi, (app) => addFulfillmentRoutes(app, {} as Parameters<typeof addFulfillmentRoutes>[1]));
+  openApi(fulfillmentApi, (app) => {
+    addFulfillmentRoutes(app, {} as Parameters<typeof addFulfillmentRoutes>[1]);
+    addFulfillmentOperatorRoutes(app, {} as Parameters<typeof addFulfillmentOperatorRoutes>[1]);
+  });
 
 /** Only the schemas of the routes are read: nothing is called. */
 async function openApi(about: typeof orderApi, addRoutes: (app: HttpServer) => void): Promise<string> {
   const app = createHttpServer({ log: createLog({ level: 'silent' }) });
   await addApiDocs(app, { ...about, asyncApi });
   addRoutes(app);
-  addReplayRoutes(app, {} as Parameters<typeof addReplayRoutes>[1]);
-  await app.ready();
-  const document = app.swagger();
+  const document = (await app.inject('/openapi.json')).json();
   await app.close();
   return asJson(document);
 }

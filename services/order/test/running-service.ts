@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { type FulfillmentEvent, fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
+import { orderEventsTopic } from '@orders/contracts/order-events';
+import type { IncomingEvent } from '@orders/platform/broker';
+import { createInProcessBroker } from '@orders/platform/broker-in-process';
+import { silentLog, type TestPostgres } from '@orders/platform/test/test-postgres';
+import { createOrderService } from '../src/service.ts';
+import { newOrder } from './order-instance.ts';
+
+type Fulfillment = FulfillmentEvent['fulfillment'];
+type Body = Record<string, unknown>;
+
+const groups = { [orderEventsTopic]: ['fulfillment-service'], [fulfillmentEventsTopic]: ['order-service'] };
+
+/** A fulfillment event as the Fulfillment Service tells it. */
+export const fulfillmentEvent = (
+  orderId: string,
+  sequence: number,
+  status: Fulfillment['status'],
+  more: Partial<Fulfillment> = {},
+): FulfillmentEvent => ({
+  eventType: sequence === 1 ? 'FulfillmentStarted' : 'FulfillmentRetrying',
+  orderId,
+  sequence,
+  occurredAt: new Date().toISOString(),
+  fulfillment: {
+    status,
+    trackingNumber: null,
+    carrier: null,
+    shippedAt: null,
+    errorMessage: null,
+    attempts: 1,
+    nextAttemptAt: null,
+    failedAttempts: [],
+    ...more,
+  },
+});
+
+/**
+ * An instance of the Order Service behind HTTP, on a broker of its own where the test is the Fulfillment Service: instances share the
+ * database, and what one is told no other is.
+ */
+export async function runningService(t: TestContext, postgres: TestPostgres) {
+  const broker = createInProcessBroker({ groups, publishDeadlineMs: 1_000 });
+  const received: IncomingEvent[] = [];
+  const listen = () =>
+    broker.subscribe({
+      topic: orderEventsTopic,
+      group: 'fulfillment-service',
+      maxEvents: 100,
+      handler: async (events) => void received.push(...events),
+    });
+  const config = {
+    HOST: '127.0.0.1',
+    PROFILE: 'local',
+    TLS_ENDS_IN_FRONT: false,
+    LOG_LEVEL: 'silent',
+    ORDER_SERVICE_PORT: 0,
+    ORDERS_DATABASE_URL: postgres.url,
+    ORDERS_DATABASE_CONNECTIONS: 4,
+    IDEMPOTENCY_KEY_HOURS: 24,
+    STUCK_AFTER_SECONDS: 60,
+  } as const;
+  const service = await createOrderService({ config, broker, log: silentLog });
+  t.after(async () => {
+    await service.close();
+    await broker.close();
+  });
+  const subscription = await listen();
+  const url = await service.listen();
+  const ask = async <T = Body>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+    const isJson = body !== undefined;
+    const response = await fetch(`${url}/api/orders${path}`, {
+      method,
+      headers: { ...headers, ...(isJson && { 'content-type': 'application/json' }) },
+      ...(isJson && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      signal: AbortSignal.timeout(15_000),
+    });
+    const text = await response.text();
+    const isDocument = text !== '' && /json/.test(response.headers.get('content-type') ?? '');
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: (isDocument ? JSON.parse(text) : {}) as T,
+    };
+  };
+  return {
+    service,
+    url,
+    ask,
+    /** What the Fulfillment Service has heard. */
+    heard: () => received.map(({ value }) => JSON.parse(value.toString()) as Body),
+    /** While it is deaf nothing can be published. */
+    goDeaf: () => subscription.close(),
+    listen,
+    async tell(...events: FulfillmentEvent[]) {
+      const outgoing = events.map((event) => ({ key: event.orderId, value: JSON.stringify(event), headers: {} }));
+      await broker.publish(fulfillmentEventsTopic, outgoing);
+    },
+    async place(more: Parameters<typeof newOrder>[0] = {}): Promise<string> {
+      const { status, body, text } = await ask<{ orderId: string }>('POST', '', newOrder(more));
+      assert.equal(status, 201, text);
+      return body.orderId;
+    },
+  };
+}
+
+export type RunningService = Awaited<ReturnType<typeof runningService>>;
