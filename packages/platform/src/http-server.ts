@@ -13,6 +13,7 @@ import { createRequestValidation } from './request-validation.ts';
 import type { ServerTls } from './server-tls.ts';
 
 export type HttpServer = FastifyInstance;
+export type HttpReply = FastifyReply;
 
 declare module 'fastify' {
   interface FastifySchema {
