@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { FulfillmentEvent } from '@orders/contracts/fulfillment-events';
 import { createValidator } from '@orders/platform/validator';
 import fc from 'fast-check';
-import { backoffOf, decide, type Held, type Outcome, type Policy } from '../src/fulfillment.ts';
+import { backoffOf } from '../src/backoff.ts';
+import { decide, type Held, type Outcome, type Policy } from '../src/fulfillment.ts';
 import { toEvent } from '../src/fulfillment-event.ts';
 import { call, held, policy, shipped } from './held.ts';
 
