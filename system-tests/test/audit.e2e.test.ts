@@ -44,6 +44,17 @@ test('An audit of some dozens of orders, one of them failed, ends with 0 and cou
   assert.deepEqual([fulfillments, projected, bookings, booked, foreign], [orders, orders, orders - 1, orders - 1, 0]);
 });
 
+test('At a provider without a ledger only suspects are looked up, and the report says so', async () => {
+  // Any server that has no such route stands for a provider of the real world; it has no shipment either.
+  const { code, report, text } = await runAudit({
+    directory,
+    env: { ...env, SHIPPING_BASE_URL: system.fulfillmentUrl },
+  });
+  assert.equal(code, 0, text);
+  assert.deepEqual([report?.ledger, report?.stations.bookings, report?.suspects], ['none', null, 1]);
+  assert.match(text, /^note: The shipping provider has no ledger: only suspects/m);
+});
+
 test('An audit names every order that was damaged, and how, and ends with 1', async (t) => {
   const ids = await shipped(12, 'damaged');
   const [gone, renumbered, cancelled, fallen, deleted, stuck, doubled, unlearned, ahead, waiting] = ids;
@@ -117,4 +128,31 @@ test('An audit that cannot look ends with 2 and says what is away', async () => 
   const kafka = await runAudit({ directory, env: { ...env, KAFKA_BOOTSTRAP_SERVERS: away } });
   assert.equal(kafka.code, 2, kafka.text);
   assert.match(kafka.text, /Kafka at .* cannot be read.*--mode embedded/);
+});
+
+test('Thousands of rows are read page by page, and the findings are shown in part and written in full', async (t) => {
+  const many = 11_000;
+  const rows = `SELECT ('ffffffff-0000-7000-8000-' || lpad(g::text, 12, '0'))::uuid AS id, g FROM generate_series(1, ${many}) g`;
+  const urls = databaseUrls(dataDir);
+  const orders = await connectTo(t, urls.orders, 'orders');
+  const fulfillment = await connectTo(t, urls.fulfillment, 'fulfillment');
+  await orders(`
+    INSERT INTO orders (order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed, updated_at)
+    SELECT id, 'c', 'n', '[]', 1, now(), 'Created', false, now() FROM (${rows})`);
+  await orders(`
+    INSERT INTO outbox (key, sequence, topic, event_id, event_type, refused, claim_until)
+    SELECT id::text, 1, 'order-events', gen_random_uuid(), 'OrderCreated', 'planted', 'infinity' FROM (${rows})`);
+  await orders(`
+    INSERT INTO idempotency_keys (scope, key, hash, order_id, status) SELECT '', 'planted ' || g, '', id, 'Created' FROM (${rows})`);
+  await fulfillment(`
+    INSERT INTO cancellations (order_id, source_topic, source_partition, source_offset) SELECT id, 'order-events', 0, g FROM (${rows})`);
+  const { code, report, text } = await runAudit({ directory, env });
+  assert.equal(code, 1, text);
+  const planted = report?.findings.filter(({ orderId }) => orderId.startsWith('ffffffff'));
+  assert.deepEqual(Object.keys(Object.groupBy(planted ?? [], ({ kind, name }) => `${kind} ${name}`)), [
+    'stuck refused_event',
+  ]);
+  assert.equal(new Set(planted?.map(({ orderId }) => orderId)).size, many);
+  assert.ok((report?.stations.idempotencyKeys ?? 0) > many);
+  assert.match(text, /^ {2}and \d+ more; --json FILE has all$/m);
 });

@@ -42,7 +42,7 @@ export function readKeys(orders: Schema): AsyncGenerator<KeyRow[]> {
       orders.query(
         `SELECT k.scope, k.key, k.order_id::text AS "orderId", o.order_id IS NULL AS "isOrphan"
          FROM (SELECT scope, key, order_id FROM orders.idempotency_keys
-               WHERE ${after === undefined ? '$1::text[] IS NULL' : '(scope, key) > ($1[1], $1[2])'}
+               WHERE ${after === undefined ? '$1::text[] IS NULL' : '(scope, key) > (($1::text[])[1], ($1::text[])[2])'}
                ORDER BY scope, key LIMIT ${pageSize}) k
          LEFT JOIN orders.orders o USING (order_id) ORDER BY k.scope, k.key`,
         [after ?? null],

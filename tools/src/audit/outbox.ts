@@ -11,7 +11,7 @@ export function readOutbox(schema: Schema, name: string): AsyncGenerator<EventRo
     (after) =>
       schema.query(
         `SELECT ${columns} FROM ${name}.outbox
-         WHERE event_type <> 'DeadLetter' AND ${after === undefined ? '$1::text[] IS NULL' : '(key, sequence) > ($1[1], $1[2]::int)'}
+         WHERE event_type <> 'DeadLetter' AND ${after === undefined ? '$1::text[] IS NULL' : '(key, sequence) > (($1::text[])[1], ($1::text[])[2]::int)'}
          ORDER BY key, sequence LIMIT ${pageSize}`,
         [after ?? null],
       ),
