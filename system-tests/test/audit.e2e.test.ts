@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
 import { runAudit } from '../src/audit.ts';
 import { connectTo, databaseUrls } from '../src/databases.ts';
 import { freePorts } from '../src/free-ports.ts';
@@ -113,7 +116,7 @@ test('An audit names every order that was damaged, and how, and ends with 1', as
   assert.match(text, /^FAILED: 17 findings/m);
 });
 
-test('An audit that cannot look ends with 2 and says what is away', async () => {
+test('An audit that cannot look ends with 2 and says what is away', async (t) => {
   const [port] = await freePorts(1);
   const away = `127.0.0.1:${port}`;
   const nothing = await runAudit({ directory, env: { DATA_DIR: directory } });
@@ -125,7 +128,9 @@ test('An audit that cannot look ends with 2 and says what is away', async () => 
   const provider = await runAudit({ directory, env: { ...env, SHIPPING_BASE_URL: `http://${away}` } });
   assert.equal(provider.code, 2, provider.text);
   assert.match(provider.text, /The shipping provider at http:.* cannot be read/);
-  const kafka = await runAudit({ directory, env: { ...env, KAFKA_BOOTSTRAP_SERVERS: away } });
+  // Regression: a ledger that is given up in the middle must not hold the end up.
+  const longLedger = { SHIPPING_BASE_URL: await startLongLedger(t) };
+  const kafka = await runAudit({ directory, env: { ...env, ...longLedger, KAFKA_BOOTSTRAP_SERVERS: away } });
   assert.equal(kafka.code, 2, kafka.text);
   assert.match(kafka.text, /Kafka at .* cannot be read.*--mode embedded/);
 });
@@ -156,3 +161,16 @@ test('Thousands of rows are read page by page, and the findings are shown in par
   assert.ok((report?.stations.idempotencyKeys ?? 0) > many);
   assert.match(text, /^ {2}and \d+ more; --json FILE has all$/m);
 });
+
+/** A provider whose ledger is far longer than any buffer on its way. */
+async function startLongLedger(t: TestContext): Promise<string> {
+  const line = (n: number) => `${JSON.stringify({ reference: String(n).padStart(9, '0'), bookings: 0, posts: 1 })}\n`;
+  const text = Array.from({ length: 100_000 }, (_, n) => line(n)).join('');
+  const server = createServer((_request, response) => void response.end(text)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}

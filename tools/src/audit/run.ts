@@ -12,7 +12,7 @@ import { countDeadLetters, readOutbox } from './outbox.ts';
 import { type AuditReport, type Finding, findingKinds, type Stations } from './report.ts';
 import { reread, type Sources } from './reread.ts';
 import { openSchema } from './schema.ts';
-import { confirm, createSuspects, type Recheck, usualRecheck } from './suspects.ts';
+import { confirm, createSuspects, type Recheck, suspectsMax, usualRecheck } from './suspects.ts';
 import { createTally } from './tally.ts';
 
 export type AuditOptions = {
@@ -47,7 +47,9 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     return part;
   };
   try {
-    const dispatcher = keep(new Agent({ connections: 4 }));
+    const dispatcher = new Agent({ connections: 4 });
+    // Closing would wait for the rest of a ledger that nobody reads any more.
+    keep({ close: () => dispatcher.destroy() });
     const provider = { url: options.shippingUrl, dispatcher };
     const orders = keep(await openSchema('ORDERS_DATABASE_URL', options.ordersUrl));
     const fulfillment = keep(await openSchema('FULFILLMENT_DATABASE_URL', options.fulfillmentUrl));
@@ -63,7 +65,7 @@ async function auditAll(run: Run, kafka: Kafka | undefined): Promise<AuditReport
   const begun = performance.now();
   const suspects = createSuspects();
   const { stations, hasLedger } = await walk(run, kafka, (id) => suspects.add(id));
-  const orphanedKeys = await auditKeys(run.sources, stations);
+  const orphanedKeys = await auditKeys(run.sources, stations, () => suspects.leaveOut());
   // What was written to Kafka before the suspicion arose lies below these ends.
   const mark = await kafka?.read();
   const look = async (ids: readonly string[]) => {
@@ -123,12 +125,17 @@ async function walk(run: Run, kafka: Kafka | undefined, suspect: (id: string) =>
   return { stations: tally.stations, hasLedger: bookings !== undefined };
 }
 
-async function auditKeys({ orders, fulfillment }: Sources, stations: Stations): Promise<Finding[]> {
+async function auditKeys(
+  { orders, fulfillment }: Sources,
+  stations: Stations,
+  leaveOut: () => void,
+): Promise<Finding[]> {
   const found: Finding[] = [];
   for await (const keys of readKeys(orders)) {
     stations.idempotencyKeys += keys.length;
     for (const { key, orderId } of keys.filter(({ isOrphan }) => isOrphan)) {
-      found.push({ kind: 'orphaned', name: 'key_without_order', orderId, detail: `Idempotency-Key ${key}` });
+      if (found.length >= suspectsMax) leaveOut();
+      else found.push({ kind: 'orphaned', name: 'key_without_order', orderId, detail: `Idempotency-Key ${key}` });
     }
   }
   for (const letters of [

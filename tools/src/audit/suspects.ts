@@ -4,7 +4,7 @@ import { judge } from './judge.ts';
 import type { Finding } from './report.ts';
 
 /** Above this the list would cost more memory than an audit may take, and a person has enough to do. */
-const suspectsMax = 100_000;
+export const suspectsMax = 100_000;
 
 /** How often and in which distance suspects are read again before they are reported. */
 export type Recheck = { rounds: number; pauseMs: number };
@@ -21,6 +21,10 @@ export function createSuspects() {
     add(id: string): void {
       if (ids.length < suspectsMax) ids.push(id);
       else leftOut += 1;
+    },
+    /** Counts what the caller has no room for. */
+    leaveOut(): void {
+      leftOut += 1;
     },
   };
 }
