@@ -29,10 +29,10 @@ const linesMax = 200_000;
  */
 export function startProgram(
   file: string,
-  options: { directory: string; env: Record<string, string>; flags?: string[] },
+  options: { directory: string; env: Record<string, string>; flags?: string[]; args?: string[] },
 ): Program {
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
-  const child = spawn(process.execPath, [...(options.flags ?? []), join(repository, file)], {
+  const child = spawn(process.execPath, [...(options.flags ?? []), join(repository, file), ...(options.args ?? [])], {
     cwd: options.directory,
     env: { PATH, HOME, TMPDIR, ...options.env },
     detached: true,
