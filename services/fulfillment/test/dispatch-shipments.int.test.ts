@@ -122,8 +122,8 @@ test('a refused connection counts no attempt', async (t) => {
   await begin();
   await until('it was tried often', async () => Number((await row())?.retries) >= quick.attemptsMax + 2);
   await untilState('Retrying');
-  await until('the attempt in hand is over', async () => (await row())?.attempt_open === false);
-  assert.equal(Number((await row())?.attempts) - Number((await row())?.attempt_open), 0);
+  const seen = await row();
+  assert.equal(Number(seen?.attempts), Number(seen?.attempt_open));
 });
 
 test('a misconfigured provider never fails an order, counts nothing, and ships when it is mended', async (t) => {
