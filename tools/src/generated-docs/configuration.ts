@@ -1,5 +1,5 @@
 import { EmbeddedConfig } from '@orders/embedded/config';
-import { kafkaPortVariable } from '@orders/embedded/kafka-variables';
+import { kafkaAdvertisedPortVariable, kafkaPortVariable } from '@orders/embedded/kafka-variables';
 import { FulfillmentProcessConfig } from '@orders/fulfillment-service/config';
 import { OrderProcessConfig } from '@orders/order-service/config';
 import { shippingProviderVariables } from '@orders/shipping-provider/config';
@@ -13,7 +13,14 @@ const readers: [string, Record<string, object>][] = [
   ['fulfillment', FulfillmentProcessConfig.properties],
   ['shipping-provider', shippingProviderVariables],
   ['npm start', EmbeddedConfig.properties],
-  ['npm run kafka', { KAFKA_PORT: kafkaPortVariable, DATA_DIR: EmbeddedConfig.properties.DATA_DIR }],
+  [
+    'npm run kafka',
+    {
+      KAFKA_PORT: kafkaPortVariable,
+      KAFKA_ADVERTISED_PORT: kafkaAdvertisedPortVariable,
+      DATA_DIR: EmbeddedConfig.properties.DATA_DIR,
+    },
+  ],
 ];
 
 /** Each variable once, with everyone who reads it; `npm start` reads them all and is named only where nobody else does. */
