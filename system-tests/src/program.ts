@@ -24,15 +24,15 @@ const repository = join(import.meta.dirname, '../..');
 const linesMax = 200_000;
 
 /**
- * Starts a TypeScript file of the repository as `node <file>`. Of this process's environment it gets only what every program needs, so
+ * Starts a TypeScript file of the repository as `node <flags> <file> <args>`. Of this process's environment it gets only what every program needs, so
  * that no setting of the person who runs the tests changes the outcome; for the same reason its working directory must hold no `.env`.
  */
 export function startProgram(
   file: string,
-  options: { directory: string; env: Record<string, string>; flags?: string[] },
+  options: { directory: string; env: Record<string, string>; flags?: string[]; args?: string[] },
 ): Program {
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
-  const child = spawn(process.execPath, [...(options.flags ?? []), join(repository, file)], {
+  const child = spawn(process.execPath, [...(options.flags ?? []), join(repository, file), ...(options.args ?? [])], {
     cwd: options.directory,
     env: { PATH, HOME, TMPDIR, ...options.env },
     detached: true,
