@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { killAll, livingPostmaster, postgresProcesses } from './postgres-processes.ts';
+import { databaseUrls, livingPostmaster } from './postgres-processes.ts';
 import { signalTo } from './process-table.ts';
 import { type Program, startProgram } from './program.ts';
 import { until } from './until.ts';
@@ -12,10 +11,6 @@ export type LocalPostgres = {
   readonly fulfillment: string;
   readonly dataDir: string;
   readonly program: Program;
-  /** kill -9 of the server with its backends, and waits for their end; what supervises it starts it again. */
-  kill(): Promise<void>;
-  /** Waits until a killed server serves again. */
-  untilReady(): Promise<void>;
   /** Asks it to end and waits for the end. */
   close(): Promise<void>;
 };
@@ -27,8 +22,7 @@ export async function startLocalPostgres(directory: string): Promise<LocalPostgr
   const isReady = () => program.lines.some((line) => line.includes('PostgreSQL is ready'));
   await until('PostgreSQL', 60, () => isReady() || program.exit !== undefined);
   assert.ok(isReady(), `PostgreSQL has not started:\n${program.tail()}`);
-  type Info = { urls: { orders: string; fulfillment: string } };
-  const { urls } = JSON.parse(readFileSync(join(dataDir, 'postgres.json'), 'utf8')) as Info;
+  const { ORDERS_DATABASE_URL: orders, FULFILLMENT_DATABASE_URL: fulfillment } = databaseUrls(dataDir);
   // The server outlives a Node process that is killed, as `startProgram` does to it where a test is ended half-way.
   const endServer = () => {
     const server = livingPostmaster(dataDir);
@@ -36,13 +30,10 @@ export async function startLocalPostgres(directory: string): Promise<LocalPostgr
   };
   process.once('exit', endServer);
   return {
-    ...urls,
+    orders,
+    fulfillment,
     dataDir,
     program,
-    kill: () => killAll(postgresProcesses(dataDir)),
-    async untilReady() {
-      await until('PostgreSQL to be back', 60, () => livingPostmaster(dataDir) !== undefined);
-    },
     async close() {
       program.signalGroup('SIGTERM');
       await program.untilExit(40);

@@ -5,10 +5,20 @@ import { until } from './until.ts';
 
 export const isPostgres = (name: string): boolean => /(^|\/)postgres$/.test(name);
 
+type ServerInfo = { pid: number | null; urls: { orders: string; fulfillment: string } };
+
+const readInfo = (dataDir: string): ServerInfo => JSON.parse(readFileSync(join(dataDir, 'postgres.json'), 'utf8'));
+
+/** How the services reach the embedded PostgreSQL server below the data directory. @throws when it was never started */
+export function databaseUrls(dataDir: string): Record<'ORDERS_DATABASE_URL' | 'FULFILLMENT_DATABASE_URL', string> {
+  const { urls } = readInfo(dataDir);
+  return { ORDERS_DATABASE_URL: urls.orders, FULFILLMENT_DATABASE_URL: urls.fulfillment };
+}
+
 /** The embedded PostgreSQL server that works below the data directory now. */
 export function livingPostmaster(dataDir: string): LivingProcess | undefined {
   try {
-    const { pid } = JSON.parse(readFileSync(join(dataDir, 'postgres.json'), 'utf8')) as { pid: number | null };
+    const { pid } = readInfo(dataDir);
     return livingProcesses().find((one) => one.pid === pid && isPostgres(one.name));
   } catch {
     return undefined; // not started yet, or just being written
