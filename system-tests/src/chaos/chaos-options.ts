@@ -12,15 +12,18 @@ export type ChaosOptions = {
   results: string;
   /** Adds what is missing to `faults` in the results file, with seeds that follow its last. */
   isContinued: boolean;
+  /** Also of green rounds. */
+  keepsLogs: boolean;
 };
 
 export const usage =
-  'npm run chaos -- [--faults N] [--seed S] [--mode embedded|kafka] [--results FILE] [--continue]\n' +
+  'npm run chaos -- [--faults N] [--seed S] [--mode embedded|kafka] [--results FILE] [--continue] [--keep-logs]\n' +
   '  --faults    how many (default 25), in rounds of about 25\n' +
   '  --seed      of the first round; the next rounds count on from it (default: a new one)\n' +
   '  --mode      embedded (default) or kafka\n' +
   '  --results   file that rounds are added to (default docs/benchmarks/chaos-results.ndjson); the page and the plots go beside it\n' +
-  '  --continue  only as many faults as are missing to N in the results of this mode\n';
+  '  --continue  only as many faults as are missing to N in the results of this mode\n' +
+  '  --keep-logs also of green rounds, in .data/chaos; those of red ones are always kept\n';
 
 /** @throws Error saying what is wrong with them */
 export function readOptions(argv: string[]): ChaosOptions {
@@ -32,6 +35,7 @@ export function readOptions(argv: string[]): ChaosOptions {
       mode: { type: 'string', default: 'embedded' },
       results: { type: 'string', default: join(repository, 'docs/benchmarks/chaos-results.ndjson') },
       continue: { type: 'boolean', default: false },
+      'keep-logs': { type: 'boolean', default: false },
     },
   });
   const { mode } = values;
@@ -42,6 +46,7 @@ export function readOptions(argv: string[]): ChaosOptions {
     seed: values.seed === undefined ? undefined : wholeNumber('--seed', values.seed, 0),
     results: resolve(values.results),
     isContinued: values.continue,
+    keepsLogs: values['keep-logs'],
   };
 }
 

@@ -41,7 +41,7 @@ async function main(): Promise<number> {
 
 /** The exit code: 1 after a round that is red or could not be finished. */
 async function runRounds(options: ChaosOptions, rounds: { seed: number; count: number }[]): Promise<number> {
-  const { mode, results } = options;
+  const { mode, results, keepsLogs } = options;
   const [orders, commit] = [await readRealOrders(), await commitOfNow()];
   const total = rounds.reduce((sum, { count }) => sum + count, 0);
   const so = { round: 0, faults: 0, accepted: 0, lost: 0, doubled: 0, stuck: 0 };
@@ -55,7 +55,7 @@ async function runRounds(options: ChaosOptions, rounds: { seed: number; count: n
     for (const { seed, count } of rounds) {
       so.round += 1;
       const before = so.accepted;
-      const result = await attemptRound({ mode, seed, count, orders, say: progress.say }, (accepted) => {
+      const result = await attemptRound({ mode, seed, count, orders, keepsLogs, say: progress.say }, (accepted) => {
         so.faults += 1;
         so.accepted = before + accepted;
       });
@@ -74,21 +74,31 @@ async function runRounds(options: ChaosOptions, rounds: { seed: number; count: n
   }
 }
 
-type Round = { mode: Mode; seed: number; count: number; orders: NewOrder[]; say: (line: string) => void };
+type Round = {
+  mode: Mode;
+  seed: number;
+  count: number;
+  orders: NewOrder[];
+  keepsLogs: boolean;
+  say: (line: string) => void;
+};
 
 /** What came of a round, or an exit code where it could not be finished. A round that is not green leaves its logs. */
 async function attemptRound(
-  { mode, seed, count, orders, say }: Round,
+  { mode, seed, count, orders, keepsLogs, say }: Round,
   onFault: (accepted: number) => void,
 ): Promise<Omit<RoundResult, 'commit'> | number> {
   const plan = planRound(mode, seed, count);
   const subject = await (mode === 'kafka' ? startKafkaSubject(plan) : startEmbeddedSubject(plan));
   if (subject === undefined) return noKafkaCode;
   const journal = faultsOf(plan).map((fault) => `planned: ${JSON.stringify(fault)}`);
-  const keep = async (problems: string[]) => {
-    const logs = join(repository, '.data/chaos', `${mode}-${seed}`);
+  const logs = join(repository, '.data/chaos', `${mode}-${seed}`);
+  const keepLogs = async (problems: string[] = []) => {
     await subject.logs.save(logs);
     await writeFile(join(logs, 'journal.txt'), [...journal, ...problems, ''].join('\n'));
+  };
+  const keep = async (problems: string[]) => {
+    await keepLogs(problems);
     for (const problem of problems.slice(0, shownProblems)) say(problem);
     say(`Round of seed ${seed}: ${problems.length} problem(s). Its logs: ${logs}. It again:`);
     say(`  ${repeatCommand(mode, seed, count)}`);
@@ -99,6 +109,7 @@ async function attemptRound(
       journal.push(`${new Date(startedAt).toISOString()} ${endedAt - startedAt} ms ${fault.kind}: ${fault.part}`);
     });
     if (problems.length > 0) await keep(problems);
+    else if (keepsLogs) await keepLogs();
     return result;
   } catch (error) {
     await keep([`not finished: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`]);

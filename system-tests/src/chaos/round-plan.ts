@@ -27,7 +27,7 @@ export type RoundPlan = {
   blows: Blow[];
 };
 
-const overlapShare = 0.25;
+const overlapShare = 0.4;
 const hurriedShare = 0.2;
 /**
  * A provider without keys books twice when it carries out a request later than the settle time after it was sent: nobody can help
@@ -50,7 +50,7 @@ export function planRound(mode: Mode, seed: number, count: number): RoundPlan {
     const second = left > 1 && random.next() < overlapShare ? draw((kind) => mayOverlap(first, kind)) : undefined;
     const faults = [{ afterMs: 0, fault: first }];
     if (second !== undefined) faults.push({ afterMs: random.between(0, first.durationMs), fault: second });
-    blows.push({ gapMs: random.between(300, 1_500), faults });
+    blows.push({ gapMs: random.between(300, 1_200), faults });
     left -= faults.length;
   }
   const settleSeconds = honoursKeys ? 1 : 2;
