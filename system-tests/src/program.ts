@@ -71,7 +71,10 @@ export function startProgram(
 }
 
 /** As `startProgram`, with file and flags of Node as the npm script has them: what `npm run` starts, without npm between. */
-export function startScript(script: string, options: { directory: string; env: Record<string, string> }): Program {
+export function startScript(
+  script: string,
+  options: { directory: string; env: Record<string, string>; args?: string[] },
+): Program {
   const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };

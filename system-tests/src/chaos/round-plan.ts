@@ -47,7 +47,8 @@ export function planRound(mode: Mode, seed: number, count: number): RoundPlan {
   const blows: Blow[] = [];
   for (let left = count - background.length; left > 0; ) {
     const first = draw(() => true);
-    const second = left > 1 && random.next() < overlapShare ? draw((kind) => mayOverlap(first, kind)) : undefined;
+    const hasSecond = left > 1 && first.part !== everything && random.next() < overlapShare;
+    const second = hasSecond ? draw((kind) => mayOverlap(first, kind)) : undefined;
     const faults = [{ afterMs: 0, fault: first }];
     if (second !== undefined) faults.push({ afterMs: random.between(0, first.durationMs), fault: second });
     blows.push({ gapMs: random.between(300, 1_200), faults });
@@ -85,7 +86,7 @@ function drawFault(of: FaultKind, random: Random, spared: string[], honoursKeys:
 
 /** Two faults of one part would undo each other; of everything there is no second part. */
 function mayOverlap({ part }: Fault, { parts }: FaultKind): boolean {
-  return part !== everything && !parts.includes(everything) && !parts.includes(part);
+  return !parts.includes(everything) && !parts.includes(part);
 }
 
 /** Long enough for Kafka to give the partitions away, and with a provider that honours keys for leases to end in the middle. */
