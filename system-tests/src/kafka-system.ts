@@ -11,6 +11,7 @@ import { type ShippingProvider, startShippingProvider } from './shipping-provide
 /** The distributed system: a real broker, one PostgreSQL server, a mock provider, and every service as processes of its own. */
 export type KafkaSystem = {
   readonly kafka: LocalKafka;
+  readonly databases: LocalPostgres;
   readonly provider: ShippingProvider;
   readonly orderServices: ServiceProcess[];
   readonly fulfillmentServices: ServiceProcess[];
@@ -79,7 +80,7 @@ async function startParts(directory: string, options: Options, closers: (() => P
   closers.push(() => Promise.all(services.map((service) => service.kill())));
   await Promise.all(services.map((service) => service.start()));
   const urls = orderServices.map(({ url }) => url);
-  return { kafka, provider, orderServices, fulfillmentServices, services, urls, url: urls[0] ?? '' };
+  return { kafka, databases, provider, orderServices, fulfillmentServices, services, urls, url: urls[0] ?? '' };
 }
 
 type Env = Record<string, string>;

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runAudit } from '../src/audit.ts';
+import { connectTo, databaseUrls } from '../src/databases.ts';
+import { freePorts } from '../src/free-ports.ts';
+import { call } from '../src/http.ts';
+import { startOrderLoad } from '../src/order-load.ts';
+import { anOrder, anOrderOf, place, untilOrder } from '../src/orders.ts';
+import { startSystem } from '../src/started-system.ts';
+import { until } from '../src/until.ts';
+
+const system = await startSystem();
+const { url, providerUrl, directory, dataDir } = system;
+const env = { DATA_DIR: dataDir, SHIPPING_BASE_URL: providerUrl };
+const impatient = ['--grace', '0', '--stuck-after', '1'];
+
+/** Places so many orders, each with a key, and waits until all are shipped. */
+async function shipped(count: number, name: string): Promise<string[]> {
+  const places = Array.from({ length: count }, (_, n) => place(url, anOrder(), { 'idempotency-key': `${name}-${n}` }));
+  const ids = await Promise.all(places);
+  await Promise.all(ids.map((id) => untilOrder(url, id, 'Shipped')));
+  return ids;
+}
+
+test('An audit beside a system under load finds nothing, and finds the system without being told where it is', async (t) => {
+  const load = startOrderLoad({ url, orders: [anOrder()], perSecond: 100, name: 'audited' });
+  t.after(() => load.stop());
+  await until('orders to be accepted', 20, () => load.accepted.length > 100);
+  const { code, report, text } = await runAudit({ directory, env, args: ['--grace', '0'] });
+  await load.stop();
+  assert.equal(code, 0, text);
+  assert.deepEqual([report?.mode, report?.ledger, report?.findings], ['embedded', 'complete', []]);
+  assert.ok((report?.stations.orders ?? 0) > 100, text);
+});
+
+test('An audit of some dozens of orders, one of them failed, ends with 0 and counts every station', async () => {
+  const ids = await shipped(40, 'whole');
+  await untilOrder(url, await place(url, anOrderOf('TEST-REFUSE')), 'Failed');
+  const { code, report, text } = await runAudit({ directory, env, args: impatient });
+  assert.equal(code, 0, text);
+  assert.match(text, /^OK: \d+ orders, nothing lost, doubled, orphaned, contradictory or stuck \(embedded/m);
+  const { orders = 0, fulfillments, projected, bookings, booked, foreign } = report?.stations ?? {};
+  assert.ok(orders !== null && orders > ids.length);
+  assert.deepEqual([fulfillments, projected, bookings, booked, foreign], [orders, orders, orders - 1, orders - 1, 0]);
+});
+
+test('An audit names every order that was damaged, and how, and ends with 1', async (t) => {
+  const ids = await shipped(12, 'damaged');
+  const [gone, renumbered, cancelled, fallen, deleted, stuck, doubled, unlearned, ahead, waiting] = ids;
+  const urls = databaseUrls(dataDir);
+  const orders = await connectTo(t, urls.orders, 'orders');
+  const fulfillment = await connectTo(t, urls.fulfillment, 'fulfillment');
+  await fulfillment('DELETE FROM fulfillments WHERE order_id = $1', [gone]);
+  await fulfillment(`UPDATE fulfillments SET tracking_number = 'X' WHERE order_id = $1`, [renumbered]);
+  await fulfillment(`UPDATE fulfillments SET state = 'Cancelled' WHERE order_id = $1`, [cancelled]);
+  await orders(`UPDATE orders SET status = 'Created' WHERE order_id = $1`, [fallen]);
+  await orders('DELETE FROM orders WHERE order_id = $1', [deleted]);
+  const open = `state = 'Retrying', due_at = now() + interval '1 h', filed_at = now() - interval '1 h'`;
+  await fulfillment(`UPDATE fulfillments SET ${open} WHERE order_id = $1`, [stuck]);
+  // Without a key the mock books again.
+  const json = {
+    reference: doubled,
+    recipient: { customerId: 'c', name: 'n' },
+    items: [{ productId: 'p', quantity: 1 }],
+  };
+  await call('POST', `${providerUrl}/api/shipments`, { json });
+  await call('POST', `${providerUrl}/api/shipments`, { json: { ...json, reference: 'nobody' } });
+  await orders('UPDATE orders SET sequence = 1 WHERE order_id = $1', [unlearned]);
+  await orders('UPDATE orders SET sequence = 9 WHERE order_id = $1', [ahead]);
+  await orders(
+    `INSERT INTO outbox (key, sequence, topic, event_id, event_type, refused, claim_until)
+     VALUES ($1, 2, 'order-events', gen_random_uuid(), 'OrderCreated', 'too large', 'infinity')`,
+    [waiting],
+  );
+
+  const { code, report, text } = await runAudit({ directory, env, args: [...impatient, '--strict'] });
+  assert.equal(code, 1, text);
+  const found = report?.findings.map(({ kind, name, orderId }) => `${kind} ${name} ${orderId}`) ?? [];
+  assert.deepEqual(
+    found.sort(),
+    [
+      `lost not_filed ${gone}`,
+      `orphaned booking_without_fulfillment ${gone}`,
+      `contradictory tracking_number_differs ${renumbered}`,
+      `contradictory status_differs ${cancelled}`,
+      `contradictory cancelled_with_booking ${cancelled}`,
+      `contradictory status_differs ${fallen}`,
+      `contradictory status_without_event ${fallen}`,
+      `stuck open_too_long ${fallen}`,
+      `orphaned fulfillment_without_order ${deleted}`,
+      `orphaned key_without_order ${deleted}`,
+      `contradictory status_differs ${stuck}`,
+      `stuck open_too_long ${stuck}`,
+      `doubled booked_more_than_once ${doubled}`,
+      'orphaned booking_without_fulfillment nobody',
+      `lost not_projected ${unlearned}`,
+      `contradictory order_ahead ${ahead}`,
+      `stuck refused_event ${waiting}`,
+    ].sort(),
+  );
+  assert.match(text, new RegExp(`^lost: not_filed 1\n  ${gone}  `, 'm'));
+  assert.match(text, /^FAILED: 17 findings/m);
+});
+
+test('An audit that cannot look ends with 2 and says what is away', async () => {
+  const [port] = await freePorts(1);
+  const away = `127.0.0.1:${port}`;
+  const nothing = await runAudit({ directory, env: { DATA_DIR: directory } });
+  assert.equal(nothing.code, 2, nothing.text);
+  assert.match(nothing.text, /Start it with "npm start", or set ORDERS_DATABASE_URL/);
+  const database = await runAudit({ directory, env: { ...env, ORDERS_DATABASE_URL: `postgres://o:p@${away}/o` } });
+  assert.equal(database.code, 2, database.text);
+  assert.match(database.text, /The database of ORDERS_DATABASE_URL cannot be read: .*ECONNREFUSED/);
+  const provider = await runAudit({ directory, env: { ...env, SHIPPING_BASE_URL: `http://${away}` } });
+  assert.equal(provider.code, 2, provider.text);
+  assert.match(provider.text, /The shipping provider at http:.* cannot be read/);
+  const kafka = await runAudit({ directory, env: { ...env, KAFKA_BOOTSTRAP_SERVERS: away } });
+  assert.equal(kafka.code, 2, kafka.text);
+  assert.match(kafka.text, /Kafka at .* cannot be read.*--mode embedded/);
+});

@@ -1,0 +1,66 @@
+import pg from 'pg';
+import { AuditError } from './report.ts';
+
+const connectTimeoutMs = 5_000;
+/** A page is one index range; one that takes longer is on a database in trouble. */
+const statementTimeoutMs = 30_000;
+export const pageSize = 5_000;
+
+/** The way into a service's database: reads only, one short statement at a time. */
+export type Schema = {
+  /** Rejects with AuditError, which names the database and what it says. */
+  query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>;
+  close(): Promise<void>;
+};
+
+/** Connects as the service would. Throws AuditError when the database is away. */
+export async function openSchema(variable: string, url: string): Promise<Schema> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'audit',
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + 1_000,
+    // Pages are ranges of the primary key, also where a table has no statistics yet.
+    options: '-c default_transaction_read_only=on -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off',
+  });
+  const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw new AuditError(`The database of ${variable} cannot be read: ${reasonOf(error)}`, { cause: error });
+    }
+  };
+  // A connection lost between two statements; the next one says so.
+  client.on('error', () => undefined);
+  await attempt(() => client.connect());
+  return {
+    query: (text, values = []) => attempt(async () => (await client.query(text, values)).rows),
+    close: () => client.end(),
+  };
+}
+
+/**
+ * Reads a table in pages by its key. `select` gives the statement for what comes after a key, or for the beginning where that is
+ * undefined: sorted by key, at most `pageSize` rows.
+ */
+export async function* pagesOf<Row, Key>(
+  read: (after: Key | undefined) => Promise<Row[]>,
+  keyOf: (row: Row) => Key,
+): AsyncGenerator<Row[]> {
+  for (let after: Key | undefined; ; ) {
+    const rows = await read(after);
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield rows;
+    if (rows.length < pageSize) return;
+    after = keyOf(last);
+  }
+}
+
+/** The innermost message that says something: of several addresses tried, the first one's. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  if (!(error instanceof Error)) return String(error);
+  return error.message === '' ? error.name : error.message;
+}
