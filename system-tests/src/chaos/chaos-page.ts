@@ -21,7 +21,8 @@ healed, every order must be Shipped, and the orders are compared with the provid
 
 A fault lasts from its first blow until what was killed is launched, or what was disturbed is left alone. Placed: orders placed
 meanwhile. Under it: orders on their way at some moment of it. Time to recover: from its end until the first order placed after it
-is seen as Shipped; it contains the start of what was killed, and what the next faults did to that order.
+is seen as Shipped; it contains the start of what was killed, and what the next faults did to that order. An order under two
+faults counts at both; what is lost, doubled or stuck is counted once in the last line.
 
 ${parts.join('\n')}`;
 }

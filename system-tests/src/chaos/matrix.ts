@@ -13,12 +13,17 @@ export type MatrixRow = {
   recoverMs: { p50: number; max: number } | undefined;
 };
 
-/** Sorted by the name of what is struck, so that its kinds stand together; the last row sums all. */
+/**
+ * Sorted by the name of what is struck, so that its kinds stand together. An order under two faults counts at both; only what is lost,
+ * doubled or stuck is counted once in the last row, which is about all.
+ */
 export function matrixOf(rounds: readonly RoundResult[]): MatrixRow[] {
   const faults = rounds.flatMap((round) => round.faults);
   const byKind = [...Map.groupBy(faults, ({ kind }) => kind)].map(([kind, all]) => rowOf(kind, all));
   byKind.sort((one, other) => groupOf(one.kind).localeCompare(groupOf(other.kind)));
-  return [...byKind, rowOf('all', faults)];
+  const all = rowOf('all', faults);
+  const once = (figure: 'lost' | 'doubled' | 'stuck') => rounds.reduce((sum, round) => sum + round[figure], 0);
+  return [...byKind, { ...all, lost: once('lost'), doubled: once('doubled'), stuck: once('stuck') }];
 }
 
 function rowOf(kind: string, faults: readonly FaultFigures[]): MatrixRow {

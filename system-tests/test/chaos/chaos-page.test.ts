@@ -41,15 +41,21 @@ const round = (faults: FaultFigures[], over: Partial<RoundResult> = {}): RoundRe
   ...over,
 });
 
-test('The matrix has a row for each kind of fault, and the sum of all last', () => {
+test('The matrix has a row for each kind of fault, and last the sum, in which a doubled order counts once', () => {
   const rows = matrixOf([
     round([figures('kill provider', { recoverMs: 900 }), figures('pause system')]),
-    round([figures('kill provider', { recoverMs: null, doubled: 1 }), figures('kill provider', { recoverMs: 300 })]),
+    round(
+      [
+        figures('kill provider', { recoverMs: null, doubled: 1 }),
+        figures('kill provider', { recoverMs: 300, doubled: 1 }),
+      ],
+      { doubled: 1 },
+    ),
   ]);
   assert.deepEqual(
     rows.map(({ kind, faults, under, doubled, recoverMs }) => [kind, faults, under, doubled, recoverMs]),
     [
-      ['kill provider', 3, 60, 1, { p50: 300, max: 900 }],
+      ['kill provider', 3, 60, 2, { p50: 300, max: 900 }],
       ['pause system', 1, 20, 0, { p50: 400, max: 400 }],
       ['all', 4, 80, 1, { p50: 400, max: 900 }],
     ],
