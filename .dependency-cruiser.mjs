@@ -10,6 +10,7 @@ const entryPoints = [
   '^embedded/src/(?:main|kafka|start-[^/]+)\\.ts$',
   '^tools/src/[^/]+\\.ts$',
   '^tools/src/bench/[^/]+\\.ts$',
+  '^system-tests/src/chaos/main\\.ts$',
 ];
 
 export default {

@@ -41,6 +41,8 @@ export type KafkaSecurity = {
 export async function startKafka(o: {
   dataDir: string;
   port: number;
+  /** Where clients are sent, when they reach it through a proxy; `port` itself by default. */
+  advertisedPort?: number;
   log: ServerLog;
   security?: KafkaSecurity;
   signal?: AbortSignal;
@@ -49,7 +51,7 @@ export async function startKafka(o: {
   const dataDir = resolve(o.dataDir);
   const libraries = await kafkaLibraries(settings, o.log, signal);
   const port = await freePort(o.port);
-  const config = await configure(dataDir, port, o.security);
+  const config = await configure(dataDir, { port, advertisedPort: o.advertisedPort ?? port }, o.security);
   await format(libraries, config, dataDir, o.security, signal);
   const program = {
     name: 'kafka',
@@ -72,10 +74,19 @@ export async function freePort(wanted: number): Promise<number> {
   throw new Error(`Port ${wanted} of 127.0.0.1 is in use; end what listens there, or set KAFKA_PORT to another one.`);
 }
 
-async function configure(dataDir: string, port: number, security: KafkaSecurity | undefined): Promise<string> {
+async function configure(
+  dataDir: string,
+  { port, advertisedPort }: { port: number; advertisedPort: number },
+  security: KafkaSecurity | undefined,
+): Promise<string> {
   const directory = join(dataDir, 'kafka');
   await mkdir(directory, { recursive: true });
-  const values = { PORT: String(port), CONTROLLER_PORT: String(await choosePort(undefined)), DIRECTORY: directory };
+  const values = {
+    PORT: String(port),
+    ADVERTISED_PORT: String(advertisedPort),
+    CONTROLLER_PORT: String(await choosePort(undefined)),
+    DIRECTORY: directory,
+  };
   const path = join(dataDir, 'kafka.properties');
   const plain = join(settings, 'server.properties');
   if (security === undefined) {

@@ -7,6 +7,14 @@ export const kafkaPortVariable = Type.Integer({
   description: 'Port of the local Kafka broker; 0 takes any free port',
 });
 
+export const kafkaAdvertisedPortVariable = Type.Optional(
+  Type.Integer({
+    minimum: 1,
+    maximum: 65_535,
+    description: 'Port at which the local Kafka broker is reached through a proxy; unset: its own',
+  }),
+);
+
 export const dataDirVariable = Type.String({
   minLength: 1,
   default: '.data',

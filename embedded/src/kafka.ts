@@ -4,11 +4,12 @@ import { createLog } from '@orders/platform/log';
 import { runProcess } from '@orders/platform/process';
 import Type from 'typebox';
 import { startKafka } from './kafka-server.ts';
-import { dataDirVariable, kafkaPortVariable } from './kafka-variables.ts';
+import { dataDirVariable, kafkaAdvertisedPortVariable, kafkaPortVariable } from './kafka-variables.ts';
 
 const KafkaConfig = Type.Object({
   LOG_LEVEL: commonVariables.LOG_LEVEL,
   KAFKA_PORT: kafkaPortVariable,
+  KAFKA_ADVERTISED_PORT: kafkaAdvertisedPortVariable,
   DATA_DIR: dataDirVariable,
 });
 
@@ -16,7 +17,8 @@ await runProcess(async (signal) => {
   loadEnvFile();
   const config = readConfig(KafkaConfig, process.env);
   const log = createLog({ service: 'kafka', level: config.LOG_LEVEL });
-  const kafka = await startKafka({ dataDir: config.DATA_DIR, port: config.KAFKA_PORT, log, signal });
+  const { DATA_DIR: dataDir, KAFKA_PORT: port, KAFKA_ADVERTISED_PORT: advertisedPort } = config;
+  const kafka = await startKafka({ dataDir, port, ...(advertisedPort && { advertisedPort }), log, signal });
   const { bootstrapServers, pid } = kafka;
   let isClosing = false;
   void kafka.exited.then((how) => {

@@ -9,6 +9,10 @@ import { until } from './until.ts';
 export type LocalKafka = {
   readonly bootstrapServers: string;
   readonly program: Program;
+  /** Starts it again on the same port and data, and waits for nothing. */
+  launch(): void;
+  /** @throws when it has ended */
+  untilReady(): Promise<void>;
   /** Starts it again on the same port and data, and waits until it is ready. */
   start(): Promise<void>;
   /** To Java and whatever watches it: SIGSTOP lets the broker hang, SIGCONT ends that. */
@@ -21,16 +25,26 @@ export type LocalKafka = {
 const readySeconds = 240;
 
 /** Starts a broker on the port. Where Java or Maven is missing: undefined and one loud line, or, with REQUIRE_KAFKA=1, an error. */
-export async function startLocalKafka(options: { port: number; directory: string }): Promise<LocalKafka | undefined> {
-  const { port, directory } = options;
+export async function startLocalKafka(options: {
+  port: number;
+  directory: string;
+  /** Where clients reach it, when they come through a proxy. */
+  advertisedPort?: number;
+}): Promise<LocalKafka | undefined> {
+  const { port, directory, advertisedPort = port } = options;
   const dataDir = join(directory, 'broker');
-  const launch = () => startScript('kafka', { directory, env: { KAFKA_PORT: String(port), DATA_DIR: dataDir } });
-  let program = launch();
+  const env = { KAFKA_PORT: String(port), KAFKA_ADVERTISED_PORT: String(advertisedPort), DATA_DIR: dataDir };
+  let program = startScript('kafka', { directory, env });
   const isReady = () => program.lines.some((line) => line.includes('Kafka is ready'));
-  const untilReady = async () => {
-    await until('the Kafka broker', readySeconds, () => isReady() || program.exit !== undefined);
+  const untilReadyOrGone = () => until('the Kafka broker', readySeconds, () => isReady() || program.exit !== undefined);
+  const launch = () => {
+    program = startScript('kafka', { directory, env });
   };
-  await untilReady();
+  const untilReady = async () => {
+    await untilReadyOrGone();
+    assert.ok(isReady(), `the Kafka broker has ended:\n${program.tail()}`);
+  };
+  await untilReadyOrGone();
   if (program.exit !== undefined && isMissing(program)) return undefined;
   assert.ok(isReady(), `the Kafka broker has ended:\n${program.tail()}`);
   const signal = (name: NodeJS.Signals) => {
@@ -38,14 +52,15 @@ export async function startLocalKafka(options: { port: number; directory: string
     if (program.exit === undefined) signalTo(-pid, name);
   };
   return {
-    bootstrapServers: `127.0.0.1:${port}`,
+    bootstrapServers: `127.0.0.1:${advertisedPort}`,
     get program() {
       return program;
     },
+    launch,
+    untilReady,
     async start() {
-      program = launch();
+      launch();
       await untilReady();
-      assert.ok(isReady(), `the Kafka broker has ended:\n${program.tail()}`);
     },
     signal,
     async kill() {

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { databaseUrls, livingPostmaster } from './postgres-processes.ts';
 import { signalTo } from './process-table.ts';
-import { startProgram } from './program.ts';
+import { type Program, startProgram } from './program.ts';
 import { until } from './until.ts';
 
 export type LocalPostgres = {
   /** Of the two databases, each as the role that owns it. */
   readonly orders: string;
   readonly fulfillment: string;
+  readonly dataDir: string;
+  readonly program: Program;
   /** Asks it to end and waits for the end. */
   close(): Promise<void>;
 };
@@ -20,13 +22,18 @@ export async function startLocalPostgres(directory: string): Promise<LocalPostgr
   const isReady = () => program.lines.some((line) => line.includes('PostgreSQL is ready'));
   await until('PostgreSQL', 60, () => isReady() || program.exit !== undefined);
   assert.ok(isReady(), `PostgreSQL has not started:\n${program.tail()}`);
-  type Info = { pid: number | null; urls: { orders: string; fulfillment: string } };
-  const { pid, urls } = JSON.parse(readFileSync(join(dataDir, 'postgres.json'), 'utf8')) as Info;
+  const { ORDERS_DATABASE_URL: orders, FULFILLMENT_DATABASE_URL: fulfillment } = databaseUrls(dataDir);
   // The server outlives a Node process that is killed, as `startProgram` does to it where a test is ended half-way.
-  const endServer = () => signalTo(pid ?? 0, 'SIGINT');
-  if (pid !== null) process.once('exit', endServer);
+  const endServer = () => {
+    const server = livingPostmaster(dataDir);
+    if (server !== undefined) signalTo(server.pid, 'SIGINT');
+  };
+  process.once('exit', endServer);
   return {
-    ...urls,
+    orders,
+    fulfillment,
+    dataDir,
+    program,
     async close() {
       program.signalGroup('SIGTERM');
       await program.untilExit(40);

@@ -24,7 +24,7 @@ const repository = join(import.meta.dirname, '../..');
 const linesMax = 200_000;
 
 /**
- * Starts a TypeScript file of the repository as `node <file>`. Of this process's environment it gets only what every program needs, so
+ * Starts a TypeScript file of the repository as `node <flags> <file> <args>`. Of this process's environment it gets only what every program needs, so
  * that no setting of the person who runs the tests changes the outcome; for the same reason its working directory must hold no `.env`.
  */
 export function startProgram(
@@ -71,7 +71,10 @@ export function startProgram(
 }
 
 /** As `startProgram`, with file and flags of Node as the npm script has them: what `npm run` starts, without npm between. */
-export function startScript(script: string, options: { directory: string; env: Record<string, string> }): Program {
+export function startScript(
+  script: string,
+  options: { directory: string; env: Record<string, string>; args?: string[] },
+): Program {
   const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };

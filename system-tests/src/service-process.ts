@@ -11,6 +11,10 @@ export type ServiceProcess = {
   /** Of the present or last life. */
   readonly program: Program;
   readonly starts: number;
+  /** Starts it and waits for nothing. */
+  launch(): void;
+  /** @throws as soon as it has ended */
+  untilReady(): Promise<void>;
   /** Starts it and waits until it is ready. */
   start(): Promise<void>;
   /** SIGTERM, and waits for the end. */
@@ -35,6 +39,17 @@ export function createServiceProcess(options: {
     assert.ok(program, `${name} was never started`);
     return program;
   };
+  const launch = () => {
+    program = startScript(script, { directory, env });
+    starts += 1;
+  };
+  const untilReady = async () => {
+    await until(`${name} to be ready`, 60, async () => {
+      if (current().exit !== undefined) return true;
+      return (await call('GET', `${url}/health/ready`, { timeoutMs: 2_000 })).status === 200;
+    });
+    assert.equal(current().exit, undefined, `${name} has ended instead of being ready:\n${current().tail()}`);
+  };
   return {
     name,
     url,
@@ -44,14 +59,11 @@ export function createServiceProcess(options: {
     get starts() {
       return starts;
     },
+    launch,
+    untilReady,
     async start() {
-      program = startScript(script, { directory, env });
-      starts += 1;
-      await until(`${name} to be ready`, 60, async () => {
-        if (current().exit !== undefined) return true;
-        return (await call('GET', `${url}/health/ready`, { timeoutMs: 2_000 })).status === 200;
-      });
-      assert.equal(current().exit, undefined, `${name} has ended instead of being ready:\n${current().tail()}`);
+      launch();
+      await untilReady();
     },
     async stop(seconds = 20) {
       signalTo(current().pid, 'SIGTERM');

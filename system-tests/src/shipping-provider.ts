@@ -8,6 +8,10 @@ import { until } from './until.ts';
 export type ShippingProvider = {
   readonly url: string;
   readonly program: Program;
+  /** Starts it and waits for nothing. */
+  launch(): void;
+  /** @throws when it has ended or does not answer */
+  untilReady(): Promise<void>;
   /** Starts it and waits until it answers. */
   start(): Promise<void>;
   /** kill -9, and waits for the end. */
@@ -22,25 +26,31 @@ export async function startShippingProvider(options: {
 }): Promise<ShippingProvider> {
   const { port, directory, env } = options;
   const url = `http://127.0.0.1:${port}`;
-  const launch = () =>
+  const begin = () =>
     startProgram('services/shipping-provider/src/main.ts', {
       directory,
       env: { SHIPPING_PROVIDER_PORT: String(port), DATA_DIR: `${directory}/provider`, ...env },
     });
-  let program = launch();
-  const untilReady = () =>
-    until('the shipping provider', 15, async () => {
+  let program = begin();
+  const launch = () => {
+    program = begin();
+  };
+  const untilReady = async () => {
+    await until('the shipping provider', 15, async () => {
       assert.equal(program.exit, undefined, `it has ended:\n${program.tail()}`);
       return (await call('GET', `${url}/health/ready`, { timeoutMs: 1_000 })).status === 200;
     });
+  };
   await untilReady();
   return {
     url,
     get program() {
       return program;
     },
+    launch,
+    untilReady,
     async start() {
-      program = launch();
+      launch();
       await untilReady();
     },
     async kill() {

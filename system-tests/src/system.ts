@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from './free-ports.ts';
 import { call } from './http.ts';
+import { isPostgres, killAll, livingPostmaster } from './postgres-processes.ts';
 import { type LivingProcess, livingProcesses, signalTo, treeOf } from './process-table.ts';
 import { type Exit, type Program, startProgram } from './program.ts';
 import { until } from './until.ts';
@@ -122,21 +122,4 @@ export async function createSystem(env: Record<string, string> = {}): Promise<Sy
       await rm(directory, { recursive: true, force: true, maxRetries: 5 });
     },
   };
-}
-
-const isPostgres = (name: string): boolean => /(^|\/)postgres$/.test(name);
-
-function livingPostmaster(dataDir: string): LivingProcess | undefined {
-  try {
-    const { pid } = JSON.parse(readFileSync(join(dataDir, 'postgres.json'), 'utf8')) as { pid: number | null };
-    return livingProcesses().find((one) => one.pid === pid && isPostgres(one.name));
-  } catch {
-    return undefined; // not started yet, or just being written
-  }
-}
-
-async function killAll(victims: LivingProcess[]): Promise<void> {
-  for (const { pid } of victims) signalTo(pid, 'SIGKILL');
-  const pids = new Set(victims.map(({ pid }) => pid));
-  await until('killed processes to be gone', 10, () => !livingProcesses().some(({ pid }) => pids.has(pid)), 5);
 }

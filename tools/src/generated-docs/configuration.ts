@@ -1,5 +1,5 @@
 import { EmbeddedConfig } from '@orders/embedded/config';
-import { kafkaPortVariable } from '@orders/embedded/kafka-variables';
+import { kafkaAdvertisedPortVariable, kafkaPortVariable } from '@orders/embedded/kafka-variables';
 import { FulfillmentMigrationConfig, FulfillmentProcessConfig } from '@orders/fulfillment-service/config';
 import { OrderMigrationConfig, OrderProcessConfig } from '@orders/order-service/config';
 import { isSecret } from '@orders/platform/config';
@@ -17,7 +17,14 @@ const readers: [string, Record<string, object>][] = [
   ['npm start', EmbeddedConfig.properties],
   ['npm run migrate:order-service', OrderMigrationConfig.properties],
   ['npm run migrate:fulfillment-service', FulfillmentMigrationConfig.properties],
-  ['npm run kafka', { KAFKA_PORT: kafkaPortVariable, DATA_DIR: EmbeddedConfig.properties.DATA_DIR }],
+  [
+    'npm run kafka',
+    {
+      KAFKA_PORT: kafkaPortVariable,
+      KAFKA_ADVERTISED_PORT: kafkaAdvertisedPortVariable,
+      DATA_DIR: EmbeddedConfig.properties.DATA_DIR,
+    },
+  ],
   ['docker compose', composeVariables],
 ];
 
