@@ -29,6 +29,8 @@ export type Filed = {
   handedOver: Set<string>;
   /** Requests to cancel that were new. */
   requested: Set<string>;
+  /** Fulfillments that wait no longer, because they are to be cancelled. */
+  due: Set<string>;
 };
 
 /** The statements of receiving, and what is asked of requests to cancel. */
@@ -65,8 +67,9 @@ export function createFilingStore(database: Database, instance: string) {
         cancellations.map((c) => c.reason),
         ...deadLetterValues(topic, letters),
       ]);
-      const ids = (...kinds: string[]) => new Set(rows.filter((r) => kinds.includes(r.what)).map((r) => r.order_id));
-      return { filed: ids('filed', 'handed_over'), handedOver: ids('handed_over'), requested: ids('requested') };
+      const ids = (kind: string) => new Set(rows.filter(({ what }) => what === kind).map((row) => row.order_id));
+      const handedOver = ids('handed_over');
+      return { filed: ids('filed').union(handedOver), handedOver, requested: ids('requested'), due: ids('due') };
     },
     /** Which of these orders somebody wants to cancel. */
     async cancelRequested(orderIds: string[]): Promise<Set<string>> {
@@ -98,7 +101,8 @@ const fileStatement = {
     marked AS (
       UPDATE fulfillments f
       SET cancel_requested = true, due_at = CASE WHEN f.claimed_by IS NULL THEN least(f.due_at, now()) ELSE f.due_at END
-      FROM asked a WHERE f.order_id = a.order_id AND f.due_at IS NOT NULL AND NOT f.cancel_requested),
+      FROM asked a WHERE f.order_id = a.order_id AND f.due_at IS NOT NULL AND NOT f.cancel_requested
+      RETURNING f.order_id, f.claimed_by IS NULL AS is_due),
     judged AS (
       SELECT i.*, i.order_id = ANY ($15) OR coalesce((SELECT true FROM cancellations c WHERE c.order_id = i.order_id), false)
         AS is_unwanted
@@ -117,7 +121,8 @@ const fileStatement = {
         CASE WHEN $14::int > 0 THEN now() + $14::int * interval '1 ms' ELSE '-infinity' END
       FROM input JOIN filed USING (order_id))
     SELECT order_id, CASE WHEN attempt_open THEN 'handed_over' ELSE 'filed' END AS what FROM filed
-    UNION ALL SELECT order_id, 'requested' FROM requested`,
+    UNION ALL SELECT order_id, 'requested' FROM requested
+    UNION ALL SELECT order_id, 'due' FROM marked WHERE is_due`,
 };
 
 const cancelRequestedStatement = {

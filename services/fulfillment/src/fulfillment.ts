@@ -1,5 +1,5 @@
 import type { FailedAttempt, FulfillmentEventType } from '@orders/contracts/fulfillment-events';
-import { backoffOf } from './backoff.ts';
+import { type BackoffLimits, backoffOf } from './backoff.ts';
 
 /** What came of one call to the provider, or of the decision not to call. */
 export type Outcome =
@@ -61,11 +61,9 @@ export type Held = {
   traceparent: string | null;
 };
 
-export type Policy = {
+export type Policy = BackoffLimits & {
   attemptsMax: number;
   deadlineMs: number;
-  backoffMs: number;
-  backoffMaxMs: number;
   settleMs: number;
   /** `hold`: what is unknown is never sent again, only looked up. */
   unknownOutcome: 'lookup' | 'hold';

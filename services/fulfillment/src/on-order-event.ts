@@ -55,18 +55,20 @@ export function createOrderEventHandler(parts: {
     ];
     const handedOver = new Set<string>();
     const requested = new Set<string>();
+    const due = new Set<string>();
     const file = async (some: ToFile[], buried: DeadLetter[]): Promise<Set<string>> => {
       const toWrite = { filings: ordersOf(some), cancellations: cancelsOf(some), letters: buried };
       const done = await store.file(source, toWrite, { leaseMs, eventClaimMs: isHot ? relay.claimMs : null });
       for (const orderId of done.handedOver) handedOver.add(orderId);
       for (const orderId of done.requested) requested.add(orderId);
+      for (const orderId of done.due) due.add(orderId);
       return done.filed;
     };
     const filed = await storeOrBury(batch, letters, file, tellBuried, isReplay);
 
     const fresh = orders.filter(({ orderId }) => filed.has(orderId));
     dispatcher.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toHeld), began);
-    if (handedOver.size < fresh.length || requested.size > 0) dispatcher.noteBacklog();
+    if (handedOver.size < fresh.length || due.size > 0) dispatcher.noteBacklog();
     if (isHot && fresh.length > 0) relay.offer(fresh.map(({ event }) => event));
     const durationMs = Math.round(performance.now() - began);
     tellFiled(fresh, durationMs);
