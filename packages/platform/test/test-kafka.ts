@@ -42,7 +42,7 @@ export async function startTestKafka(start: Start = startKafka) {
 }
 export type TestKafka = NonNullable<Awaited<ReturnType<typeof startTestKafka>>>;
 
-/** Any real broker: `KAFKA_BOOTSTRAP_SERVERS`, or one started for the file. In one that others use too nothing is left behind. */
+/** Any real broker: `KAFKA_BOOTSTRAP_SERVERS`, or one started for the file. Where others use it too, the file's topics are deleted after it. */
 export async function anyKafka(): Promise<{ bootstrapServers: string } | undefined> {
   const given = process.env.KAFKA_BOOTSTRAP_SERVERS;
   if (!given) return await startTestKafka();
