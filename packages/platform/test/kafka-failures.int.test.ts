@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
@@ -174,19 +174,14 @@ test('a member that is stopped and goes on does not set the commits of others ba
   );
 });
 
-/** Another process in the group of the subscription; resolves when both get events. */
-async function startMember(
-  t: TestContext,
-  place: [topic: string, group: string],
-  ours: Map<string, unknown>,
-  broker: Broker,
-) {
+/** Another process in the subscription's place (topic and group); resolves when both get events. */
+async function startMember(t: TestContext, place: string[], ours: Map<string, unknown>, broker: Broker) {
   const script = join(import.meta.dirname, 'kafka-member-process.ts');
   const args = [script, kafka.bootstrapServers, ...place];
-  const child: ChildProcess = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
   const seen = new Set<string>();
-  if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => seen.add(line));
+  createInterface({ input: child.stdout }).on('line', (line) => seen.add(line));
   let round = 0;
   await until('both members get events', async () => {
     round += 1;
