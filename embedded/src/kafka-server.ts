@@ -115,7 +115,9 @@ async function format(
   if (await pathExists(join(dataDir, 'kafka', 'meta.properties'))) return;
   const clusterId = randomBytes(16).toString('base64url');
   const users = security === undefined ? [] : ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap(scramUser(security));
-  const args = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config, '--ignore-formatted', ...users];
+  // One in 64 ids begins with a dash, and as a word of its own would be taken for an option.
+  const id = `--cluster-id=${clusterId}`;
+  const args = ['kafka.tools.StorageTool', 'format', id, '-c', config, '--ignore-formatted', ...users];
   try {
     await runJava(libraries, args, { timeout: formatTimeoutMs, signal });
   } catch (error) {

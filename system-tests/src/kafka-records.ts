@@ -65,6 +65,14 @@ export async function partitionsOfMembers(bootstrapServers: string, group: strin
   });
 }
 
+/** Those of the topics that exist. */
+export async function deleteTopics(bootstrapServers: string, names: readonly string[]): Promise<void> {
+  await withAdmin(bootstrapServers, async (admin) => {
+    const topics = (await admin.listTopics()).filter((topic) => names.includes(topic));
+    if (topics.length > 0) await admin.deleteTopics({ topics });
+  });
+}
+
 export type NewRecord = { partition?: number; key?: string; value: Buffer; headers?: Record<string, string> };
 
 /** Writes records in order, and gives partition and offset of those whose partition is set. */

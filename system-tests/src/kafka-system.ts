@@ -3,14 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach } from 'node:test';
 import { freePorts } from './free-ports.ts';
+import { freshNames, type KafkaNames } from './kafka-names.ts';
 import { type LocalKafka, startLocalKafka } from './local-kafka.ts';
 import { type LocalPostgres, startLocalPostgres } from './local-postgres.ts';
 import { createServiceProcess, type ServiceProcess } from './service-process.ts';
 import { type ShippingProvider, startShippingProvider } from './shipping-provider.ts';
 
+/** A broker that others may use too: it is never stopped. */
+type GivenKafka = { readonly bootstrapServers: string };
+
 /** The distributed system: a real broker, one PostgreSQL server, a mock provider, and every service as processes of its own. */
-export type KafkaSystem = {
-  readonly kafka: LocalKafka;
+export type KafkaSystem<Kafka extends GivenKafka = GivenKafka> = {
+  readonly kafka: Kafka;
+  readonly names: KafkaNames;
   readonly databases: LocalPostgres;
   readonly provider: ShippingProvider;
   readonly orderServices: ServiceProcess[];
@@ -30,18 +35,48 @@ type Options = {
   providerEnv?: Record<string, string>;
 };
 
+type Closers = (() => Promise<unknown>)[];
+type StartBroker<Kafka> = (directory: string, names: KafkaNames, closers: Closers) => Promise<Kafka | undefined>;
+
 /**
  * Starts a system for all tests of the file that calls it and ends it after them; where a test fails, the ends of all logs are printed.
- * Undefined where there is no Kafka to be had: see `startLocalKafka`.
+ * Its broker is that of `KAFKA_BOOTSTRAP_SERVERS`, or else one of its own. Undefined where there is no Kafka to be had: see `startLocalKafka`.
  */
-export async function startKafkaSystem(options: Options = {}): Promise<KafkaSystem | undefined> {
+export function startKafkaSystem(options: Options = {}): Promise<KafkaSystem | undefined> {
+  const bootstrapServers = process.env.KAFKA_BOOTSTRAP_SERVERS;
+  if (!bootstrapServers) return startSystem<GivenKafka>(options, startOwnBroker);
+  return startSystem<GivenKafka>(options, async (_directory, names, closers) => {
+    closers.push(() => names.deleteTopics(bootstrapServers));
+    return { bootstrapServers };
+  });
+}
+
+/** The same with a broker that the tests may kill, whatever `KAFKA_BOOTSTRAP_SERVERS` says. */
+export function startKafkaSystemWithBroker(options: Options = {}): Promise<KafkaSystem<LocalKafka> | undefined> {
+  return startSystem(options, startOwnBroker);
+}
+
+async function startOwnBroker(
+  directory: string,
+  _names: KafkaNames,
+  closers: Closers,
+): Promise<LocalKafka | undefined> {
+  const [port = 0] = await freePorts(1);
+  const kafka = await startLocalKafka({ port, directory });
+  if (kafka !== undefined) closers.push(() => kafka.kill());
+  return kafka;
+}
+
+async function startSystem<Kafka extends GivenKafka>(options: Options, startBroker: StartBroker<Kafka>) {
   const directory = await mkdtemp(join(tmpdir(), 'orders-kafka-system-'));
-  const closers: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true, maxRetries: 5 })];
+  const closers: Closers = [() => rm(directory, { recursive: true, force: true, maxRetries: 5 })];
   const close = async () => {
     for (const closeOne of closers.splice(0).reverse()) await closeOne();
   };
   try {
-    const system = await startParts(directory, options, closers);
+    const names = freshNames();
+    const kafka = await startBroker(directory, names, closers);
+    const system = kafka && (await startParts({ kafka, names, directory }, options, closers));
     afterEach((context) => {
       if (!('passed' in context && context.passed === true) && system !== undefined) tell(system);
     });
@@ -54,12 +89,13 @@ export async function startKafkaSystem(options: Options = {}): Promise<KafkaSyst
   }
 }
 
-async function startParts(directory: string, options: Options, closers: (() => Promise<unknown>)[]) {
+async function startParts<Kafka extends GivenKafka>(
+  { kafka, names, directory }: { kafka: Kafka; names: KafkaNames; directory: string },
+  options: Options,
+  closers: Closers,
+): Promise<KafkaSystem<Kafka>> {
   const { orderServices: orderCount = 1, fulfillmentServices: fulfillmentCount = 1, env = {}, providerEnv } = options;
-  const [kafkaPort = 0, providerPort = 0, ...ports] = await freePorts(2 + orderCount + fulfillmentCount);
-  const kafka = await startLocalKafka({ port: kafkaPort, directory });
-  if (kafka === undefined) return undefined;
-  closers.push(() => kafka.kill());
+  const [providerPort = 0, ...ports] = await freePorts(1 + orderCount + fulfillmentCount);
   const databases = await startLocalPostgres(directory);
   closers.push(() => databases.close());
   const provider = await startShippingProvider({
@@ -68,11 +104,11 @@ async function startParts(directory: string, options: Options, closers: (() => P
     ...(providerEnv && { env: providerEnv }),
   });
   closers.push(() => provider.kill());
-  const shared = { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers, ...env };
+  const shared = { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers, ...names.topicVariables, ...env };
   const orderServices = ports
     .slice(0, orderCount)
-    .map((port, n) => orderService(n, port, directory, databases, shared));
-  const shipping = { SHIPPING_BASE_URL: provider.url, ...shared };
+    .map((port, n) => orderService(n, port, directory, databases, { KAFKA_GROUP_ID: names.orderGroup, ...shared }));
+  const shipping = { KAFKA_GROUP_ID: names.fulfillmentGroup, SHIPPING_BASE_URL: provider.url, ...shared };
   const fulfillmentServices = ports
     .slice(orderCount)
     .map((port, n) => fulfillmentService(n, port, directory, databases, shipping));
@@ -80,7 +116,7 @@ async function startParts(directory: string, options: Options, closers: (() => P
   closers.push(() => Promise.all(services.map((service) => service.kill())));
   await Promise.all(services.map((service) => service.start()));
   const urls = orderServices.map(({ url }) => url);
-  return { kafka, databases, provider, orderServices, fulfillmentServices, services, urls, url: urls[0] ?? '' };
+  return { kafka, names, databases, provider, orderServices, fulfillmentServices, services, urls, url: urls[0] ?? '' };
 }
 
 type Env = Record<string, string>;
@@ -106,8 +142,9 @@ const fulfillmentService = (n: number, port: number, directory: string, { fulfil
 export const skipWithout = (system: unknown) =>
   system === undefined ? { skip: 'there is no Kafka broker' } : { timeout: 1_800_000 };
 
-function tell({ services, kafka }: KafkaSystem): void {
+function tell({ services, kafka }: KafkaSystem<GivenKafka | LocalKafka>): void {
   for (const { name, program } of services)
     process.stderr.write(`the last log lines of ${name}:\n${program.tail(12)}\n`);
-  process.stderr.write(`the last log lines of the broker's process:\n${kafka.program.tail(5)}\n`);
+  if ('program' in kafka)
+    process.stderr.write(`the last log lines of the broker's process:\n${kafka.program.tail(5)}\n`);
 }

@@ -41,6 +41,13 @@ export function peakResidentMb(pid: number): number {
   return Number(kilobytes) / 1_000;
 }
 
+/** The memory in MB that the process has resident now; undefined when it does not live. @throws when `tellsCpuTime` is false */
+export function residentMb(pid: number): number | undefined {
+  if (statOf(pid) === undefined) return undefined;
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) / 1_000;
+}
+
 /** Sends a signal; a process that is gone already is as good. */
 export function signalTo(pid: number, signal: NodeJS.Signals): void {
   try {

@@ -1,12 +1,14 @@
-// The broker dies or hangs under load. KAFKA_KILLED_SECONDS (default 10; the full exam has 30) and KAFKA_HUNG_SECONDS (8; 20) are the outages,
-// KAFKA_RATE the orders per second (default 40).
+// The broker dies or hangs under load. KAFKA_KILLED_SECONDS (default 10; the full exams have 30 and 600) and KAFKA_HUNG_SECONDS
+// (8; 20) are the outages, KAFKA_RATE the orders per second (default 40).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { skipWithout, startKafkaSystem } from '../src/kafka-system.ts';
+import { skipWithout, startKafkaSystemWithBroker } from '../src/kafka-system.ts';
 import type { LocalKafka } from '../src/local-kafka.ts';
+import { startMemoryWatch } from '../src/memory-watch.ts';
 import { percentile, type SeenAnswer, startOrderLoad } from '../src/order-load.ts';
 import { startOrderWatch } from '../src/order-watch.ts';
-import { readOrders } from '../src/orders.ts';
+import { readOrders, readPage } from '../src/orders.ts';
+import { tellsCpuTime } from '../src/process-table.ts';
 import { readRealOrders } from '../src/real-orders.ts';
 import { reconcile } from '../src/reconcile.ts';
 import { readLedger } from '../src/shipping-provider.ts';
@@ -29,8 +31,12 @@ const hung: Outage = {
   begin: async (kafka) => kafka.signal('SIGSTOP'),
   end: async (kafka) => kafka.signal('SIGCONT'),
 };
+/** Garbage between two collections comes and goes. A backlog in memory shows from some 30,000 orders on (1 kB of JSON each, more as objects). */
+const growthMaxMb = 60;
+const residentMaxMb = 300;
+const tell = (value: object) => JSON.stringify(value);
 const say = (text: string) => process.stdout.write(`${text}\n`);
-const system = await startKafkaSystem();
+const system = await startKafkaSystemWithBroker();
 const options = skipWithout(system);
 
 for (const [what, { seconds, begin, end }] of Object.entries({ killed, hung })) {
@@ -51,9 +57,11 @@ for (const [what, { seconds, begin, end }] of Object.entries({ killed, hung })) 
         onAnswer: (answer) => answers.push(answer),
       });
       const watch = startOrderWatch(url);
-      t.after(() => Promise.all([load.stop(), watch.stop()]));
+      const memory = startMemoryWatch(services);
+      t.after(() => Promise.all([load.stop(), watch.stop(), memory.stop()]));
       await until('orders to be accepted', 15, () => load.accepted.length >= perSecond * 2);
 
+      const residentBefore = memory.most();
       const from = Date.now();
       await begin(kafka);
       let pending = 0;
@@ -66,18 +74,23 @@ for (const [what, { seconds, begin, end }] of Object.entries({ killed, hung })) 
       await until('Pending orders', seconds + 5, look, 250);
       await elapse(Math.max(0, from + seconds * 1_000 - Date.now()));
       await look();
+      const residentDuring = memory.most();
       const to = Date.now();
       await end(kafka);
       const backAt = Date.now();
       await elapse(3_000);
       await load.stop();
       const settled = async () => {
-        const open = (await readOrders(url)).filter((order) => order.status !== 'Shipped' || order.publishFailed);
-        if (open.length === 0) return true;
-        throw new Error(`${open.length} are open, one of them ${JSON.stringify(open[0])}`);
+        // Few rows as long as any is open: reading all of them would be the larger part of the load.
+        for (const status of ['Created', 'Pending', 'Processing', 'Retrying']) {
+          const [open] = (await readPage(url, { status, limit: 1 })).items;
+          if (open !== undefined) throw new Error(`still open: ${JSON.stringify(open)}`);
+        }
+        return (await readOrders(url)).every((order) => order.status === 'Shipped' && !order.publishFailed);
       };
-      await until('all to be Shipped and no flag set', 90, settled, 250);
+      await until('all to be Shipped and no flag set', 90 + seconds / 2, settled, 250);
       const drainedMs = Date.now() - backAt;
+      const residentDraining = memory.most();
       await watch.stop();
 
       const during = answers.filter(({ sentAt }) => sentAt >= from && sentAt < to);
@@ -86,12 +99,19 @@ for (const [what, { seconds, begin, end }] of Object.entries({ killed, hung })) 
         `broker ${what} ${Math.round((to - from) / 1_000)} s: ${during.length} POSTs meanwhile, p95 ${Math.round(p95)} ms, slowest ` +
           `${Math.round(percentile(during, 1))} ms, up to ${pending} Pending; all ${load.accepted.length} Shipped ${drainedMs} ms after it was back`,
       );
+      say(
+        `most MB before ${tell(residentBefore)}; in the outage ${tell(residentDuring)}; while draining ${tell(residentDraining)}`,
+      );
       assert.deepEqual(
         answers.filter(({ status }) => status !== 201),
         [],
       );
       assert.ok(during.length >= perSecond * seconds * 0.5, `only ${during.length} requests in the outage`);
       assert.ok(p95 < 500, `p95 ${p95} ms`);
+      for (const { name } of tellsCpuTime ? services : []) {
+        const [waiting = Number.NaN, draining = Number.NaN] = [residentDuring[name], residentDraining[name]];
+        assert.ok(draining < waiting + growthMaxMb && draining < residentMaxMb, `${name} had ${draining} MB resident`);
+      }
       assert.deepEqual(
         services.map(({ starts, program }) => [starts, program.exit]),
         startsBefore.map((starts) => [starts, undefined]),

@@ -48,7 +48,7 @@ test(
   async (t) => {
     assert.ok(system);
     say(`instances: KAFKA_ORDERS=${ordersMin} KAFKA_RATE=${perSecond} SEED=${seed}`);
-    const { kafka, services, urls, url } = system;
+    const { kafka, names, services, urls, url } = system;
     await untilAllShared(system);
     const watch = startOrderWatch(url);
     const load = startOrderLoad({
@@ -65,7 +65,7 @@ test(
       await elapse(random.between(2_000, 3_000));
       const from = Date.now();
       await service.kill();
-      const group = groupOf(service);
+      const group = groupOf(system, service);
       await untilSharedBy(1, system, group);
       const ms = Date.now() - from;
       say(`${service.name} killed: the group has taken over after ${ms} ms, ${load.accepted.length} orders accepted`);
@@ -78,7 +78,7 @@ test(
     await load.stop();
     const orders = await untilAllShipped(url);
     await watch.stop();
-    const pickups = await readPickups(kafka.bootstrapServers, orders);
+    const pickups = await readPickups(kafka.bootstrapServers, names.fulfillmentEvents, orders);
     const isOutside = ({ createdAt }: { createdAt: number }) =>
       !takeovers.some(({ from, to }) => createdAt > from - 1_000 && createdAt < to);
     const outside = pickups.filter(isOutside);
@@ -140,7 +140,8 @@ test(
   },
 );
 
-const groupOf = ({ name }: ServiceProcess): string => name.split(' ')[0] ?? '';
+const groupOf = ({ names, orderServices }: KafkaSystem, service: ServiceProcess): string =>
+  orderServices.includes(service) ? names.orderGroup : names.fulfillmentGroup;
 
 /** Each of so many members of the group has partitions, and together they have all. */
 async function untilSharedBy(members: number, { kafka }: KafkaSystem, group: string): Promise<void> {
@@ -153,8 +154,8 @@ async function untilSharedBy(members: number, { kafka }: KafkaSystem, group: str
 }
 
 async function untilAllShared(all: KafkaSystem): Promise<void> {
-  await untilSharedBy(2, all, 'order-service');
-  await untilSharedBy(2, all, 'fulfillment-service');
+  await untilSharedBy(2, all, all.names.orderGroup);
+  await untilSharedBy(2, all, all.names.fulfillmentGroup);
 }
 
 async function untilAllShipped(url: string) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FulfillmentEvent } from '@orders/contracts/fulfillment-events';
 import { type NewRecord, partitionsOf, produce, readRecords } from '../src/kafka-records.ts';
-import { skipWithout, startKafkaSystem } from '../src/kafka-system.ts';
+import { type KafkaSystem, skipWithout, startKafkaSystem } from '../src/kafka-system.ts';
 import { startOrderLoad } from '../src/order-load.ts';
 import { anOrder, readOrders } from '../src/orders.ts';
 import { readRealOrders } from '../src/real-orders.ts';
@@ -19,22 +19,22 @@ test(
   options,
   async (t) => {
     assert.ok(system);
-    const { kafka, provider, url } = system;
+    const { kafka, names, provider, url } = system;
     const servers = kafka.bootstrapServers;
     const load = startOrderLoad({ url, orders: await readRealOrders(), perSecond: 40, name: 'poison' });
     t.after(() => load.stop());
-    const partitions = await partitionsOf(servers, 'order-events');
-    assert.ok(partitions > 1, `order-events has ${partitions} partition(s)`);
+    const partitions = await partitionsOf(servers, names.orderEvents);
+    assert.ok(partitions > 1, `${names.orderEvents} has ${partitions} partition(s)`);
     const foreign: string[] = [];
     const records = Array.from({ length: partitions }, (_, partition) => recordsFor(partition, foreign)).flat();
-    const written = await produce(servers, 'order-events', records);
+    const written = await produce(servers, names.orderEvents, records);
     await until('orders after the poison', 20, () => load.accepted.length >= 120);
     await load.stop();
 
     const poison = written.filter(({ record }) => record.headers?.poison !== undefined);
     assert.equal(poison.length, partitions * 10);
     const letters = await until('all dead letters', 30, async () => {
-      const found = await readRecords(servers, 'order-events.dlq');
+      const found = await readRecords(servers, `${names.orderEvents}.dlq`);
       if (found.length >= poison.length) return found;
       throw new Error(`there are ${found.length} of ${poison.length}`);
     });
@@ -43,11 +43,11 @@ test(
     for (const { partition, offset, record } of poison) {
       const what = `${record.headers?.poison} at ${partition}/${offset}`;
       const letter = byPlace.get(placeOf(partition, offset));
-      assert.ok(letter, `${what} is not in order-events.dlq`);
+      assert.ok(letter, `${what} is not in ${names.orderEvents}.dlq`);
       assert.deepEqual(letter.value, record.value, what);
       const { 'dlq-reason': reason, 'dlq-topic': topic, 'dlq-at': at } = letter.headers;
       assert.ok(reason && reason.length > 3, `${what}: the reason is ${reason}`);
-      assert.equal(topic, 'order-events', what);
+      assert.equal(topic, names.orderEvents, what);
       assert.match(String(at), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, what);
       assert.equal(letter.headers.poison, record.headers?.poison, 'a header of its own is gone');
     }
@@ -63,7 +63,7 @@ test(
     const ours = new Map([...ledger].filter(([reference]) => !foreign.includes(reference)));
     const found = reconcile(load.sent, await readOrders(url), ours);
     assert.deepEqual(found, { lost: [], doubled: [], stuck: [], orphans: [] });
-    await assertFulfilled(servers, foreign);
+    await assertFulfilled(system, foreign);
     t.diagnostic(
       `${partitions} partitions: ${letters.length} dead letters, ${foreign.length} foreign orders, ${load.accepted.length} of our own`,
     );
@@ -72,14 +72,14 @@ test(
 
 test('Poison among the fulfillment events does not keep an order from being shown as Shipped', options, async (t) => {
   assert.ok(system);
-  const { kafka, url } = system;
+  const { kafka, names, url } = system;
   const servers = kafka.bootstrapServers;
-  const partitions = await partitionsOf(servers, 'fulfillment-events');
+  const partitions = await partitionsOf(servers, names.fulfillmentEvents);
   const values = ['no JSON', '{"eventType":"OrderFulfilled"}', '{"eventType":"Unheard"}'].map((text) =>
     Buffer.from(text),
   );
   const records = Array.from({ length: partitions }, (_, partition) => values.map((value) => ({ partition, value })));
-  await produce(servers, 'fulfillment-events', records.flat());
+  await produce(servers, names.fulfillmentEvents, records.flat());
   const load = startOrderLoad({ url, orders: [anOrder()], perSecond: 40, name: 'after' });
   t.after(() => load.stop());
   await until('orders after the poison', 20, () => load.accepted.length >= 60);
@@ -87,7 +87,7 @@ test('Poison among the fulfillment events does not keep an order from being show
   const isShipped = async () => (await readOrders(url)).every(({ status }) => status === 'Shipped');
   await until('all good orders to be Shipped', 60, isShipped);
   await until('the dead letters', 30, async () => {
-    const letters = await readRecords(servers, 'fulfillment-events.dlq');
+    const letters = await readRecords(servers, `${names.fulfillmentEvents}.dlq`);
     return letters.length === 2 * partitions;
   });
 });
@@ -108,9 +108,9 @@ function recordsFor(partition: number, foreign: string[]): NewRecord[] {
 }
 
 /** The foreign orders' own way in fulfillment-events; the unknown events have left nothing there. */
-async function assertFulfilled(servers: string, foreign: string[]): Promise<void> {
+async function assertFulfilled({ kafka, names }: KafkaSystem, foreign: string[]): Promise<void> {
   await until('the events of the foreign orders', 30, async () => {
-    const events = (await readRecords(servers, 'fulfillment-events')).map(
+    const events = (await readRecords(kafka.bootstrapServers, names.fulfillmentEvents)).map(
       ({ value }) => JSON.parse(String(value)) as FulfillmentEvent,
     );
     const fulfilled = Map.groupBy(events, ({ orderId }) => orderId);

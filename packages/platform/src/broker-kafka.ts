@@ -1,5 +1,5 @@
 // Station 5 of 9: broker, Kafka. From the relay (4) come published events; the in-sync replicas have them before they are acknowledged, and the groups (6 or 9) read them at their own pace.
-import type { Broker } from './broker.ts';
+import type { Broker, OutgoingEvent } from './broker.ts';
 import type { KafkaConnection } from './kafka-config.ts';
 import { subscribeToKafka } from './kafka-consumer.ts';
 import { createKafkaLag, type KafkaLag } from './kafka-lag.ts';
@@ -47,10 +47,16 @@ export function createKafkaBroker(options: {
     return name;
   }
 
+  /** Who finds a dead letter in Kafka must be able to look up there where it came from. */
+  function asKafkaNames(letter: OutgoingEvent): OutgoingEvent {
+    const source = names.get(letter.headers['dlq-topic'] ?? '');
+    return source === undefined ? letter : { ...letter, headers: { ...letter.headers, 'dlq-topic': source } };
+  }
+
   return {
     lag,
     async publish(topic, events) {
-      await publisher.publish(kafkaName(topic), events);
+      await publisher.publish(kafkaName(topic), topic.endsWith('.dlq') ? events.map(asKafkaNames) : events);
     },
     async subscribe({ topic: name, group, maxEvents, handler }) {
       const topic = kafkaName(name);

@@ -26,7 +26,8 @@ export const kafkaVariables = {
     Type.String({
       minLength: 1,
       maxLength: 249,
-      description: 'Static membership: a name of this instance that it keeps over restarts',
+      description:
+        'Static membership: a name of this instance alone that it keeps over restarts. It keeps its partitions for 30 s without it',
     }),
   ),
   ...kafkaTlsVariables,
@@ -66,7 +67,7 @@ export type KafkaConnection = KafkaTls & {
 
 /**
  * The part of the broker's options that is configuration; reads the files that it names. Throws ConfigError where a file cannot be
- * used or a mechanism lacks its credentials.
+ * used, or a mechanism and its credentials do not come together.
  */
 export function kafkaBrokerOptions(config: KafkaConfig) {
   const { KAFKA_GROUP_INSTANCE_ID: groupInstanceId } = config;
@@ -81,7 +82,13 @@ export function kafkaBrokerOptions(config: KafkaConfig) {
 function kafkaConnection(config: KafkaConfig): KafkaConnection {
   const connection = { bootstrapBrokers: config.KAFKA_BOOTSTRAP_SERVERS.split(','), ...kafkaTls(config) };
   const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = config;
-  if (mechanism === undefined) return connection;
+  if (mechanism === undefined) {
+    const given = (['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const).filter(
+      (name) => config[name] !== undefined,
+    );
+    if (given.length > 0) throw new ConfigError(given.map((name) => `${name} needs KAFKA_SASL_MECHANISM`));
+    return connection;
+  }
   if (username === undefined || password === undefined) {
     throw new ConfigError(['KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD']);
   }

@@ -3,6 +3,8 @@ import { createAlarm } from './alarm.ts';
 import type { BatchHandler, IncomingEvent, Subscription } from './broker.ts';
 import { messageOf } from './errors.ts';
 import { joinKafkaGroup, type MemberOptions } from './kafka-member.ts';
+import { withReason } from './kafka-reason.ts';
+import { isPlaceTaken, MembershipLost } from './kafka-static-member.ts';
 import type { AssignedStream } from './kafka-stream.ts';
 import type { KafkaTopics } from './kafka-topics.ts';
 import type { Log } from './log.ts';
@@ -15,6 +17,8 @@ const handlerBackoffMaxMs = 5_000;
 const failuresMax = 30;
 /** What is being handled when the subscription closes gets this long; then it is left to the next member. */
 const closeMs = 5_000;
+/** How often a static member that was replaced looks whether its place is free again. */
+const standByMs = 5_000;
 /** Nothing depends on this: every change rings. It bounds the wait should a ring ever be missed. */
 const idleMs = 1_000;
 /** A batch is closed by the event that exceeds this; events of one order may have 100 KB. */
@@ -39,6 +43,7 @@ export function subscribeToKafka(parts: {
   const backoff = { ms: backoffMinMs };
   let wasFailing = false;
   let failures = 0;
+  let isReplaced = false;
 
   /** One line when it begins to fail, one when it works again. */
   function tell(error?: unknown): void {
@@ -47,7 +52,7 @@ export function subscribeToKafka(parts: {
       backoff.ms = backoffMinMs;
       failures = 0;
     }
-    const line = { err: messageOf(error) };
+    const line = { err: isFailing ? messageOf(withReason(error)) : undefined };
     if (isFailing && wasFailing) log.debug(line, 'consuming from Kafka still fails');
     else if (isFailing) log.warn(line, 'consuming from Kafka fails, trying again');
     else if (wasFailing) log.info('consuming from Kafka works again');
@@ -58,10 +63,24 @@ export function subscribeToKafka(parts: {
     while (!stopping.signal.aborted) {
       try {
         await topics.ensure();
+        if (isReplaced) await standBy();
+        isReplaced = false;
         await attend();
       } catch (error) {
-        await afterFailure(error);
+        isReplaced ||= error instanceof MembershipLost;
+        if (!(error instanceof MembershipLost)) await afterFailure(error);
       }
+    }
+  }
+
+  /** Until no other process has this static member's place: the last one to join has it, so joining again would throw that one out. */
+  async function standBy(): Promise<void> {
+    const { groupInstanceId = '' } = options;
+    const place = { ...options, groupInstanceId };
+    for (let looks = 0; !stopping.signal.aborted && (await isPlaceTaken(place)); looks += 1) {
+      if (looks === 0)
+        log.warn({ groupInstanceId }, 'another process has the same KAFKA_GROUP_INSTANCE_ID, waiting until it is gone');
+      await pause(standByMs, () => true);
     }
   }
 
@@ -87,6 +106,7 @@ export function subscribeToKafka(parts: {
           await topics.ensure();
           await consume(await member.openStream());
         } catch (error) {
+          member.assertAlive();
           await afterFailure(error);
         }
         member.assertAlive();

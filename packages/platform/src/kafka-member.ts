@@ -1,16 +1,19 @@
 import { Consumer } from '@platformatic/kafka';
 import { within } from './deadline.ts';
 import type { KafkaConnection } from './kafka-config.ts';
+import { closeWithoutLeaving, endWhenReplaced, MembershipLost } from './kafka-static-member.ts';
 import { type AssignedStream, openAssignedStream } from './kafka-stream.ts';
 
 /** A killed member is missed after this; the others take over within it and a second or two. */
 const sessionMs = 6_000;
+/** A static member keeps its partitions when it is back within this, so it must outlast a restart. */
+const staticSessionMs = 30_000;
 const heartbeatMs = 1_000;
-/** Members rejoin from their heartbeat, whatever their handler does; who has not by then is left out. */
-const rebalanceMs = 10_000;
+/** Members rejoin from their heartbeat, whatever their handler does; who has not by then is left out. The client wants no less than a session. */
+const rebalanceMs = (lastsMs: number): number => Math.max(10_000, lastsMs);
 /** Longer than a join may block, or joins would time out while another member is awaited. */
-const requestMs = 12_000;
-const joinWithinMs = 30_000;
+const requestMs = (lastsMs: number): number => rebalanceMs(lastsMs) + 2_000;
+const joinWithinMs = (lastsMs: number): number => rebalanceMs(lastsMs) + 20_000;
 /** As long as heartbeats may fail before the membership is given up: one that outlives an outage spares the group a rebalance. */
 const stallMs = 120_000;
 const closeWithinMs = 3_000;
@@ -31,20 +34,22 @@ export type GroupMember = {
   openStream(): Promise<AssignedStream>;
   /** Throws what ended the membership, if anything did. */
   assertAlive(): void;
-  /** Bounded; never rejects. */
+  /** A static member leaves its place reserved. Bounded; never rejects. */
   leave(): Promise<void>;
 };
 
 /**
- * Joins the group, within 30 s. `onChange` is called whenever there may be something to take or a stream may have ended; `signal` ends
+ * Joins the group, within 30 s, a static member within 50 s. `onChange` is called whenever there may be something to take or a stream may have ended; `signal` ends
  * the joining.
  */
 export async function joinKafkaGroup(
   options: MemberOptions,
   { onChange, signal }: { onChange: () => void; signal: AbortSignal },
 ): Promise<GroupMember> {
-  const { topic, name } = options;
-  const consumer = createConsumer(options);
+  const { topic, name, groupInstanceId } = options;
+  const isStatic = groupInstanceId !== undefined;
+  const lastsMs = isStatic ? staticSessionMs : sessionMs;
+  const consumer = createConsumer(options, lastsMs);
   let generation = 0;
   let joinedAt = 0;
   let failure: Error | undefined;
@@ -62,18 +67,26 @@ export async function joinKafkaGroup(
   consumer.on('consumer:heartbeat:stalled', () => fail(new Error('Kafka does not answer heartbeats.')));
   const isCertain = (): boolean => {
     const heard = Math.max(joinedAt, consumer.lastHeartbeat?.getTime() ?? 0);
-    return Date.now() - heard < sessionMs;
+    return Date.now() - heard < lastsMs;
   };
   const assertAlive = (): void => {
     if (failure !== undefined) throw failure;
   };
   // Who cannot say good-bye is missed after the session.
-  const leave = (): Promise<void> => within(closeWithinMs, 'Leaving the group', consumer.close(true)).catch(fail);
+  const end = (): Promise<void> => (isStatic ? closeWithoutLeaving(consumer) : consumer.close(true));
+  const leave = (): Promise<void> => within(closeWithinMs, 'Leaving the group', end()).catch(fail);
+  if (isStatic) {
+    endWhenReplaced(consumer, () => {
+      fail(new MembershipLost(groupInstanceId));
+      // At once, or the client joins again.
+      void leave();
+    });
+  }
 
   // Counted once more than there are streams, so that closing one does not unsubscribe and opening one does not join again.
   consumer.topics.track(topic);
   try {
-    await within(joinWithinMs, 'Joining the group', unlessAborted(signal, consumer.joinGroup()));
+    await within(joinWithinMs(lastsMs), 'Joining the group', unlessAborted(signal, consumer.joinGroup()));
   } catch (error) {
     await leave();
     throw error;
@@ -90,18 +103,19 @@ export async function joinKafkaGroup(
   };
 }
 
-function createConsumer({ connection, clientId, group, groupInstanceId }: MemberOptions): Consumer {
+function createConsumer(options: MemberOptions, lastsMs: number): Consumer {
+  const { connection, clientId, group, groupInstanceId } = options;
   return new Consumer({
     ...connection,
     clientId,
     groupId: group,
     ...(groupInstanceId !== undefined && { groupInstanceId }),
-    sessionTimeout: sessionMs,
+    sessionTimeout: lastsMs,
     heartbeatInterval: heartbeatMs,
-    rebalanceTimeout: rebalanceMs,
+    rebalanceTimeout: rebalanceMs(lastsMs),
     heartbeatStallTimeout: stallMs,
     connectTimeout: 1_500,
-    requestTimeout: requestMs,
+    requestTimeout: requestMs(lastsMs),
     // Without end (`true`) listing offsets asks a leader that has moved for ever. With an end the stream dies in an outage, while
     // heartbeats go on: then it must be opened again.
     retries: 3,

@@ -88,3 +88,10 @@ test('a file that holds no certificate is refused', () => {
 test('a mechanism without its credentials is refused', () => {
   assert.match(faultsFor({ KAFKA_SASL_MECHANISM: 'PLAIN' }).join(), /needs KAFKA_SASL_USERNAME/);
 });
+
+test('credentials without a mechanism are a fault each, for Kafka would be talked to without them', () => {
+  assert.deepEqual(faultsFor({ KAFKA_SASL_USERNAME: 'orders', KAFKA_SASL_PASSWORD: 'secret' }), [
+    'KAFKA_SASL_USERNAME needs KAFKA_SASL_MECHANISM',
+    'KAFKA_SASL_PASSWORD needs KAFKA_SASL_MECHANISM',
+  ]);
+});

@@ -56,12 +56,12 @@ test('a slow handler bounds what is fetched ahead of it', options, async (t) => 
 });
 
 test('an assigned partition has a committed offset before anything is read from it', options, async (t) => {
-  const { broker, names, connection } = openKafkaBroker(t, servers);
+  const { broker, names, groupOf, connection } = openKafkaBroker(t, servers);
   await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler: async () => undefined });
   const admin = new Admin({ ...connection, clientId: 'tests' });
   t.after(() => admin.close());
   await until('all four partitions have one', async () => {
-    const [group] = await admin.listConsumerGroupOffsets({ groups: ['a'] });
+    const [group] = await admin.listConsumerGroupOffsets({ groups: [groupOf('a')] });
     const mine = group?.topics.find(({ name }) => name === names[topic]);
     return mine?.partitions.filter(({ committedOffset }) => committedOffset === 0n).length === 4;
   });
@@ -108,12 +108,12 @@ test('a message without key, value and headers arrives as an event', options, as
 });
 
 test('kafka_consumer_lag counts per partition, also while no member runs', options, async (t) => {
-  const { broker, names } = openKafkaBroker(t, servers);
+  const { broker, names, groupOf } = openKafkaBroker(t, servers);
   const metrics = createMetrics('tests');
   observeKafkaLag(metrics, broker.lag, silentLog);
   const lag = async (): Promise<number> => {
     const values = (await metrics.registry.getSingleMetric('kafka_consumer_lag')?.get())?.values ?? [];
-    const mine = values.filter(({ labels }) => labels.topic === names[topic] && labels.group === 'a');
+    const mine = values.filter(({ labels }) => labels.topic === names[topic] && labels.group === groupOf('a'));
     return mine.length === 4 ? mine.reduce((total, { value }) => total + value, 0) : -1;
   };
   const handled: IncomingEvent[] = [];

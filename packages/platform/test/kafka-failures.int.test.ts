@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
@@ -106,9 +106,9 @@ test('services start without Kafka: subscriptions begin when it comes', options,
 });
 
 test('a member that is killed is replaced within 10 s, with nothing lost', options, async (t) => {
-  const { broker, names } = openKafkaBroker(t, kafka.bootstrapServers);
+  const { broker, names, groupOf } = openKafkaBroker(t, kafka.bootstrapServers);
   const received = await subscribed(broker);
-  const other = await startMember(t, names[topic] ?? '', received, broker);
+  const other = await startMember(t, [names[topic] ?? '', groupOf('a')], received, broker);
   other.process.kill('SIGKILL');
   const killed = performance.now();
   const keys = Array.from({ length: 40 }, (_, i) => `after-${i}`);
@@ -123,13 +123,13 @@ test('a member that is killed is replaced within 10 s, with nothing lost', optio
 });
 
 test('a member that is stopped and goes on does not set the commits of others back', options, async (t) => {
-  const { broker, names, connection } = openKafkaBroker(t, kafka.bootstrapServers);
+  const { broker, names, groupOf, connection } = openKafkaBroker(t, kafka.bootstrapServers);
   const received = await subscribed(broker);
-  const other = await startMember(t, names[topic] ?? '', received, broker);
+  const other = await startMember(t, [names[topic] ?? '', groupOf('a')], received, broker);
   const admin = new Admin({ ...connection, clientId: 'tests' });
   t.after(() => admin.close());
   const committed = async (): Promise<number[]> => {
-    const [group] = await admin.listConsumerGroupOffsets({ groups: ['a'] });
+    const [group] = await admin.listConsumerGroupOffsets({ groups: [groupOf('a')] });
     const mine = group?.topics.find(({ name }) => name === names[topic])?.partitions ?? [];
     return mine
       .toSorted((x, y) => x.partitionIndex - y.partitionIndex)
@@ -174,14 +174,14 @@ test('a member that is stopped and goes on does not set the commits of others ba
   );
 });
 
-/** Another process in the group of the subscription; resolves when both get events. */
-async function startMember(t: TestContext, kafkaTopic: string, ours: Map<string, unknown>, broker: Broker) {
+/** Another process in the subscription's place (topic and group); resolves when both get events. */
+async function startMember(t: TestContext, place: string[], ours: Map<string, unknown>, broker: Broker) {
   const script = join(import.meta.dirname, 'kafka-member-process.ts');
-  const args = [script, kafka.bootstrapServers, kafkaTopic, 'a'];
-  const child: ChildProcess = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = [script, kafka.bootstrapServers, ...place];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
   const seen = new Set<string>();
-  if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => seen.add(line));
+  createInterface({ input: child.stdout }).on('line', (line) => seen.add(line));
   let round = 0;
   await until('both members get events', async () => {
     round += 1;

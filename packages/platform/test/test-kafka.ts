@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
 import { type LocalKafka, startKafka } from '@orders/embedded/kafka-server';
+import { Admin } from '@platformatic/kafka';
 import { createKafkaBroker } from '../src/broker-kafka.ts';
 import type { KafkaConnection } from '../src/kafka-config.ts';
-import { createLog } from '../src/log.ts';
+import { createLog, type Log } from '../src/log.ts';
 
 export const silentLog = createLog({ level: process.env.TEST_LOG_LEVEL ?? 'silent', isTerminal: false });
 const quiet = { info: () => undefined, warn: () => undefined };
@@ -41,10 +42,24 @@ export async function startTestKafka(start: Start = startKafka) {
 }
 export type TestKafka = NonNullable<Awaited<ReturnType<typeof startTestKafka>>>;
 
-/** Any real broker: `KAFKA_BOOTSTRAP_SERVERS`, or one started for the file. */
+/** Any real broker: `KAFKA_BOOTSTRAP_SERVERS`, or one started for the file. Where others use it too, the file's topics are deleted after it. */
 export async function anyKafka(): Promise<{ bootstrapServers: string } | undefined> {
   const given = process.env.KAFKA_BOOTSTRAP_SERVERS;
-  return given ? { bootstrapServers: given } : await startTestKafka();
+  if (!given) return await startTestKafka();
+  after(() => deleteTopics(given));
+  return { bootstrapServers: given };
+}
+
+const usedTopics = new Set<string>();
+
+async function deleteTopics(servers: string): Promise<void> {
+  const admin = new Admin({ clientId: 'tests', bootstrapBrokers: servers.split(',') });
+  try {
+    const topics = (await admin.listTopics()).filter((topic) => usedTopics.has(topic));
+    if (topics.length > 0) await admin.deleteTopics({ topics });
+  } finally {
+    await admin.close();
+  }
 }
 
 export const skipWithout = (kafka: unknown) => (kafka === undefined ? { skip: 'there is no Kafka broker' } : {});
@@ -57,25 +72,27 @@ export function reportMissing(error: unknown): undefined {
   return undefined;
 }
 
-/** A broker on topics of the test's own; `names` tells what Kafka calls them. */
-export function openKafkaBroker(
-  t: TestContext,
-  servers: string | KafkaConnection,
-  options: { names?: Record<string, string>; topics?: string[]; partitions?: number; publishDeadlineMs?: number } = {},
-) {
-  const { topics = ['events'], partitions = 4, publishDeadlineMs } = options;
+type OpenOptions = {
+  names?: Record<string, string>;
+  topics?: string[];
+  partitions?: number;
+  publishDeadlineMs?: number;
+  clientId?: string;
+  groupInstanceId?: string;
+  log?: Log;
+};
+
+/** A broker on topics and groups of the test's own; `names` and `groupOf` tell what Kafka calls them. */
+export function openKafkaBroker(t: TestContext, servers: string | KafkaConnection, options: OpenOptions = {}) {
+  const { topics = ['events'], names: given, ...others } = options;
   const suffix = crypto.randomUUID().slice(0, 8);
-  const names = options.names ?? Object.fromEntries(topics.map((topic) => [topic, `${topic}-${suffix}`]));
+  const names = given ?? Object.fromEntries(topics.map((topic) => [topic, `${topic}-${suffix}`]));
+  for (const name of Object.values(names)) usedTopics.add(name).add(`${name}.dlq`);
+  const groupOf = (group: string): string => `${group}-${Object.values(names)[0]}`;
   const connection = typeof servers === 'string' ? { bootstrapBrokers: servers.split(',') } : servers;
-  const broker = createKafkaBroker({
-    connection,
-    clientId: 'tests',
-    topics: names,
-    partitions,
-    replication: 1,
-    ...(publishDeadlineMs !== undefined && { publishDeadlineMs }),
-    log: silentLog,
-  });
+  const settings = { clientId: 'tests', partitions: 4, replication: 1, log: silentLog, ...others };
+  const broker = createKafkaBroker({ connection, topics: names, ...settings });
   t.after(() => broker.close());
-  return { broker, names, connection };
+  const subscribe: typeof broker.subscribe = (wanted) => broker.subscribe({ ...wanted, group: groupOf(wanted.group) });
+  return { broker: { ...broker, subscribe }, names, groupOf, connection };
 }
