@@ -1,4 +1,5 @@
 import type { FailedAttempt, FulfillmentEventType } from '@orders/contracts/fulfillment-events';
+import { backoffOf } from './backoff.ts';
 
 /** What came of one call to the provider, or of the decision not to call. */
 export type Outcome =
@@ -200,9 +201,4 @@ function told(
   more: Partial<Decision>,
 ): Decision {
   return { ...from, state, eventType, sequence: from.sequence + 1, dueMs: null, ...more };
-}
-
-/** Exponential backoff with full jitter (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). */
-export function backoffOf(retries: number, random: number, { backoffMs, backoffMaxMs }: Policy): number {
-  return Math.round(random * Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(retries, 30)));
 }

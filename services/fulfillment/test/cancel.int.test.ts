@@ -180,36 +180,3 @@ test('a request that another instance receives stops the next sending of this on
   await untilState('Cancelled');
   assert.equal(provider.posts().length, 1);
 });
-
-test('cancels at random moments from another instance: each order ends, shipped exactly where the provider booked it', async (t) => {
-  const { provider, a, order, cancel, instanceOf, sql } = await anOrder(t, { policy: { attemptsMax: 1_000 } });
-  const b = instanceOf('b', { providerUrl: provider.url, policy: { attemptsMax: 1_000 } });
-  b.start();
-  const booked = new Set<string>();
-  let draw = 7;
-  const random = () => {
-    draw = (draw * 48_271) % 2_147_483_647;
-    return draw / 2_147_483_647;
-  };
-  provider.post = async ({ reference }) => {
-    const fate = random();
-    if (fate < 0.4) return { status: 503 };
-    assert.ok(!booked.has(reference), 'sent again after it was booked');
-    booked.add(reference);
-    return fate < 0.6 ? 'drop' : shipment('T');
-  };
-  provider.lookUp = async ({ reference }) => (booked.has(reference) ? found('T') : { status: 404 });
-  const ids = newIds(120);
-  // Some requests come before their order, some with it, most while it is on its way; a third of the orders has none.
-  for (const [i, orderId] of ids.entries()) {
-    const asked = ids[i + 5 - Math.floor(random() * 15)];
-    await Promise.all([a.handle([order(orderId)]), i % 3 > 0 && asked !== undefined && b.handle([cancel(asked)])]);
-  }
-  const rows = () => sql<{ order_id: string; state: string }>('SELECT order_id, state FROM fulfillments');
-  const isFinal = ({ state }: { state: string }) => ['Shipped', 'Cancelled'].includes(state);
-  await until('each order ended', async () => (await rows()).filter(isFinal).length === ids.length, 25_000);
-  for (const { order_id, state } of await rows()) assert.equal(state === 'Shipped', booked.has(order_id), order_id);
-  const cancelled = (await rows()).filter(({ state }) => state === 'Cancelled').length;
-  t.diagnostic(`${cancelled} cancelled, ${ids.length - cancelled} shipped`);
-  assert.ok(cancelled > 0 && cancelled < ids.length);
-});
