@@ -12,6 +12,7 @@ import type { Log } from './log.ts';
 import { createRequestValidation } from './request-validation.ts';
 
 export type HttpServer = FastifyInstance;
+export type HttpReply = FastifyReply;
 
 declare module 'fastify' {
   interface FastifySchema {

@@ -3,8 +3,7 @@ import { OrderPath } from '@orders/contracts/orders-api';
 import { problems } from '@orders/contracts/problem';
 import { storeRead } from '@orders/platform/database';
 import type { EventStream, EventStreams } from '@orders/platform/event-streams';
-import type { HttpServer } from '@orders/platform/http-server';
-import type { FastifyReply } from 'fastify';
+import type { HttpReply, HttpServer } from '@orders/platform/http-server';
 import { isFinal } from './order.ts';
 import type { OrderChanges, Watcher } from './order-changes.ts';
 import type { OrderEntry, OrderQueries } from './order-queries.ts';
@@ -22,7 +21,7 @@ export function addFollowRoutes(
   const { queries, changes, streams } = parts;
 
   /** Answers with a stream; `watch` makes of it what is to be told. Without a watcher there is no stream: it rejects. */
-  async function answer(reply: FastifyReply, watch: (stream: EventStream) => Watcher): Promise<FastifyReply> {
+  async function answer(reply: HttpReply, watch: (stream: EventStream) => Watcher): Promise<HttpReply> {
     let isClosed = false;
     let stop = (): void => undefined;
     const stream = streams.open(() => {
@@ -36,7 +35,11 @@ export function addFollowRoutes(
       throw error;
     }
     if (isClosed) stop();
-    return reply.type('text/event-stream').header('cache-control', 'no-store').send(stream.body);
+    // The second header is for proxies that would gather events before they pass them on (nginx).
+    return reply
+      .type('text/event-stream')
+      .headers({ 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+      .send(stream.body);
   }
 
   app.get<{ Querystring: OrderEventsQuery }>('/api/orders/events', {

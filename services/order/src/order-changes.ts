@@ -72,6 +72,7 @@ export function createOrderChanges(parts: { store: OrderChangesStore; queries: O
       await rest();
     }
     following = undefined;
+    fresh = new Set();
   }
 
   /** Rejects when the store fails; the same changes are read again then. */

@@ -148,11 +148,13 @@ export async function createOrderService(parts: {
   };
 
   async function stopTaking(): Promise<void> {
-    await changes.close();
+    // Ends who waits at once; its last look ends while the rest is closed.
+    const unfollowed = changes.close();
     await app.close();
     await watching?.close();
     purge.close();
     await placeOrder.close();
     await relay.close();
+    await unfollowed;
   }
 }
