@@ -21,6 +21,9 @@ const gaugeOf = async (base: string, reason: string): Promise<string | undefined
 
 test('What waits behind a breaker that was forced open is stuck for that reason, and no longer when it ships', async () => {
   await operator.force('forced_open');
+  await until('the instance to follow', 10, async () => {
+    return (await operator.breaker()).instances.some(({ state }) => state === 'open');
+  });
   const orderId = await place(url, anOrder());
   await until('the order to be stuck', 30, async () => {
     const found = (await stuckAt(fulfillmentUrl)).find((one) => one.orderId === orderId);
