@@ -17,7 +17,12 @@ export const stuckReasons = [
 
 /** How long a fulfillment may wait for what comes next. */
 export function fulfillmentDeadlines(stuckAfterMs: number) {
-  return { promptMs: stuckAfterMs / 2, outcomeMs: 10 * stuckAfterMs, openMs: 60 * stuckAfterMs };
+  return {
+    promptMs: stuckAfterMs / 2,
+    heldBackMs: stuckAfterMs,
+    outcomeMs: 10 * stuckAfterMs,
+    openMs: 60 * stuckAfterMs,
+  };
 }
 
 /** Rows of one statement. */
@@ -26,7 +31,7 @@ const lowestId = '00000000-0000-0000-0000-000000000000';
 
 /** What the sentinel of the Fulfillment Service looks for: among the open fulfillments, which an index knows, and in the outbox. */
 export function createFulfillmentWatch(database: Database, deadlines: ReturnType<typeof fulfillmentDeadlines>): Watch {
-  const { promptMs, outcomeMs, openMs } = deadlines;
+  const { promptMs, heldBackMs, outcomeMs, openMs } = deadlines;
   const look = async (
     statement: { name: string; text: string },
     after: string[],
@@ -40,7 +45,7 @@ export function createFulfillmentWatch(database: Database, deadlines: ReturnType
     const { next, stuck = [] } = await glance;
     return { next, stuck, found: stuck.length };
   };
-  const all = [promptMs, outcomeMs, openMs];
+  const all = [promptMs, outcomeMs, openMs, heldBackMs];
   return {
     search: [
       (after) => ofSearch(look(openStatement, after ?? ['-infinity', lowestId], all)),
@@ -63,13 +68,13 @@ const breaker = `
  * Why an open fulfillment `f` is stuck, or null. What is true of one that is looked up now and then must not depend on whether it is
  * in hand at this moment, or it would be stuck and recovered by turns.
  */
-const reasonOf = (prompt: string, outcome: string, open: string, was: string) => {
+const reasonOf = (prompt: string, outcome: string, open: string, heldBack: string) => {
   const ago = (ms: string) => `now() - ${ms}::float8 * interval '1 ms'`;
   return `
     CASE
       WHEN f.due_at IS NULL THEN NULL
       WHEN f.attempt_open AND f.settle_at < ${ago(prompt)} AND f.error LIKE '%held for an operator' THEN 'held_for_operator'
-      WHEN breaker.is_open AND (f.due_at < ${ago(prompt)} OR ${was} = 'breaker_open') THEN 'breaker_open'
+      WHEN breaker.is_open AND coalesce(f.retried_at, f.filed_at) < ${ago(heldBack)} THEN 'breaker_open'
       WHEN f.attempt_open AND f.settle_at < ${ago(outcome)} THEN 'outcome_unknown'
       WHEN f.due_at < ${ago(prompt)} THEN CASE WHEN f.claimed_by IS NULL THEN 'not_dispatched' ELSE 'lease_expired' END
       WHEN coalesce(f.retried_at, f.filed_at) < ${ago(open)} THEN 'over_deadline'
@@ -94,7 +99,7 @@ const openStatement = {
   text: `
     WITH ${breaker},
     scanned AS MATERIALIZED (
-      SELECT f.order_id, f.due_at, ${reasonOf('$4', '$5', '$6', 'NULL')} AS reason
+      SELECT f.order_id, f.due_at, ${reasonOf('$4', '$5', '$6', '$7')} AS reason
       FROM (SELECT * FROM fulfillments WHERE due_at IS NOT NULL AND (due_at, order_id) > ($1::timestamptz, $2::uuid)
             ORDER BY due_at, order_id LIMIT $3) f CROSS JOIN breaker),
     ${enter}
@@ -128,7 +133,7 @@ const recheckStatement = {
       SELECT b.order_id, b.reason AS was, f.correlation_id,
         CASE WHEN x.is_refused THEN 'refused_by_broker'
              WHEN x.oldest < now() - $3::float8 * interval '1 ms' THEN 'not_published'
-             ELSE ${reasonOf('$3', '$4', '$5', 'b.reason')} END AS reason
+             ELSE ${reasonOf('$3', '$4', '$5', '$6')} END AS reason
       FROM batch b CROSS JOIN breaker LEFT JOIN fulfillments f ON f.order_id = b.order_id
       LEFT JOIN LATERAL (SELECT min(created_at) AS oldest, bool_or(refused IS NOT NULL) AS is_refused
                          FROM outbox WHERE key = b.order_id::text) x ON true),

@@ -100,7 +100,8 @@ test('What goes on, is final or is published is no longer stuck', async (t) => {
 test('Behind an open breaker a fulfillment stays stuck for that reason, also while it is tried now and then', async (t) => {
   const { watch, fulfillment, setBreaker, sql } = await watchedTables(t);
   await setBreaker('open');
-  const orderId = await fulfillment({ due: -40 });
+  const orderId = await fulfillment({ due: -40, filed: -2 * minute });
+  await fulfillment({ filed: -40 });
   assert.deepEqual((await lookAround(watch)).stuck, { [orderId]: 'breaker_open' });
   await sql("UPDATE fulfillments SET due_at = now() + interval '1 minute'");
   await setBreaker('half_open');
@@ -108,7 +109,6 @@ test('Behind an open breaker a fulfillment stays stuck for that reason, also whi
   await setBreaker('closed');
   assert.deepEqual((await lookAround(watch)).recovered, { [orderId]: 'breaker_open' });
   await sql("INSERT INTO breakers (name, mode, changed_by) VALUES ('shipping', 'forced_open', 'ada')");
-  await sql("UPDATE fulfillments SET due_at = now() - interval '1 minute'");
   assert.deepEqual((await lookAround(watch)).stuck, { [orderId]: 'breaker_open' });
 });
 
