@@ -18,6 +18,8 @@ export type RetryCandidate = {
   isCancelRequested: boolean;
   correlationId: string | null;
   traceparent: string | null;
+  /** When it was filed. */
+  startedAt: string;
 };
 
 /** One fulfillment that is retried, due in `dueMs`. */

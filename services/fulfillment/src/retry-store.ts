@@ -68,11 +68,16 @@ export function createRetryStore(database: Database) {
 
 export type RetryStore = ReturnType<typeof createRetryStore>;
 
-type CandidateRow = Omit<RetryCandidate, 'state' | 'failedAttempts'> & { state: string; failedAttempts: string };
+type CandidateRow = Omit<RetryCandidate, 'state' | 'failedAttempts' | 'startedAt'> & {
+  state: string;
+  failedAttempts: string;
+  startedAt: Date;
+};
 
 const toCandidate = (row: CandidateRow): RetryCandidate => ({
   ...row,
   state: row.state as FulfillmentState,
+  startedAt: row.startedAt.toISOString(),
   failedAttempts: JSON.parse(row.failedAttempts),
 });
 
@@ -80,7 +85,7 @@ const columns = `
   f.order_id AS "orderId", f.state, f.claim, f.sequence, f.attempts, f.error, f.failed_attempts AS "failedAttempts",
   f.attempt_open AS "isAttemptOpen", coalesce(f.claimed_by IS NOT NULL AND f.due_at > now(), false) AS "isInHand",
   (extract(epoch FROM f.due_at - now()) * 1000)::float8 AS "dueInMs", c.order_id IS NOT NULL AS "isCancelRequested",
-  f.correlation_id AS "correlationId", f.traceparent`;
+  f.correlation_id AS "correlationId", f.traceparent, f.filed_at AS "startedAt"`;
 
 const ofOrdersStatement = {
   name: 'retry-of-orders',

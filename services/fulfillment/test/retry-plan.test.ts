@@ -18,6 +18,7 @@ const candidate = (over: Partial<RetryCandidate> = {}): RetryCandidate => ({
   dueInMs: null,
   isCancelRequested: false,
   correlationId: null,
+  startedAt: '2026-01-20T21:09:00.000Z',
   traceparent: null,
   ...over,
 });
