@@ -17,17 +17,20 @@ test(
   skipWithout(system),
   async (t) => {
     assert.ok(system);
-    const { kafka, databases, provider, fulfillmentServices, url } = system;
+    const { kafka, names, databases, provider, fulfillmentServices, url } = system;
     const env = {
       ORDERS_DATABASE_URL: databases.orders,
       FULFILLMENT_DATABASE_URL: databases.fulfillment,
       KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers,
       SHIPPING_BASE_URL: provider.url,
+      ...names.topicVariables,
     };
-    const audit = (...args: string[]) => runAudit({ directory: tmpdir(), env, args: [...impatient, ...args] });
+    const groups = ['--order-group', names.orderGroup, '--fulfillment-group', names.fulfillmentGroup];
+    const audit = (...args: string[]) =>
+      runAudit({ directory: tmpdir(), env, args: [...impatient, ...groups, ...args] });
     const orders = Array.from({ length: 30 }, () => place(url, anOrder()));
     const ids = await Promise.all(orders);
-    await produce(kafka.bootstrapServers, 'order-events', [{ key: 'poison', value: Buffer.from('{') }]);
+    await produce(kafka.bootstrapServers, names.orderEvents, [{ key: 'poison', value: Buffer.from('{') }]);
     await Promise.all(ids.map((id) => untilOrder(url, id, 'Shipped', 30)));
 
     const whole = await until('an audit of settled topics', 60, async () => {
