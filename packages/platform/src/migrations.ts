@@ -1,15 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryConfig } from 'pg';
 import { ConfigError } from './config.ts';
 import type { Database } from './database.ts';
-import { whatFailed } from './database.ts';
+import { patiently } from './database-patience.ts';
 import type { Log } from './log.ts';
 
 /** Any number, the same for every instance: only one of them migrates at a time. */
 const lockNumber = 5_417_002;
-const retryMs = 500;
 /** A migration may rewrite a large table, and the other instances wait for it. */
 const patienceMs = 3_600_000;
 
@@ -78,19 +76,6 @@ export async function requireMigrated(options: Migration & { command: string }):
 
 async function migrationsIn(directory: string): Promise<string[]> {
   return (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
-}
-
-async function patiently({ schema, log, signal }: Migration, work: () => Promise<void>): Promise<void> {
-  for (;;) {
-    signal?.throwIfAborted();
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof ConfigError || whatFailed(error) !== 'unavailable') throw error;
-      log.warn({ station: 'database', schema, err: (error as Error).message }, 'waiting for the database');
-      await delay(retryMs, undefined, signal ? { signal } : {});
-    }
-  }
 }
 
 const schemaStatement = {

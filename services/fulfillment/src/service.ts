@@ -4,6 +4,7 @@ import { addAccess } from '@orders/platform/access';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
+import { patiently } from '@orders/platform/database-patience';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
 import type { Log } from '@orders/platform/log';
@@ -104,7 +105,7 @@ export async function createFulfillmentService(parts: {
   observeStuck(metrics, { store: sentinel, reasons: stuckReasons });
   let watching: Sentinel | undefined;
   // Before this life holds anything itself.
-  await Promise.all([store.takeBack(), outbox.takeBack()]);
+  await patiently(migration, () => Promise.all([store.takeBack(), outbox.takeBack()]));
   const handler = createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log });
   const subscription = await broker.subscribe({
     topic: orderEventsTopic,

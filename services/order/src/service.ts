@@ -4,6 +4,7 @@ import { addAccess } from '@orders/platform/access';
 import { addApiDocs } from '@orders/platform/api-docs';
 import type { Broker } from '@orders/platform/broker';
 import { createDatabase } from '@orders/platform/database';
+import { patiently } from '@orders/platform/database-patience';
 import { createEventStreams } from '@orders/platform/event-streams';
 import { createHttpServer, listen } from '@orders/platform/http-server';
 import { instanceName } from '@orders/platform/instance';
@@ -119,7 +120,7 @@ export async function createOrderService(parts: {
     },
     log,
   );
-  await outbox.takeBack();
+  await patiently(migration, () => outbox.takeBack());
 
   let stopped: Promise<void> | undefined;
   const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });

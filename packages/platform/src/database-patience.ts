@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ConfigError } from './config.ts';
+import { whatFailed } from './database.ts';
+import { messageOf } from './errors.ts';
+import type { Log } from './log.ts';
+
+const retryMs = 500;
+
+/**
+ * Carries out what a service cannot start without, again and again while the database is away, until `signal` aborts. Rejects with every
+ * other error, ConfigError included. `work` must bear being repeated.
+ */
+export async function patiently<T>(
+  { log, schema, signal }: { log: Log; schema: string; signal?: AbortSignal },
+  work: () => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof ConfigError || whatFailed(error) !== 'unavailable') throw error;
+      log.warn({ station: 'database', schema, err: messageOf(error) }, 'waiting for the database');
+      await delay(retryMs, undefined, signal ? { signal } : {});
+    }
+  }
+}
