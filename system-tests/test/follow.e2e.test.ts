@@ -34,7 +34,7 @@ test('A timeline tells how a flaky provider was asked three times', async () => 
   await wait(orderId, 'Shipped');
   const { body, text } = await call<Timeline>('GET', `${url}/api/orders/${orderId}/timeline`);
   const kinds = body.entries.map(({ kind }) => kind);
-  assert.deepEqual(kinds, ['accepted', 'picked_up', 'attempt', 'attempt', 'shipped'], text);
+  assert.deepEqual(kinds, ['accepted', 'published', 'picked_up', 'attempt', 'attempt', 'shipped'], text);
   assert.deepEqual(body.published, true);
   for (const { kind, outcome } of body.entries) if (kind === 'attempt') assert.equal(outcome, 'not_booked');
 });

@@ -34,6 +34,9 @@ export const FulfillmentEvent = Type.Object({
   ),
   fulfillment: Type.Interface([FulfillmentView], {
     failedAttempts: Type.Array(FailedAttempt, { description: 'The last 20 failed attempts' }),
+    publishedAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When the event was published that the order came with' }),
+    ),
     startedAt: Type.Optional(
       Type.String({ format: 'date-time', description: 'When the Fulfillment Service filed the order' }),
     ),

@@ -21,6 +21,7 @@ export type OrderEventsQuery = Static<typeof OrderEventsQuery>;
 
 export const timelineKinds = [
   'accepted',
+  'published',
   'cancel_requested',
   'picked_up',
   'attempt',
@@ -48,7 +49,8 @@ export type TimelineEntry = Static<typeof TimelineEntry>;
 export const Timeline = Type.Object({
   orderId: Uuid('The order'),
   published: Type.Boolean({
-    description: 'Whether the event OrderCreated has been published; when that was is not kept',
+    description:
+      'Whether the event OrderCreated has been published; when that was is known once the order is picked up',
   }),
   entries: Type.Array(TimelineEntry, {
     description: 'Sorted by time. Of the failed attempts the last 20 are kept. Times are told by different clocks',

@@ -62,7 +62,15 @@ export function createInProcessBroker(options: {
     const offset = nextOffset;
     nextOffset += 1n;
     const bytes = typeof value === 'string' ? Buffer.from(value, 'utf8') : value;
-    return { topic, partition: partitionOf(key, partitions), offset, key, value: bytes, headers };
+    return {
+      topic,
+      partition: partitionOf(key, partitions),
+      offset,
+      key,
+      value: bytes,
+      headers,
+      publishedAt: new Date(),
+    };
   }
 
   return {

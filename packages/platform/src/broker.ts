@@ -21,6 +21,8 @@ export type IncomingEvent = {
   key: string | undefined;
   value: Buffer;
   headers: Record<string, string>;
+  /** By the clock of who published it. */
+  publishedAt: Date;
 };
 
 /**

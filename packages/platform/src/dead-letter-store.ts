@@ -91,7 +91,7 @@ function toKept(row: DetailRow): KeptLetter {
   const { topic, partition, key, value, headers } = row;
   const encoding = isUtf8(value) ? 'utf8' : 'base64';
   return {
-    event: { topic, partition, offset: BigInt(row.offset), key: key ?? undefined, value, headers },
+    event: { topic, partition, offset: BigInt(row.offset), key: key ?? undefined, value, headers, publishedAt: row.at },
     detail: { ...toEntry(row), encoding, value: value.toString(encoding), headers },
   };
 }

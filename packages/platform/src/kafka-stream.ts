@@ -115,7 +115,7 @@ async function commitStart(consumer: Consumer, topic: string): Promise<void> {
 
 const toCommit = (topic: string, partition: number, offset: bigint) => ({ topic, partition, offset, leaderEpoch: -1 });
 
-function toEvent(name: string, { partition, offset, key, value, headers }: Raw): IncomingEvent {
+function toEvent(name: string, { partition, offset, key, value, headers, timestamp }: Raw): IncomingEvent {
   return {
     topic: name,
     partition,
@@ -123,5 +123,7 @@ function toEvent(name: string, { partition, offset, key, value, headers }: Raw):
     key: key?.toString('utf8'),
     value: value ?? Buffer.alloc(0),
     headers: Object.fromEntries([...headers].map(([k, v]) => [k.toString('utf8'), v?.toString('utf8') ?? ''])),
+    // Brokers that keep no time tell -1.
+    publishedAt: new Date(Math.max(0, Number(timestamp))),
   };
 }

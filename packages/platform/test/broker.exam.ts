@@ -19,12 +19,15 @@ export function examineBroker(
     const received = await collect(broker, 'a');
     const json = JSON.stringify({ name: 'Zoë 🚚', price: 0.1, text: 'x'.repeat(100_000) });
     const headers = { 'event-id': '1', 'event-type': 'Örder', traceparent: '00-1-2-01' };
+    const before = Date.now();
     await publish(broker, [{ key: 'k', value: json, headers }, event('bytes', Buffer.from([0, 255, 128]))]);
     await until('both events arrive', () => received.length === 2);
     const [text, bytes] = byKey(received, 'k', 'bytes');
     assert.equal(text?.value.toString('utf8'), json);
     assert.deepEqual({ topic: text?.topic, headers: text?.headers }, { topic, headers });
     assert.equal(typeof text?.offset, 'bigint');
+    const publishedMs = text?.publishedAt.getTime() ?? 0;
+    assert.ok(publishedMs >= before && publishedMs <= Date.now(), `published at ${text?.publishedAt}`);
     assert.deepEqual(bytes?.value, Buffer.from([0, 255, 128]));
   });
 

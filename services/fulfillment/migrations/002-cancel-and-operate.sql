@@ -1,3 +1,6 @@
+-- When the broker was given the event that an order came with: part of its ledger, beside topic, partition and offset.
+ALTER TABLE fulfillments ADD COLUMN published_at timestamptz;
+
 -- An operator's retry begins a new budget of attempts and a new deadline, and may send again what is held.
 ALTER TABLE fulfillments
   ADD COLUMN attempts_before integer NOT NULL DEFAULT 0,

@@ -11,6 +11,7 @@ export type Filing = {
   correlationId: string | null;
   traceparent: string | null;
   createdAt: string;
+  publishedAt: string;
   /** Handed to the dispatcher of this instance: the insert is the record of the first attempt. */
   isHandedOver: boolean;
   event: OutboxRow;
@@ -66,6 +67,7 @@ export function createFilingStore(database: Database, instance: string) {
         cancellations.map((c) => c.offset),
         cancellations.map((c) => c.reason),
         ...deadLetterValues(topic, letters),
+        column((f) => f.publishedAt),
       ]);
       const ids = (kind: string) => new Set(rows.filter(({ what }) => what === kind).map((row) => row.order_id));
       const handedOver = ids('handed_over');
@@ -88,9 +90,9 @@ const fileStatement = {
   text: `
     WITH input AS (
       SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], string_to_array($4, E'\\n'), $5::text[], $6::text[],
-        $7::timestamptz[], $8::bool[], $9::uuid[], string_to_array($10, E'\\n'))
+        $7::timestamptz[], $8::bool[], $9::uuid[], string_to_array($10, E'\\n'), $27::timestamptz[])
         AS i (order_id, source_partition, source_offset, payload, correlation_id, traceparent, created_at,
-              handed_over, event_id, event_payload)),
+              handed_over, event_id, event_payload, published_at)),
     ${deadLetterParts(19)},
     asked AS (
       SELECT * FROM unnest($15::uuid[], $16::int[], $17::bigint[], $18::text[]) AS a (order_id, source_partition, source_offset, reason)),
@@ -109,8 +111,8 @@ const fileStatement = {
       FROM input i),
     filed AS (
       INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, correlation_id, traceparent,
-        created_at, state, sequence, claim, claimed_by, attempts, attempt_open, due_at, cancel_requested)
-      SELECT order_id, $19, source_partition, source_offset, payload, correlation_id, traceparent, created_at, 'Processing', 1,
+        created_at, published_at, state, sequence, claim, claimed_by, attempts, attempt_open, due_at, cancel_requested)
+      SELECT order_id, $19, source_partition, source_offset, payload, correlation_id, traceparent, created_at, published_at, 'Processing', 1,
         h.handed_over::int, CASE WHEN h.handed_over THEN $12::text END, h.handed_over::int, h.handed_over,
         CASE WHEN h.handed_over THEN now() + $13::int * interval '1 ms' ELSE now() END, is_unwanted
       FROM judged j CROSS JOIN LATERAL (SELECT j.handed_over AND NOT j.is_unwanted AS handed_over) h

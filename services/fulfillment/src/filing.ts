@@ -22,7 +22,7 @@ export function toFiling(body: OrderCreated, source: IncomingEvent, topic: strin
   const given = { 'x-correlation-id': body.metadata?.correlationId, traceparent: source.headers.traceparent };
   const correlationId = correlationIdOf(given, '') || null;
   const traceparent = traceparentOf(given);
-  const started = startedEvent(orderId, correlationId, new Date());
+  const started = startedEvent(orderId, correlationId, new Date(), source.publishedAt);
   return {
     source,
     orderId,
@@ -33,6 +33,7 @@ export function toFiling(body: OrderCreated, source: IncomingEvent, topic: strin
     traceparent,
     createdAt: body.createdAt,
     isHandedOver: false,
+    publishedAt: source.publishedAt.toISOString(),
     startedAt: started.occurredAt,
     event: {
       topic,
@@ -62,7 +63,7 @@ export function firstPerOrder<T extends { orderId: string }>(received: T[]): T[]
 }
 
 /** A new fulfillment whose filing handed it over. */
-export function toHeld({ orderId, payload, correlationId, traceparent, startedAt }: ReceivedOrder): Held {
+export function toHeld({ orderId, payload, correlationId, traceparent, publishedAt, startedAt }: ReceivedOrder): Held {
   return {
     orderId,
     claim: 1,
@@ -77,6 +78,7 @@ export function toHeld({ orderId, payload, correlationId, traceparent, startedAt
     mayResend: false,
     isCancelRequested: false,
     ageMs: 0,
+    publishedAt,
     startedAt,
     failedAttempts: [],
     payload,

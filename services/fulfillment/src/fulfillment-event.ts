@@ -14,7 +14,7 @@ export type Told = Pick<
 
 /** The event that tells a decision: it carries the whole fulfillment. */
 export function toEvent(
-  held: Pick<Held, 'orderId' | 'correlationId' | 'startedAt'>,
+  held: Pick<Held, 'orderId' | 'correlationId' | 'publishedAt' | 'startedAt'>,
   decision: Told,
   eventType: FulfillmentEventType,
   now: Date,
@@ -37,13 +37,19 @@ export function toEvent(
       attempts: decision.attempts,
       nextAttemptAt: dueMs === null ? null : new Date(now.getTime() + dueMs).toISOString(),
       failedAttempts: decision.failedAttempts,
+      ...(typeof held.publishedAt === 'string' && { publishedAt: held.publishedAt }),
       ...(held.startedAt !== undefined && { startedAt: held.startedAt }),
     },
   };
 }
 
 /** The event of a fulfillment that was just filed, sequence 1. */
-export function startedEvent(orderId: string, correlationId: string | null, now: Date): FulfillmentEvent {
+export function startedEvent(
+  orderId: string,
+  correlationId: string | null,
+  now: Date,
+  publishedAt: Date | null,
+): FulfillmentEvent {
   return {
     eventType: 'FulfillmentStarted',
     schemaVersion: 1,
@@ -61,9 +67,15 @@ export function startedEvent(orderId: string, correlationId: string | null, now:
       attempts: 0,
       nextAttemptAt: null,
       failedAttempts: [],
+      ...(publishedAt !== null && { publishedAt: publishedAt.toISOString() }),
       startedAt: now.toISOString(),
     },
   };
+}
+
+/** As an event tells them. */
+export function momentsOf(row: { publishedAt: Date | null; startedAt: Date }) {
+  return { publishedAt: row.publishedAt?.toISOString() ?? null, startedAt: row.startedAt.toISOString() };
 }
 
 const metadataOf = (correlationId: string | null) => ({

@@ -2,6 +2,7 @@ import type { Database } from '@orders/platform/database';
 import type { OutboxRow } from '@orders/platform/outbox-store';
 import { createFilingStore } from './filing-store.ts';
 import type { Decision, Held } from './fulfillment.ts';
+import { momentsOf } from './fulfillment-event.ts';
 
 export type Reporting = { decision: Decision; event: OutboxRow | null };
 
@@ -18,7 +19,7 @@ export function createFulfillmentStore(database: Database, instance: string) {
       const rows = await database.query<ClaimedRow>(claimStatement, [limit, instance, times.leaseMs, times.settleMs]);
       return rows.map((row) => ({
         ...row,
-        startedAt: row.startedAt.toISOString(),
+        ...momentsOf(row),
         failedAttempts: JSON.parse(row.failedAttempts),
       }));
     },
@@ -74,7 +75,11 @@ export function createFulfillmentStore(database: Database, instance: string) {
   };
 }
 
-type ClaimedRow = Omit<Held, 'failedAttempts' | 'startedAt'> & { failedAttempts: string; startedAt: Date };
+type ClaimedRow = Omit<Held, 'failedAttempts' | 'publishedAt' | 'startedAt'> & {
+  failedAttempts: string;
+  publishedAt: Date | null;
+  startedAt: Date;
+};
 
 export type FulfillmentStore = ReturnType<typeof createFulfillmentStore>;
 
@@ -99,6 +104,7 @@ const claimStatement = {
       coalesce(f.settle_at <= now(), false) AS "isSettled", f.may_resend AS "mayResend",
       due.is_unwanted AS "isCancelRequested",
       (extract(epoch FROM now() - coalesce(f.retried_at, f.filed_at)) * 1000)::float8 AS "ageMs", f.filed_at AS "startedAt",
+      f.published_at AS "publishedAt",
       f.failed_attempts AS "failedAttempts", f.payload, f.correlation_id AS "correlationId", f.traceparent`,
 };
 

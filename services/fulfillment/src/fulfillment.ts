@@ -52,7 +52,8 @@ export type Held = {
   isCancelRequested: boolean;
   /** Since it was filed, or last retried by an operator. */
   ageMs: number;
-  /** When it was filed; for people. */
+  /** When its event was published and when it was filed; for people. */
+  publishedAt?: string | null;
   startedAt?: string;
   failedAttempts: FailedAttempt[];
   /** Body of the POST to the provider. */

@@ -5,7 +5,7 @@ import type { Database } from '@orders/platform/database';
 import { createRepublish, type Retold } from '@orders/platform/republish';
 import { createRepublishStore, type RepublishTable } from '@orders/platform/republish-store';
 import type { Static } from 'typebox';
-import { startedEvent, type Told, toEvent } from './fulfillment-event.ts';
+import { momentsOf, startedEvent, type Told, toEvent } from './fulfillment-event.ts';
 
 const table: RepublishTable = {
   name: 'fulfillments',
@@ -29,7 +29,8 @@ type RetoldRow = {
   state: State;
   sequence: number;
   attempts: number;
-  filedAt: Date;
+  publishedAt: Date | null;
+  startedAt: Date;
   updatedAt: Date;
   dueInMs: number | null;
   trackingNumber: string | null;
@@ -53,13 +54,8 @@ function toRetold(row: RetoldRow): Retold {
   const eventType = eventTypes[state];
   const event =
     sequence === 1
-      ? startedEvent(orderId, correlationId, row.filedAt)
-      : toEvent(
-          { orderId, correlationId, startedAt: row.filedAt.toISOString() },
-          toTold(row),
-          eventType,
-          row.updatedAt,
-        );
+      ? startedEvent(orderId, correlationId, row.startedAt, row.publishedAt)
+      : toEvent({ orderId, correlationId, ...momentsOf(row) }, toTold(row), eventType, row.updatedAt);
   return {
     orderId,
     state,
@@ -91,7 +87,7 @@ function toTold({ state, sequence, attempts, dueInMs, error, ...row }: RetoldRow
 const retellStatement = {
   name: 'fulfillment-retell',
   text: `
-    SELECT order_id AS "orderId", state, sequence, attempts, filed_at AS "filedAt", updated_at AS "updatedAt",
+    SELECT order_id AS "orderId", state, sequence, attempts, published_at AS "publishedAt", filed_at AS "startedAt", updated_at AS "updatedAt",
       (extract(epoch FROM due_at - updated_at) * 1000)::float8 AS "dueInMs", tracking_number AS "trackingNumber", carrier,
       shipped_at AS "shippedAt", error, failed_attempts AS "failedAttempts", correlation_id AS "correlationId"
     FROM fulfillments WHERE order_id = ANY ($1::uuid[]) ORDER BY order_id`,

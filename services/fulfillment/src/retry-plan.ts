@@ -18,6 +18,7 @@ export type RetryCandidate = {
   isCancelRequested: boolean;
   correlationId: string | null;
   traceparent: string | null;
+  publishedAt?: string | null;
   /** When it was filed. */
   startedAt: string;
 };

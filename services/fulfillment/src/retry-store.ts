@@ -1,6 +1,7 @@
 import type { FulfillmentState, RetryFilter } from '@orders/contracts/fulfillments-api';
 import type { Database } from '@orders/platform/database';
 import type { OutboxRow } from '@orders/platform/outbox-store';
+import { momentsOf } from './fulfillment-event.ts';
 import type { RetryCandidate } from './retry-plan.ts';
 
 /** Rows that one request may look at while it searches for an error. */
@@ -68,16 +69,17 @@ export function createRetryStore(database: Database) {
 
 export type RetryStore = ReturnType<typeof createRetryStore>;
 
-type CandidateRow = Omit<RetryCandidate, 'state' | 'failedAttempts' | 'startedAt'> & {
+type CandidateRow = Omit<RetryCandidate, 'state' | 'failedAttempts' | 'publishedAt' | 'startedAt'> & {
   state: string;
   failedAttempts: string;
+  publishedAt: Date | null;
   startedAt: Date;
 };
 
 const toCandidate = (row: CandidateRow): RetryCandidate => ({
   ...row,
   state: row.state as FulfillmentState,
-  startedAt: row.startedAt.toISOString(),
+  ...momentsOf(row),
   failedAttempts: JSON.parse(row.failedAttempts),
 });
 
@@ -85,7 +87,7 @@ const columns = `
   f.order_id AS "orderId", f.state, f.claim, f.sequence, f.attempts, f.error, f.failed_attempts AS "failedAttempts",
   f.attempt_open AS "isAttemptOpen", coalesce(f.claimed_by IS NOT NULL AND f.due_at > now(), false) AS "isInHand",
   (extract(epoch FROM f.due_at - now()) * 1000)::float8 AS "dueInMs", c.order_id IS NOT NULL AS "isCancelRequested",
-  f.correlation_id AS "correlationId", f.traceparent, f.filed_at AS "startedAt"`;
+  f.correlation_id AS "correlationId", f.traceparent, f.published_at AS "publishedAt", f.filed_at AS "startedAt"`;
 
 const ofOrdersStatement = {
   name: 'retry-of-orders',

@@ -99,7 +99,7 @@ let offset = 1_000n;
 export function orderEvent(body: unknown): IncomingEvent {
   offset += 1n;
   const value = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-  return { topic: 'order-events', partition: 5, offset, key: 'k', value, headers: {} };
+  return { topic: 'order-events', partition: 5, offset, key: 'k', value, headers: {}, publishedAt: new Date() };
 }
 
 export const orderCreated = (orderId: string = randomUUIDv7(), more: object = {}) => ({

@@ -24,7 +24,7 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
   const instances = createInstanceStore(watched, 'a');
 
   const filing = (orderId: string): Filing => {
-    const started = startedEvent(orderId, null, new Date());
+    const started = startedEvent(orderId, null, new Date(), null);
     const event = {
       topic: 'fulfillment-events',
       key: orderId,
@@ -43,6 +43,7 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
       correlationId: null,
       traceparent: null,
       createdAt: new Date().toISOString(),
+      publishedAt: new Date().toISOString(),
       isHandedOver: false,
       event,
     };

@@ -163,14 +163,15 @@ export function cancellationOf(status: OrderStatus, requestedAt: Date | null): C
 
 /** Without what a reader does not know: nesting without end, say, could be parsed but not serialised. */
 function knownParts(given: FulfillmentEvent['fulfillment']): Omit<FulfillmentEvent['fulfillment'], 'startedAt'> {
-  const { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt } = given;
+  const { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt, publishedAt } = given;
   const failedAttempts = given.failedAttempts.map(({ at, outcome, error, durationMs }) => ({
     at,
     outcome,
     error,
     durationMs,
   }));
-  return { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt, failedAttempts };
+  const known = { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt, failedAttempts };
+  return { ...known, ...(publishedAt !== undefined && { publishedAt }) };
 }
 
 /** The newest of several events of each order, sorted by order id, so that two batches never lock rows crosswise. */

@@ -24,13 +24,16 @@ export function toTimeline(history: OrderHistory): Timeline {
 }
 
 function entriesOf(fulfillment: KnownFulfillment): TimelineEntry[] {
-  const { startedAt, failedAttempts, ...end } = fulfillment;
+  const { publishedAt, startedAt, failedAttempts, ...end } = fulfillment;
+  const published: TimelineEntry[] = publishedAt === undefined ? [] : [{ at: publishedAt, kind: 'published' }];
   const started: TimelineEntry[] = startedAt === undefined ? [] : [{ at: startedAt, kind: 'picked_up' }];
   const failed = failedAttempts.map((attempt): TimelineEntry => ({ ...attempt, kind: 'attempt' }));
-  return [...started, ...failed, ...lastEntryOf(end)];
+  return [...published, ...started, ...failed, ...lastEntryOf(end)];
 }
 
-function lastEntryOf(fulfillment: Omit<KnownFulfillment, 'startedAt' | 'failedAttempts'>): TimelineEntry[] {
+function lastEntryOf(
+  fulfillment: Omit<KnownFulfillment, 'publishedAt' | 'startedAt' | 'failedAttempts'>,
+): TimelineEntry[] {
   const { status, occurredAt, shippedAt, trackingNumber, carrier, errorMessage, nextAttemptAt } = fulfillment;
   switch (status) {
     case 'Shipped':

@@ -38,7 +38,15 @@ async function instances(t: TestContext) {
       return placement.orderId;
     },
     async project(orderId: string, sequence: number, status: 'Processing' | 'Retrying' | 'Shipped') {
-      const event = { topic: 'f', partition: 0, offset: 1n, key: '', value: Buffer.alloc(0), headers: {} };
+      const event = {
+        topic: 'f',
+        partition: 0,
+        offset: 1n,
+        key: '',
+        value: Buffer.alloc(0),
+        headers: {},
+        publishedAt: new Date(),
+      };
       await store.project('f', [{ ...toProjected(fulfillmentEvent(orderId, sequence, status)), event }], []);
     },
   };

@@ -39,7 +39,15 @@ let offset = 1_000n;
 function event(body: unknown): IncomingEvent {
   offset += 1n;
   const value = typeof body === 'string' ? Buffer.from(body) : Buffer.from(JSON.stringify(body));
-  return { topic: 'fulfillment-events', partition: 3, offset, key: 'k', value, headers: { a: 'b' } };
+  return {
+    topic: 'fulfillment-events',
+    partition: 3,
+    offset,
+    key: 'k',
+    value,
+    headers: { a: 'b' },
+    publishedAt: new Date(),
+  };
 }
 
 type Status = FulfillmentEvent['fulfillment']['status'];

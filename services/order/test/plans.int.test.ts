@@ -65,6 +65,7 @@ test('every hot statement of the Order Service stays an index plan on a table th
       key: '',
       value: Buffer.alloc(0),
       headers: {},
+      publishedAt: new Date(),
     };
     const fulfillment = {
       status: 'Shipped' as const,

@@ -50,9 +50,10 @@ test('a timeline begins with the acceptance and invents no time', () => {
 });
 
 test('attempts, the planned retry and a request to cancel stand in the order of their times', () => {
-  const retrying = known({}, { startedAt: at(1), nextAttemptAt: at(9), failedAttempts: [attempt] });
+  const retrying = known({}, { publishedAt: at(0), startedAt: at(1), nextAttemptAt: at(9), failedAttempts: [attempt] });
   assert.deepEqual(timeline(retrying, new Date(at(2))), [
     accepted,
+    { at: at(0), kind: 'published' },
     pickedUp,
     { at: at(2), kind: 'cancel_requested', reason: null },
     { ...attempt, kind: 'attempt' },
