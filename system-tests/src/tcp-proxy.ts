@@ -69,12 +69,18 @@ type Pair = { goOn(): void; reset(): void };
 function joinSockets(near: Socket, far: Socket, weather: Weather): Pair {
   const lanes = [carryBytes(near, far, weather), carryBytes(far, near, weather)];
   const reset = () => {
-    for (const socket of [near, far]) if (!socket.destroyed) socket.resetAndDestroy();
+    for (const socket of [near, far]) if (!socket.destroyed) resetOrDestroy(socket);
     for (const lane of lanes) lane.drop();
   };
   // Refused, reset by either end, or ended in the middle: the other end is told by a reset too.
   for (const socket of [near, far]) socket.once('error', reset).once('close', (hadError) => void (hadError && reset()));
   return { goOn: () => lanes.forEach((lane) => void lane.goOn()), reset };
+}
+
+/** While its end is being sent a socket cannot be reset: Node would say EINVAL, keep it open, and wait for it at the end of the process. */
+function resetOrDestroy(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function listenOn(server: Server, port: number): Promise<number> {

@@ -95,6 +95,20 @@ test('A cut resets connections at both ends, loses what was on its way, and the 
   await until('the echo', 5, () => next.text === 'again');
 });
 
+// A socket that is reset while its end is being sent would stay open for ever, and its process could not end.
+test('A connection that is cut while its end is on its way leaves no socket behind', async (t) => {
+  const { proxy, sockets } = await proxiedEcho(t);
+  const client = await connected(t, proxy.port);
+  await until('them to be joined', 5, () => sockets.size === 1);
+  proxy.hold();
+  client.socket.end('last words');
+  await elapse(50);
+  proxy.release();
+  await new Promise((resolve) => process.nextTick(resolve));
+  assert.equal(proxy.cut(), 1);
+  await until('all sockets to be gone', 5, () => !process.getActiveResourcesInfo().includes('TCPSocketWrap'));
+});
+
 test('Where nobody listens behind it, a connection is reset', async (t) => {
   const { proxy, server } = await proxiedEcho(t);
   server.close();

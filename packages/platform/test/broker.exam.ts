@@ -166,6 +166,23 @@ export function examineBroker(
     await published;
   });
 
+  // An offset committed, or a publish acknowledged, before the handler is done would lose it.
+  exam('what a member could not handle until it left is left to the next one', async (t) => {
+    const broker = createBroker(t, ['a']);
+    let tries = 0;
+    const handler: BatchHandler = async () => {
+      tries += 1;
+      throw new Error('database away');
+    };
+    const subscription = await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler });
+    const published = publish(broker, [event('one'), event('two')]);
+    await until('a batch is tried', () => tries > 0);
+    await subscription.close();
+    const rest = await collect(broker, 'a');
+    await until('the next member has both', () => keys(rest).size === 2);
+    await published;
+  });
+
   exam('publishing to a closed broker is rejected', async (t) => {
     const broker = createBroker(t, ['a']);
     await broker.close();

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { tracingChannel } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Admin, Producer } from '@platformatic/kafka';
 import type { BatchHandler, IncomingEvent } from '../src/broker.ts';
@@ -86,6 +89,28 @@ test('a batch that fails for longer than a session stays with its member and kee
   assert.deepEqual(new Set(handled), new Set(['first', 'second']));
   const failed = attempts.slice(0, -2).flat();
   assert.ok(failed.length >= 3 && failed.every((key) => key === 'first'), `attempts ${JSON.stringify(attempts)}`);
+});
+
+// Committed before it is handled, the batch would be lost with the process.
+test('a batch in the hands of a member that is killed comes to the next member', options, async (t) => {
+  const { broker, names, groupOf } = openKafkaBroker(t, servers);
+  const keys = Array.from({ length: 8 }, (_, i) => `key-${i}`);
+  await publish(
+    broker,
+    keys.map((key) => event(key)),
+  );
+  const script = join(import.meta.dirname, 'kafka-member-process.ts');
+  const args = [script, servers, names[topic] ?? '', groupOf('a'), 'hangs'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  const received = new Set<string | undefined>();
+  const handler: BatchHandler = async (events) => {
+    for (const { key } of events) received.add(key);
+  };
+  await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler });
+  await until('the next member has all', () => received.size === keys.length, 30_000);
 });
 
 test('a message without key, value and headers arrives as an event', options, async (t) => {

@@ -1,8 +1,9 @@
-// A member of a group as a process of its own, to be killed: `node kafka-member-process.ts SERVERS TOPIC GROUP` prints a line per event.
+// A member of a group as a process of its own, to be killed: `node kafka-member-process.ts SERVERS TOPIC GROUP` prints a line per event;
+// with `hangs` as a fourth word its handler never ends.
 import { createKafkaBroker } from '../src/broker-kafka.ts';
 import { silentLog } from './test-kafka.ts';
 
-const [servers = '', topic = '', group = ''] = process.argv.slice(2);
+const [servers = '', topic = '', group = '', how = ''] = process.argv.slice(2);
 const broker = createKafkaBroker({
   connection: { bootstrapBrokers: servers.split(',') },
   clientId: 'member-process',
@@ -17,5 +18,6 @@ await broker.subscribe({
   maxEvents: 100,
   handler: async (events) => {
     for (const { key, partition, offset } of events) process.stdout.write(`${key} ${partition} ${offset}\n`);
+    if (how === 'hangs') await new Promise(() => undefined);
   },
 });
