@@ -1,6 +1,8 @@
-import { loadEnvFile, readConfig } from '@orders/platform/config';
+import { type ConfigRules, loadEnvFile, readConfig } from '@orders/platform/config';
+import { kafkaVariables } from '@orders/platform/kafka-config';
 import { createLog, type Log } from '@orders/platform/log';
 import { runProcess } from '@orders/platform/process';
+import { kafkaFaults } from '@orders/platform/profile';
 import Type, { type Static } from 'typebox';
 import { EmbeddedConfig, embeddedRules } from './config.ts';
 import { lockDataDirectory } from './data-directory.ts';
@@ -16,13 +18,16 @@ const StartKafkaConfig = Type.Object({
   ...EmbeddedConfig.properties,
   KAFKA_PORT: kafkaPortVariable,
   KAFKA_BOOTSTRAP_SERVERS: Type.Optional(Type.String({ description: 'Where it is set, no broker is started' })),
+  KAFKA_SSL: kafkaVariables.KAFKA_SSL,
+  KAFKA_SASL_MECHANISM: kafkaVariables.KAFKA_SASL_MECHANISM,
 });
 type StartKafkaConfig = Static<typeof StartKafkaConfig>;
+const startKafkaRules: ConfigRules<StartKafkaConfig> = (config) => [...embeddedRules(config), ...kafkaFaults(config)];
 type Closable = { close(): Promise<void> };
 
 await runProcess(async (signal) => {
   loadEnvFile();
-  const config = readConfig(StartKafkaConfig, process.env, embeddedRules);
+  const config = readConfig(StartKafkaConfig, process.env, startKafkaRules);
   const log = createLog({ service: 'start-kafka', level: config.LOG_LEVEL });
   const system = await startSystem(config, log, signal);
   log.info({ url: system.url, fulfillmentServiceUrl: system.fulfillmentServiceUrl }, 'ready');
@@ -54,7 +59,8 @@ async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSign
     const env = { ...process.env, ...databases.urls, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers };
     const run = async (name: string, portVariable: string, port: number, extra: NodeJS.ProcessEnv = {}) => {
       const chosen = port === 0 ? await choosePort(undefined) : port;
-      const url = `http://${config.HOST === '0.0.0.0' ? '127.0.0.1' : config.HOST}:${chosen}`;
+      const scheme = config.TLS_CERT_FILE !== undefined && name !== 'shipping-provider' ? 'https' : 'http';
+      const url = `${scheme}://${config.HOST === '0.0.0.0' ? '127.0.0.1' : config.HOST}:${chosen}`;
       const options = { module: `@orders/${name}/main`, url, signal };
       const itsEnv = { ...env, ...extra, [portVariable]: String(chosen) };
       services.push(await keepRunning(name, log, () => startServiceProcess({ ...options, env: itsEnv })));

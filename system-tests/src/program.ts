@@ -84,6 +84,16 @@ export function startScript(
   return startProgram(file, { ...options, flags: words });
 }
 
+/** Runs a script of package.json to its end: how it ended, and all that it wrote. @throws after `seconds` */
+export async function runScript(
+  script: string,
+  options: { directory: string; env: Record<string, string>; args?: string[]; seconds?: number },
+): Promise<{ code: number | null; output: string }> {
+  const program = startScript(script, options);
+  const { code } = await program.untilExit(options.seconds ?? 60);
+  return { code, output: program.lines.join('\n') };
+}
+
 function keepLines(child: ChildProcess, lines: string[]): void {
   for (const stream of [child.stdout, child.stderr]) {
     let rest = '';

@@ -30,9 +30,10 @@ export function createServiceProcess(options: {
   port: number;
   directory: string;
   env: Record<string, string>;
+  scheme?: 'http' | 'https';
 }): ServiceProcess {
-  const { name, script, port, directory, env } = options;
-  const url = `http://127.0.0.1:${port}`;
+  const { name, script, port, directory, env, scheme = 'http' } = options;
+  const url = `${scheme}://127.0.0.1:${port}`;
   let program: Program | undefined;
   let starts = 0;
   const current = () => {

@@ -52,9 +52,9 @@ try {
   process.exit(1);
 }
 
-/** A URL without its password and parameters, anything else not at all. */
+/** A database's URL without its password and parameters, anything else not at all: any text with a colon may pass for a URL. */
 function redacted(value: string): string {
-  if (!URL.canParse(value)) return '***';
-  const { protocol, username, host, pathname } = new URL(value);
-  return `${protocol}//${username}:***@${host}${pathname}`;
+  const { protocol, username, password, host, pathname } = URL.canParse(value) ? new URL(value) : ({} as Partial<URL>);
+  const isWhole = /^postgres(ql)?:$/.test(protocol ?? '') && password !== '' && !pathname?.includes('@');
+  return isWhole ? `${protocol}//${username}:***@${host}${pathname}` : '***';
 }

@@ -7,6 +7,7 @@ import { type ApiKeys, generateApiKey, openApiKeys, type Scope } from './api-key
 import { CodedError } from './errors.ts';
 import type { HttpServer } from './http-server.ts';
 import type { Log } from './log.ts';
+import { isLoopback } from './profile.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -18,10 +19,15 @@ declare module 'fastify' {
     caller: string;
     allowed: readonly Scope[] | undefined;
   }
+  interface FastifyInstance {
+    /** Whether the caller is still who it was when its request came: its key has not been revoked meanwhile. For answers that take long. */
+    isStillKnown(caller: string): boolean;
+  }
 }
 
 export type AccessConfig = {
   PROFILE: string;
+  HOST?: string;
   API_KEYS_FILE?: string;
   RATE_LIMIT_PER_SECOND?: number;
   CORS_ORIGINS?: string;
@@ -43,13 +49,19 @@ export async function addAccess(app: HttpServer, parts: { config: AccessConfig; 
   const { API_KEYS_FILE: file, PROFILE: profile } = config;
   if (file !== undefined && ['dev', 'test'].includes(profile) && !existsSync(file)) await generateApiKey(file, log);
   const keys = file === undefined ? undefined : openApiKeys(file, log);
+  if (keys === undefined && !isLoopback(config.HOST ?? '')) {
+    const warning =
+      'NO API KEYS: whoever reaches this address may place, read and operate; set API_KEYS_FILE or PROFILE';
+    log.warn({ station: 'access', host: config.HOST }, warning);
+  }
   app.decorateRequest('caller', '');
   app.decorateRequest('allowed', undefined);
+  app.decorate('isStillKnown', (caller) => keys?.has(caller) ?? true);
   app.addHook('onClose', async () => keys?.close());
   await addHeaders(app, config);
   if (keys) identify(app, keys);
   await addRateLimit(app, config);
-  if (keys) authorize(app);
+  if (keys) authorize(app, log);
 }
 
 /** Answers are JSON: nothing in them may be run, framed or sniffed. The page at /docs has a policy of its own. */
@@ -109,7 +121,7 @@ function identify(app: HttpServer, keys: ApiKeys): void {
  * Before the body is read, and after the rate is counted, so that guessing is limited too. A route without a word on its scope stops the
  * start: better closed than forgotten. Hidden routes (documents, pages, refusals) are no API.
  */
-function authorize(app: HttpServer): void {
+function authorize(app: HttpServer, log: Log): void {
   app.addHook('onRoute', (route) => {
     const schema = route.schema as { hide?: boolean; response?: object } | undefined;
     const scope = route.config?.scope;
@@ -123,7 +135,19 @@ function authorize(app: HttpServer): void {
       response: { ...schema?.response, ...problems(401, 403, 429) },
     } as NonNullable<typeof route.schema>;
     route.onRequest = [...[route.onRequest ?? []].flat(), requireScope(scope)];
+    if (scope === 'operate') route.onResponse = [...[route.onResponse ?? []].flat(), tellChange(log)];
   });
+}
+
+/** Whose key it was that changed something as an operator: X-Operator, which is kept with the change, is what the caller says of itself. */
+function tellChange(log: Log) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { method, caller: key, allowed, routeOptions } = request;
+    if (!allowed?.includes('operate') || method === 'GET' || method === 'HEAD') return;
+    const operator = request.headers['x-operator'];
+    const route = `${method} ${routeOptions.url}`;
+    log.info({ station: 'access', key, operator, route, status: reply.statusCode }, 'operator request');
+  };
 }
 
 function requireScope(scope: Scope) {

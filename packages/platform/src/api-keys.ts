@@ -1,6 +1,6 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { chmod, chown, rename, stat, writeFile } from 'node:fs/promises';
 import Type, { type Static } from 'typebox';
 import { ConfigError } from './config.ts';
 import { messageOf } from './errors.ts';
@@ -57,10 +57,18 @@ export function readApiKeys(path: string): ApiKey[] {
   throw new ConfigError([`API_KEYS_FILE ${path} is no file of keys: ${fault?.pointer} ${fault?.detail}`]);
 }
 
-/** Replaces the file at once, for its owner only: a reader sees the old keys or the new ones. */
+/**
+ * Replaces the file at once: a reader sees the old keys or the new ones. A new file is for its owner only; one that is replaced keeps
+ * owner and mode, or a service under another user could not read that a key is revoked.
+ */
 export async function writeApiKeys(path: string, keys: ApiKey[]): Promise<void> {
   const next = `${path}.${process.pid}`;
   await writeFile(next, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600, flush: true });
+  if (existsSync(path)) {
+    const { uid, gid, mode } = await stat(path);
+    await chown(next, uid, gid);
+    await chmod(next, mode);
+  }
   await rename(next, path);
 }
 
@@ -75,6 +83,8 @@ export async function generateApiKey(path: string, log: Log): Promise<void> {
 export type ApiKeys = {
   /** The key of an Authorization header, or undefined where it is missing, unknown or revoked. */
   find(authorization: string | undefined): ApiKey | undefined;
+  /** Whether the key with this id is still good; for answers that take long. */
+  has(id: string): boolean;
   close(): void;
 };
 
@@ -104,6 +114,7 @@ export function openApiKeys(path: string, log: Log): ApiKeys {
       const isRight = timingSafeEqual(Buffer.from(hash('sha256', secret)), Buffer.from(key?.hash ?? nobody));
       return isRight ? key : undefined;
     },
+    has: (id) => byId.has(id),
     close: () => unwatchFile(path, reload),
   };
 }

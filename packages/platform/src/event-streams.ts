@@ -5,7 +5,7 @@ import { CodedError } from './errors.ts';
 const streamsMax = 200;
 /** A reader that is so far behind is cut off; it connects again and sees the present. */
 const bufferMaxBytes = 1_000_000;
-/** Below the idle timeout of usual proxies; it also finds out who has gone without a word. */
+/** Below the idle timeout of usual proxies; it also finds out who has gone without a word, and whose API key was revoked. */
 const heartbeatMs = 15_000;
 /** How long a client should wait before it connects again. */
 const retryMs = 2_000;
@@ -24,8 +24,8 @@ export type EventStream = {
 export function createEventStreams() {
   /** Connections, those included that have yet to read their end. */
   const open = new Set<Readable>();
-  /** Those that may still be sent something. */
-  const live = new Set<Readable>();
+  /** Those that may still be sent something, with whether their reader still may read. */
+  const live = new Map<Readable, () => boolean>();
   let heartbeat: NodeJS.Timeout | undefined;
 
   function retire(body: Readable): void {
@@ -41,9 +41,25 @@ export function createEventStreams() {
     body.destroy();
   }
 
+  function beat(): void {
+    for (const [body, isAllowed] of [...live]) {
+      if (isAllowed()) push(body, ':\n\n');
+      else end(body);
+    }
+  }
+
+  function end(body: Readable): void {
+    if (!live.has(body)) return;
+    retire(body);
+    body.push(null);
+  }
+
   return {
-    /** Throws CodedError overloaded. `onClose` is called once, when either side has ended the stream. */
-    open(onClose: () => void): EventStream {
+    /**
+     * Throws CodedError overloaded. `onClose` is called once, when either side has ended the stream; it is ended within 15 s when the
+     * reader is not allowed any more.
+     */
+    open(onClose: () => void, isAllowed: () => boolean = () => true): EventStream {
       if (open.size >= streamsMax) throw new CodedError('overloaded', 'Too many streams are open; try again.');
       const body = new Readable({ read: () => undefined });
       body.on('close', () => {
@@ -51,18 +67,14 @@ export function createEventStreams() {
         open.delete(body);
         onClose();
       });
-      if (live.size === 0) heartbeat = setInterval(() => live.forEach((one) => void push(one, ':\n\n')), heartbeatMs);
+      if (live.size === 0) heartbeat = setInterval(beat, heartbeatMs);
       open.add(body);
-      live.add(body);
+      live.set(body, isAllowed);
       push(body, `retry: ${retryMs}\n\n`);
       return {
         body,
         send: ({ id, event, data }) => push(body, `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`),
-        end() {
-          if (!live.has(body)) return;
-          retire(body);
-          body.push(null);
-        },
+        end: () => end(body),
       };
     },
   };

@@ -23,7 +23,7 @@ declare module 'fastify' {
 }
 
 const bodyLimitBytes = 1024 * 1024;
-/** A client that sends its headers, or its whole request, slower than this is cut off with 408. */
+/** A client that sends its headers, or its whole request, slower than this is cut off with 408; one that is slower to begin TLS, without a word. */
 const usualPatience = { headersMs: 10_000, requestMs: 30_000, checkMs: 2_000 };
 /** More connections than this are closed at once, or idle ones could take all memory and file descriptors. */
 const connectionsMax = 10_000;
@@ -47,7 +47,9 @@ export function createHttpServer(options: {
   const prefix = crypto.randomUUID().slice(0, 8);
   let count = 0;
   const app = fastify({
-    ...(options.tls ? { https: { ...options.tls, ...limits } } : { http: limits }),
+    ...(options.tls
+      ? { https: { ...options.tls, ...limits, handshakeTimeout: patience.headersMs } }
+      : { http: limits }),
     ...(options.trustProxy !== undefined && { trustProxy: options.trustProxy }),
     logger: false,
     bodyLimit: bodyLimitBytes,
@@ -187,7 +189,8 @@ function refuseOtherMethods(app: HttpServer): void {
 }
 
 function clientErrorHandler(this: FastifyInstance, error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  // Whoever has not even begun TLS cannot be answered: the answer would wait for that, and hold the connection for ever.
+  if (!/^(HPE|ERR_HTTP)_/.test(error.code ?? '') || !socket.writable) return void socket.destroy();
   const code: ErrorCode =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? 'headers_too_large'

@@ -54,20 +54,21 @@ export async function migrate(options: Migration): Promise<void> {
 }
 
 /**
- * For a service whose role may not change tables: throws ConfigError, saying what to run, unless every migration has been run and the role neither
- * owns nor may create anything in the schema. Waits for a database that is away until `signal` aborts.
+ * For a service whose role may not change tables: throws ConfigError, saying what to run, unless every migration has been run and the role reads
+ * the schema but neither owns nor may create anything there. Waits for a database that is away until `signal` aborts.
  */
 export async function requireMigrated(options: Migration & { command: string }): Promise<void> {
   const { database, schema, directory, command } = options;
   await patiently(options, async () => {
-    const [found] = await database.query<{ exists: boolean; may_create: boolean }>(schemaStatement, [schema]);
+    const [found] = await database.query<Rights>(rightsStatement, [schema]);
     const run = `run ${command} with the role that owns the schema`;
     if (found?.exists !== true) throw new ConfigError([`the database has no schema ${schema}: ${run}`]);
-    if (found.may_create) {
+    if (found.may_change) {
       throw new ConfigError([
-        `PROFILE=prod: the service's role may create tables in the schema ${schema}; give it a role of its own and ${run}`,
+        `PROFILE=prod: the service's role may create or change tables or schemas in its database; give it a role of its own and ${run}`,
       ]);
     }
+    if (!found.may_read) throw new ConfigError([`the service's role may not read the schema ${schema}: ${run}`]);
     const known = await database.query<{ name: string }>(migrationsStatement, []);
     const missing = (await migrationsIn(directory)).filter((file) => !known.some(({ name }) => name === file));
     if (missing.length > 0) throw new ConfigError([`the schema ${schema} lacks ${missing.join(', ')}: ${run}`]);
@@ -78,11 +79,21 @@ async function migrationsIn(directory: string): Promise<string[]> {
   return (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
 }
 
-const schemaStatement = {
-  name: 'migrations-schema',
+type Rights = { exists: boolean; may_change: boolean; may_read: boolean };
+
+// An owner may grant itself whatever it lacks, and a member of a role may become it.
+const rightsStatement = {
+  name: 'migrations-rights',
   text: `
-    SELECT to_regnamespace($1) IS NOT NULL AS exists,
-           coalesce(has_schema_privilege(current_user, to_regnamespace($1), 'CREATE'), false) AS may_create`,
+    WITH own AS (SELECT to_regnamespace($1) AS schema)
+    SELECT schema IS NOT NULL AS exists,
+           has_schema_privilege(schema, 'CREATE')
+             OR has_database_privilege(current_database(), 'CREATE')
+             OR EXISTS (SELECT FROM pg_namespace WHERE oid = schema AND pg_has_role(nspowner, 'MEMBER'))
+             OR EXISTS (SELECT FROM pg_class WHERE relnamespace = schema AND pg_has_role(relowner, 'MEMBER')) AS may_change,
+           has_schema_privilege(schema, 'USAGE')
+             AND coalesce((SELECT has_table_privilege(oid, 'SELECT') FROM pg_class WHERE relnamespace = schema AND relname = 'migrations'), false) AS may_read
+    FROM own`,
 };
 
 const migrationsStatement = { name: 'migrations-run', text: 'SELECT name FROM migrations' };

@@ -11,6 +11,8 @@ export const profileVariable = {
   }),
 };
 
+const databaseUrlFault = 'must be a URL: postgres://user:password@host/database';
+
 /** Who may come in, and how: read by both services. */
 export const entranceVariables = {
   ...profileVariable,
@@ -64,7 +66,8 @@ export const entranceVariables = {
 export const databaseUrlVariable = (of: string) =>
   Type.String({
     ...secret,
-    minLength: 1,
+    pattern: '^postgres(ql)?:',
+    'x-fault': databaseUrlFault,
     description: `PostgreSQL of the ${of}: postgres://user:password@host/database`,
   });
 
@@ -75,6 +78,7 @@ type Entrance = {
   TLS_KEY_FILE: string;
   TLS_ENDS_IN_FRONT: boolean | string;
   PLAINTEXT_ACCEPTED: string;
+  TRUST_PROXY: string;
 };
 
 const isLocal = (config: { PROFILE?: string }): boolean => (config.PROFILE ?? 'local') === 'local';
@@ -82,48 +86,82 @@ const isProd = (config: { PROFILE?: string }): boolean => config.PROFILE === 'pr
 const accepts = (config: { PLAINTEXT_ACCEPTED?: string }, what: string): boolean =>
   config.PLAINTEXT_ACCEPTED?.split(',').includes(what) === true;
 
-/** What a profile other than local demands of a service's own door. */
+/** What a service's own door must be like; most of it is demanded by a profile other than local. */
 export function entranceFaults(config: Partial<Entrance>): string[] {
-  if (isLocal(config)) return [];
+  const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key, TRUST_PROXY: proxies } = config;
   const faults: string[] = [];
+  if ((cert === undefined) !== (key === undefined)) faults.push('TLS_CERT_FILE and TLS_KEY_FILE need each other');
+  if (proxies !== undefined && !proxies.split(',').every(isNetwork)) {
+    faults.push(
+      'TRUST_PROXY must be addresses or networks such as 10.0.0.0/8 with commas between them, not all addresses',
+    );
+  }
+  if (isLocal(config)) return faults;
   if (config.API_KEYS_FILE === undefined) faults.push('API_KEYS_FILE must be set: npm run keys -- create makes one');
-  const hasTls = config.TLS_CERT_FILE !== undefined || config.TLS_KEY_FILE !== undefined;
-  if (!hasTls && String(config.TLS_ENDS_IN_FRONT) !== 'true') {
+  if (cert === undefined && key === undefined && String(config.TLS_ENDS_IN_FRONT) !== 'true') {
     faults.push('TLS_CERT_FILE and TLS_KEY_FILE must be set, or TLS_ENDS_IN_FRONT=true where a proxy speaks TLS');
   }
   return faults;
 }
 
+/** Where everybody is a trusted proxy, everybody chooses the address that the rate limit counts. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.trim().split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) > 0 && Number(bits) <= (version === 4 ? 32 : 128))
+  );
+}
+
 /** Passwords that stand in examples and default set-ups. */
 const knownPasswords = ['postgres', 'password', 'secret', 'admin', 'root', 'test', 'example', 'orders', 'fulfillment'];
 
-/** What a profile other than local demands of a database URL. Never tells the password. */
+/** What a database URL must be like; most of it is demanded by a profile other than local. Never tells the password. */
 export function databaseFaults(name: string, url: unknown, config: Partial<Entrance>): string[] {
-  if (isLocal(config) || typeof url !== 'string') return [];
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed === undefined) return [`${name} must be a URL: postgres://user:password@host/database`];
+  // Of another scheme, or missing: the schema says so.
+  if (typeof url !== 'string' || !/^postgres(ql)?:/.test(url)) return [];
+  const parsed = parseDatabaseUrl(url);
+  if (parsed === undefined) return [`${name} ${databaseUrlFault}; special characters in it stand as %XX`];
+  if (isLocal(config)) return [];
+  const { user, password, host, sslMode } = parsed;
   const faults: string[] = [];
-  const password = decodeURIComponent(parsed.password);
   const isKnown =
-    knownPasswords.includes(password.toLowerCase()) ||
-    password === decodeURIComponent(parsed.username) ||
-    /^change[-_ ]?me/i.test(password);
+    knownPasswords.includes(password.toLowerCase()) || password === user || /^change[-_ ]?me/i.test(password);
   if (password === '') faults.push(`${name} has no password`);
   else if (isKnown) faults.push(`${name} has a password that anybody would guess`);
-  const mode = parsed.searchParams.get('sslmode') ?? 'disable';
-  const isPlain = ['disable', 'allow', 'prefer'].includes(mode);
-  if (isPlain && !isLoopback(parsed.hostname) && !accepts(config, 'database')) {
+  // Other modes take a certificate that anybody could have made, or go without.
+  if (sslMode !== 'verify-full' && !isLoopback(host) && !accepts(config, 'database')) {
     faults.push(`${name} must have sslmode=verify-full, or PLAINTEXT_ACCEPTED must name database`);
   }
   return faults;
+}
+
+function parseDatabaseUrl(url: string) {
+  try {
+    const { username, password, hostname, searchParams } = new URL(url);
+    return {
+      user: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+      host: searchParams.get('host') ?? hostname,
+      sslMode: searchParams.get('sslmode'),
+    };
+  } catch {
+    return undefined; // the error would quote the password
+  }
 }
 
 /** What prod demands of the connection to Kafka. */
 export function kafkaFaults(
   config: Partial<Entrance> & { KAFKA_SSL?: boolean | string; KAFKA_SASL_MECHANISM?: string },
 ): string[] {
-  if (!isProd(config) || accepts(config, 'kafka')) return [];
-  if (String(config.KAFKA_SSL) === 'true' || config.KAFKA_SASL_MECHANISM !== undefined) return [];
+  if (!isProd(config) || accepts(config, 'kafka') || String(config.KAFKA_SSL) === 'true') return [];
+  if (config.KAFKA_SASL_MECHANISM === 'PLAIN') {
+    return [
+      'KAFKA_SASL_MECHANISM PLAIN sends the password readable: set KAFKA_SSL, or PLAINTEXT_ACCEPTED must name kafka',
+    ];
+  }
+  if (config.KAFKA_SASL_MECHANISM !== undefined) return [];
   return ['KAFKA_SSL or KAFKA_SASL_MECHANISM must be set, or PLAINTEXT_ACCEPTED must name kafka'];
 }
 
@@ -137,7 +175,14 @@ export function shippingFaults(config: Partial<Entrance>, url: unknown): string[
     : [];
 }
 
-function isLoopback(host: string): boolean {
+/** Whether only this machine reaches the address. */
+export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '');
-  return bare === 'localhost' || bare === '::1' || bare === '' || (isIP(bare) === 4 && bare.startsWith('127.'));
+  return (
+    bare === 'localhost' ||
+    bare === '::1' ||
+    bare === '' ||
+    bare.startsWith('/') ||
+    (isIP(bare) === 4 && bare.startsWith('127.'))
+  );
 }

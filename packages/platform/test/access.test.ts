@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
@@ -42,7 +42,7 @@ async function ask(url: string, path: string, init: RequestInit = {}) {
   const response = await fetch(url + path, { ...init, signal: AbortSignal.timeout(10_000) });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') === true;
-  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text };
 }
 
 test('without a file of keys everybody may call everything', async (t) => {
@@ -117,11 +117,92 @@ test('a key that is revoked, or made, takes effect without a restart, and a brok
   await until('the second key is refused', async () => (await statusOf(second)) === 401, 5_000);
 });
 
+test('a key is taken from the header Authorization only, and HEAD and a wrong key are no way around it', async (t) => {
+  const { path, made } = await keyFile('places', ['orders:read']);
+  const url = await server(t, { API_KEYS_FILE: path });
+  const key = made[0]?.key ?? '';
+  const statusOf = async (at: string, init: RequestInit = {}) => (await ask(url, at, init)).status;
+  for (const name of ['api_key', 'apikey', 'key', 'token', 'access_token', 'authorization']) {
+    assert.equal(await statusOf(`/things?${name}=${key}`), 401, name);
+  }
+  for (const name of ['x-api-key', 'cookie', 'proxy-authorization', 'x-authorization']) {
+    assert.equal(await statusOf('/things', { headers: { [name]: `Bearer ${key}` } }), 401, name);
+  }
+  for (const authorization of [`bearer ${key}`, `BEARER  ${key}`]) {
+    assert.equal(await statusOf('/things', { headers: { authorization } }), 200, authorization);
+  }
+  for (const authorization of [key, `Bearer ${key},Bearer ${key}`, `Bearer ${key.toUpperCase()}`, `Bearer ${key} x`]) {
+    assert.equal(await statusOf('/things', { headers: { authorization } }), 401, authorization);
+  }
+  for (const at of ['/things', '/metrics']) assert.equal(await statusOf(at, { method: 'HEAD' }), 401, at);
+  const headers = { authorization: `Bearer ${key}` };
+  assert.deepEqual([await statusOf('/things', { method: 'HEAD', headers })], [200]);
+  assert.equal(await statusOf('/metrics', { method: 'HEAD', headers }), 403);
+});
+
+test('what is changed in the name of an operator is told with the key that did it', async (t) => {
+  const { path, made, bearer } = await keyFile('operators', ['operate'], ['orders:read']);
+  const lines: string[] = [];
+  const telling = { ...log, info: (fields: object) => lines.push(JSON.stringify(fields)) } as unknown as typeof log;
+  const app = createHttpServer({ log });
+  t.after(() => app.close());
+  await addAccess(app, { config: { PROFILE: 'local', API_KEYS_FILE: path }, log: telling });
+  app.put('/breaker', { config: { scope: 'operate' } }, async () => ({}));
+  app.get('/breaker', { config: { scope: 'operate' } }, async () => ({}));
+  await listen(app, { host: '127.0.0.1', port: 0, portVariable: 'PORT' });
+  const [operator, reader] = bearer;
+  for (const method of ['PUT', 'GET', 'HEAD']) {
+    await ask(app.listeningOrigin, '/breaker', { method, headers: { ...operator, 'x-operator': 'mallory' } });
+    await ask(app.listeningOrigin, '/breaker', { method, headers: { ...reader } });
+  }
+  await until('it is told', () => lines.length > 0);
+  const told = { station: 'access', key: made[0]?.entry.id, operator: 'mallory', route: 'PUT /breaker', status: 200 };
+  assert.deepEqual(lines, [JSON.stringify(told)]);
+});
+
+for (const [HOST, told] of [
+  ['127.0.0.1', 0],
+  ['0.0.0.0', 1],
+] as const) {
+  test(`without keys on ${HOST} there ${told === 1 ? 'is one warning' : 'is no warning'}`, async (t) => {
+    const warnings: string[] = [];
+    const warning = { ...log, warn: (_: object, text: string) => warnings.push(text) } as unknown as typeof log;
+    const app = createHttpServer({ log });
+    t.after(() => app.close());
+    await addAccess(app, { config: { PROFILE: 'local', HOST }, log: warning });
+    assert.equal(warnings.filter((text) => text.startsWith('NO API KEYS')).length, told);
+  });
+}
+
+test('a caller that no trusted proxy speaks for cannot choose the address that is counted', async (t) => {
+  const config = { PROFILE: 'local', RATE_LIMIT_PER_SECOND: 5 };
+  const limited = async (trustProxy: string) => {
+    const app = createHttpServer({ log, trustProxy });
+    t.after(() => app.close());
+    await addAccess(app, { config, log });
+    app.get('/things', async () => ({}));
+    await listen(app, { host: '127.0.0.1', port: 0, portVariable: 'PORT' });
+    const answers = Array.from({ length: 20 }, (_, n) =>
+      ask(app.listeningOrigin, '/things', { headers: { 'x-forwarded-for': `192.0.2.${n}` } }),
+    );
+    return (await Promise.all(answers)).filter(({ status }) => status === 429).length;
+  };
+  assert.ok((await limited('10.0.0.0/8')) >= 10);
+  assert.equal(await limited('127.0.0.1'), 0);
+});
+
 test('a file of keys holds no key, and only its owner may read it', async () => {
   const { path, made } = await keyFile('kept', ['operate']);
   const [entry] = readApiKeys(path);
   assert.ok(!JSON.stringify(entry).includes(made[0]?.key.split('_')[2] ?? ''));
   assert.equal(statSync(path).mode & 0o777, 0o600);
+});
+
+test('a file of keys that is written again can be read by whoever could read it before', async () => {
+  const { path } = await keyFile('shared', ['operate']);
+  chmodSync(path, 0o640);
+  await writeApiKeys(path, readApiKeys(path));
+  assert.equal(statSync(path).mode & 0o777, 0o640);
 });
 
 test('a file that is no file of keys stops the start and is named', async (t) => {

@@ -19,6 +19,23 @@ test('an event is one block of lines, and between events a comment keeps the con
   assert.equal(stream.body.read(), expected);
 });
 
+test('a stream ends at the next beat when its reader is not allowed any more', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let isAllowed = true;
+  const stream = createEventStreams().open(
+    () => undefined,
+    () => isAllowed,
+  );
+  t.after(() => stream.body.destroy());
+  stream.body.setEncoding('utf8');
+  t.mock.timers.tick(15_000);
+  isAllowed = false;
+  t.mock.timers.tick(15_000);
+  stream.send(event);
+  assert.equal(stream.body.read(), 'retry: 2000\n\n:\n\n');
+  assert.equal(stream.body.readable && stream.body.read(), null);
+});
+
 test('there is a bound of streams, and one that ends makes room', async (t) => {
   const streams = createEventStreams();
   let closed = 0;

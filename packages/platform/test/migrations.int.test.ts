@@ -24,6 +24,7 @@ async function things(t: TestContext, schema: string) {
   const database = createDatabase({ url: serviceUrl, schema, instance: 't', connections: 1, log: silentLog });
   t.after(() => database.close());
   return {
+    client,
     directory,
     database,
     migrate: () => migrateAndGrant({ schema, directory, ownerUrl: postgres.url, serviceUrl, log: silentLog }),
@@ -55,10 +56,27 @@ test('a service in prod says what to run where its schema is missing or behind',
   await require();
 });
 
-test('a service in prod refuses a role that may change its tables', async (t) => {
-  const { migrate, require } = await things(t, 'owned');
+test('a service in prod refuses a role that may change its tables, however it may', async (t) => {
+  const { client, migrate, require } = await things(t, 'owned');
   await migrate();
   const owner = createDatabase({ url: postgres.url, schema: 'owned', instance: 'o', connections: 1, log: silentLog });
   t.after(() => owner.close());
-  await assert.rejects(require(owner), /may create tables in the schema owned/);
+  const refusal = /may create or change tables .* run npm run migrate:things/;
+  await assert.rejects(require(owner), refusal);
+  for (const [may, mayNot] of [
+    ['GRANT CREATE ON DATABASE tests TO service', 'REVOKE CREATE ON DATABASE tests FROM service'],
+    ['GRANT CREATE ON SCHEMA owned TO service', 'REVOKE CREATE ON SCHEMA owned FROM service'],
+  ] as const) {
+    await require();
+    await client.query(may);
+    await assert.rejects(require(), refusal, may);
+    await client.query(mayNot);
+  }
+});
+
+test('a service in prod whose role was given nothing says what to run', async (t) => {
+  const { client, migrate, require } = await things(t, 'closed');
+  await migrate();
+  await client.query('REVOKE ALL ON SCHEMA closed FROM service');
+  await assert.rejects(require(), /may not read the schema closed: run npm run migrate:things/);
 });

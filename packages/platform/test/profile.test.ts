@@ -20,6 +20,25 @@ test('local demands nothing', () => {
   assert.deepEqual(shippingFaults({}, undefined), []);
 });
 
+test('in every profile a fault is told that would end in an error of a library', () => {
+  assert.match(databaseFaults('URL', 'postgres://u:s3cret%@127.0.0.1/x', {}).join(), /^URL must be a URL(?!.*s3cret)/);
+  assert.match(databaseFaults('URL', 'postgres://u:s3/cret@127.0.0.1/x', {}).join(), /^URL must be a URL(?!.*cret)/);
+  assert.deepEqual(entranceFaults({ TLS_CERT_FILE: 'c' }), ['TLS_CERT_FILE and TLS_KEY_FILE need each other']);
+  for (const TRUST_PROXY of [
+    'true',
+    '1',
+    'loopback',
+    '10.0.0.1,',
+    '0.0.0.0/0',
+    '::/0',
+    '10.0.0.0/33',
+    '10.0.0.0/8/8',
+  ]) {
+    assert.match(entranceFaults({ TRUST_PROXY }).join(), /^TRUST_PROXY/, TRUST_PROXY);
+  }
+  assert.deepEqual(entranceFaults({ TRUST_PROXY: '10.0.0.0/8, 127.0.0.1,fd00::/8' }), []);
+});
+
 for (const PROFILE of ['dev', 'test', 'prod']) {
   test(`${PROFILE} demands API keys and TLS, or the statement that TLS ends in front`, () => {
     assert.match(entranceFaults({ PROFILE }).join(), /API_KEYS_FILE.*TLS_CERT_FILE/);
@@ -46,7 +65,10 @@ for (const PROFILE of ['dev', 'test', 'prod']) {
     assert.match(faults(remote, { PLAINTEXT_ACCEPTED: 'kafka' }).join(), /sslmode=verify-full/);
     assert.deepEqual(faults(remote, { PLAINTEXT_ACCEPTED: 'kafka,database' }), []);
     assert.deepEqual(faults(`${remote}?sslmode=verify-full`), []);
-    assert.match(faults(`${remote}?sslmode=prefer`).join(), /sslmode=verify-full/);
+    for (const mode of ['prefer', 'require', 'verify-ca', 'no-verify']) {
+      assert.match(faults(`${remote}?sslmode=${mode}`).join(), /sslmode=verify-full/);
+    }
+    assert.match(faults(`${good}?host=db.example`).join(), /sslmode=verify-full/);
   });
 }
 
@@ -54,7 +76,9 @@ test('prod refuses plain Kafka unless it is waived by name, dev and test take it
   assert.match(kafkaFaults({ PROFILE: 'prod' }).join(), /KAFKA_SSL or KAFKA_SASL_MECHANISM/);
   assert.match(kafkaFaults({ PROFILE: 'prod', KAFKA_SSL: 'false' }).join(), /KAFKA_SSL or/);
   assert.deepEqual(kafkaFaults({ PROFILE: 'prod', KAFKA_SSL: 'true' }), []);
-  assert.deepEqual(kafkaFaults({ PROFILE: 'prod', KAFKA_SASL_MECHANISM: 'PLAIN' }), []);
+  assert.deepEqual(kafkaFaults({ PROFILE: 'prod', KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512' }), []);
+  assert.match(kafkaFaults({ PROFILE: 'prod', KAFKA_SASL_MECHANISM: 'PLAIN' }).join(), /password readable/);
+  assert.deepEqual(kafkaFaults({ PROFILE: 'prod', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SSL: 'true' }), []);
   assert.deepEqual(kafkaFaults({ PROFILE: 'prod', PLAINTEXT_ACCEPTED: 'kafka' }), []);
   assert.deepEqual(kafkaFaults({ PROFILE: 'dev' }), []);
   assert.deepEqual(kafkaFaults({ PROFILE: 'test' }), []);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -8,7 +8,6 @@ import { ConfigError } from '../src/config.ts';
 import { createHttpServer, listen } from '../src/http-server.ts';
 import { createLog } from '../src/log.ts';
 import { serverTls } from '../src/server-tls.ts';
-import { localhostCertificate } from './localhost-certificate.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'orders-tls-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -17,8 +16,9 @@ const file = (name: string, text: string): string => {
   writeFileSync(path, text);
   return path;
 };
-const TLS_CERT_FILE = file('cert.pem', localhostCertificate.cert);
-const TLS_KEY_FILE = file('key.pem', localhostCertificate.key);
+const TLS_CERT_FILE = join(import.meta.dirname, 'localhost-certificate.pem');
+const TLS_KEY_FILE = join(import.meta.dirname, 'localhost-key.pem');
+const ca = readFileSync(TLS_CERT_FILE, 'utf8');
 
 test('with certificate and key the port speaks HTTPS only', async (t) => {
   const log = createLog({ level: 'silent', isTerminal: false });
@@ -27,7 +27,7 @@ test('with certificate and key the port speaks HTTPS only', async (t) => {
   t.after(() => app.close());
   await listen(app, { host: '127.0.0.1', port: 0, portVariable: 'PORT' });
   assert.match(app.listeningOrigin, /^https:/);
-  const dispatcher = new Agent({ connect: { ca: localhostCertificate.cert } });
+  const dispatcher = new Agent({ connect: { ca } });
   t.after(() => dispatcher.close());
   const answer = await request(`${app.listeningOrigin}/hello`, { dispatcher });
   assert.deepEqual(await answer.body.json(), { hello: 'there' });

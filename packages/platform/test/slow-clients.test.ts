@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createHttpServer, listen } from '../src/http-server.ts';
 import { createLog } from '../src/log.ts';
+import { type ServerTls, serverTls } from '../src/server-tls.ts';
 import { within } from './until.ts';
 
 const log = createLog({ level: 'silent', isTerminal: false });
 
-async function server(t: TestContext): Promise<number> {
-  const app = createHttpServer({ log, patience: { headersMs: 300, requestMs: 600, checkMs: 50 } });
+async function server(t: TestContext, tls?: ServerTls): Promise<number> {
+  const app = createHttpServer({ log, tls, patience: { headersMs: 300, requestMs: 600, checkMs: 50 } });
   app.post('/things', async ({ body }) => body);
   await listen(app, { host: '127.0.0.1', port: 0, portVariable: 'PORT' });
   t.after(() => app.close());
@@ -46,6 +48,13 @@ test('a client that drips its headers is cut off with 408', async (t) => {
 test('a client that drips its body is cut off with 408', async (t) => {
   const port = await server(t);
   assert.match(await drip(t, port, `${start}content-length: 100000\r\n\r\n{`, ' '), /^HTTP\/1\.1 408 /);
+});
+
+test('a client of HTTPS that does not begin TLS, or speaks HTTP, is cut off without a word', async (t) => {
+  const file = (name: string) => join(import.meta.dirname, `localhost-${name}.pem`);
+  const port = await server(t, serverTls({ TLS_CERT_FILE: file('certificate'), TLS_KEY_FILE: file('key') }));
+  assert.doesNotMatch(await drip(t, port, '', ''), /HTTP/);
+  await drip(t, port, start, 'x');
 });
 
 test('a flood of headers is answered 431', async (t) => {

@@ -1,6 +1,6 @@
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { orderEventsTopic } from '@orders/contracts/order-events';
-import { type ConfigRules, secret } from '@orders/platform/config';
+import type { ConfigRules } from '@orders/platform/config';
 import { commonVariables, connectionsVariable, portVariable, stuckAfterVariable } from '@orders/platform/config-fields';
 import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
 import {
@@ -66,14 +66,19 @@ export const FulfillmentProcessConfig = Type.Object({
 /** What `npm run migrate:fulfillment-service` takes from its environment. */
 export const FulfillmentMigrationConfig = Type.Object({
   LOG_LEVEL: commonVariables.LOG_LEVEL,
+  PROFILE: entranceVariables.PROFILE,
+  PLAINTEXT_ACCEPTED: entranceVariables.PLAINTEXT_ACCEPTED,
   FULFILLMENT_DATABASE_URL: FulfillmentConfig.properties.FULFILLMENT_DATABASE_URL,
-  FULFILLMENT_MIGRATION_DATABASE_URL: Type.String({
-    ...secret,
-    minLength: 1,
-    description:
-      'PostgreSQL of the Fulfillment Service with the role that owns its schema; only npm run migrate:fulfillment-service reads it',
-  }),
+  FULFILLMENT_MIGRATION_DATABASE_URL: databaseUrlVariable(
+    'Fulfillment Service with the role that owns its schema (only npm run migrate:fulfillment-service reads it)',
+  ),
 });
+
+/** What the profile demands of both connections. */
+export const fulfillmentMigrationRules: ConfigRules<Static<typeof FulfillmentMigrationConfig>> = (config) =>
+  (['FULFILLMENT_DATABASE_URL', 'FULFILLMENT_MIGRATION_DATABASE_URL'] as const).flatMap((name) =>
+    databaseFaults(name, config[name], config),
+  );
 
 /** What the profile demands. The rules see what was given, not the defaults: prod takes no default provider. */
 export const fulfillmentRules: ConfigRules<FulfillmentConfig> = (config) => [

@@ -2,12 +2,12 @@ import { loadEnvFile, readConfig } from '@orders/platform/config';
 import { createLog } from '@orders/platform/log';
 import { migrateAndGrant } from '@orders/platform/migrate-command';
 import { runProcess } from '@orders/platform/process';
-import { FulfillmentMigrationConfig } from './config.ts';
+import { FulfillmentMigrationConfig, fulfillmentMigrationRules } from './config.ts';
 import { migrations, schema } from './service.ts';
 
 await runProcess(async (signal) => {
   loadEnvFile();
-  const config = readConfig(FulfillmentMigrationConfig, process.env);
+  const config = readConfig(FulfillmentMigrationConfig, process.env, fulfillmentMigrationRules);
   await migrateAndGrant({
     schema,
     directory: migrations,

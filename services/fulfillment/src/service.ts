@@ -69,6 +69,9 @@ export async function createFulfillmentService(parts: {
 }): Promise<FulfillmentService> {
   const { config, broker, group = 'fulfillment-service' } = parts;
   const log = parts.log.child({ service: 'fulfillment-service' });
+  // Before anything is waited for: a certificate or a file of keys that cannot be used ends the start at once.
+  const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
+  await addAccess(app, { config, log });
   const instance = instanceName(parts.instance);
   const connect = { url: config.FULFILLMENT_DATABASE_URL, schema, instance, log };
   const database = createDatabase({ ...connect, connections: config.FULFILLMENT_DATABASE_CONNECTIONS });
@@ -114,8 +117,6 @@ export async function createFulfillmentService(parts: {
     handler,
   });
 
-  const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
-  await addAccess(app, { config, log });
   await addApiDocs(app, { ...fulfillmentApi, asyncApi });
   addFulfillmentRoutes(app, {
     queries: createFulfillmentQueries(database),

@@ -1,6 +1,6 @@
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
 import { orderEventsTopic } from '@orders/contracts/order-events';
-import { type ConfigRules, secret } from '@orders/platform/config';
+import type { ConfigRules } from '@orders/platform/config';
 import { commonVariables, connectionsVariable, portVariable, stuckAfterVariable } from '@orders/platform/config-fields';
 import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
 import {
@@ -41,14 +41,19 @@ export const OrderProcessConfig = Type.Object({
 /** What `npm run migrate:order-service` takes from its environment. */
 export const OrderMigrationConfig = Type.Object({
   LOG_LEVEL: commonVariables.LOG_LEVEL,
+  PROFILE: entranceVariables.PROFILE,
+  PLAINTEXT_ACCEPTED: entranceVariables.PLAINTEXT_ACCEPTED,
   ORDERS_DATABASE_URL: OrderConfig.properties.ORDERS_DATABASE_URL,
-  ORDERS_MIGRATION_DATABASE_URL: Type.String({
-    ...secret,
-    minLength: 1,
-    description:
-      'PostgreSQL of the Order Service with the role that owns its schema; only npm run migrate:order-service reads it',
-  }),
+  ORDERS_MIGRATION_DATABASE_URL: databaseUrlVariable(
+    'Order Service with the role that owns its schema (only npm run migrate:order-service reads it)',
+  ),
 });
+
+/** What the profile demands of both connections. */
+export const orderMigrationRules: ConfigRules<Static<typeof OrderMigrationConfig>> = (config) =>
+  (['ORDERS_DATABASE_URL', 'ORDERS_MIGRATION_DATABASE_URL'] as const).flatMap((name) =>
+    databaseFaults(name, config[name], config),
+  );
 
 /** What the profile demands. */
 export const orderRules: ConfigRules<OrderConfig> = (config) => [

@@ -21,13 +21,14 @@ export function addFollowRoutes(
   const { queries, changes, streams } = parts;
 
   /** Answers with a stream; `watch` makes of it what is to be told. Without a watcher there is no stream: it rejects. */
-  async function answer(reply: HttpReply, watch: (stream: EventStream) => Watcher): Promise<HttpReply> {
+  async function answer(caller: string, reply: HttpReply, watch: (stream: EventStream) => Watcher): Promise<HttpReply> {
     let isClosed = false;
     let stop = (): void => undefined;
-    const stream = streams.open(() => {
+    const onClose = (): void => {
       isClosed = true;
       stop();
-    });
+    };
+    const stream = streams.open(onClose, () => app.isStillKnown(caller));
     try {
       stop = await changes.watch(watch(stream));
     } catch (error) {
@@ -51,8 +52,8 @@ export function addFollowRoutes(
       description: `${description}. Ends when changes may have been missed; a client then connects again and reads the list.`,
       querystring: OrderEventsQuery,
     },
-    handler: ({ query: { customerId } }, reply) =>
-      answer(reply, (stream) => ({
+    handler: ({ query: { customerId }, caller }, reply) =>
+      answer(caller, reply, (stream) => ({
         orderId: null,
         tell(order) {
           if (customerId === undefined || order.customerId === customerId) stream.send(toEvent(order));
@@ -71,10 +72,10 @@ export function addFollowRoutes(
       description: `${description}, except that a client which has seen the final state gets 204 and stays away. The present state comes first; ends with a final state.`,
       params: OrderPath,
     },
-    handler: async ({ params, headers }, reply) => {
+    handler: async ({ params, headers, caller }, reply) => {
       const order = await storeRead(() => queries.existing(params.orderId));
       if (isFinal(order.status) && headers['last-event-id'] === toEvent(order).id) return reply.code(204).send();
-      return await answer(reply, (stream) => ({
+      return await answer(caller, reply, (stream) => ({
         orderId: order.orderId,
         tell: tellChanges(stream),
         end: stream.end,

@@ -2,12 +2,12 @@ import { loadEnvFile, readConfig } from '@orders/platform/config';
 import { createLog } from '@orders/platform/log';
 import { migrateAndGrant } from '@orders/platform/migrate-command';
 import { runProcess } from '@orders/platform/process';
-import { OrderMigrationConfig } from './config.ts';
+import { OrderMigrationConfig, orderMigrationRules } from './config.ts';
 import { migrations, schema } from './service.ts';
 
 await runProcess(async (signal) => {
   loadEnvFile();
-  const config = readConfig(OrderMigrationConfig, process.env);
+  const config = readConfig(OrderMigrationConfig, process.env, orderMigrationRules);
   await migrateAndGrant({
     schema,
     directory: migrations,

@@ -65,6 +65,9 @@ export async function createOrderService(parts: {
 }): Promise<OrderService> {
   const { config, broker, group = 'order-service' } = parts;
   const log = parts.log.child({ service: 'order-service' });
+  // Before anything is waited for: a certificate or a file of keys that cannot be used ends the start at once.
+  const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
+  await addAccess(app, { config, log });
   const instance = instanceName(parts.instance);
   const connect = { url: config.ORDERS_DATABASE_URL, schema, instance, log };
   const database = createDatabase({ ...connect, connections: config.ORDERS_DATABASE_CONNECTIONS });
@@ -123,8 +126,6 @@ export async function createOrderService(parts: {
   await patiently(migration, () => outbox.takeBack());
 
   let stopped: Promise<void> | undefined;
-  const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
-  await addAccess(app, { config, log });
   await addApiDocs(app, { ...orderApi, asyncApi });
   addOrderRoutes(app, { placeOrder, cancelOrder, queries, changes, metrics: orderMetrics });
   addFollowRoutes(app, { queries, changes, streams: createEventStreams() });
