@@ -7,7 +7,7 @@ import type { Log } from './log.ts';
 const retryMs = 500;
 
 /**
- * Carries out what a service cannot start without, again and again while the database is away, until `signal` aborts. Rejects with every
+ * Carries out what a service cannot start without, again and again while the database is away or a lock is not to be had, until `signal` aborts. Rejects with every
  * other error, ConfigError included. `work` must bear being repeated.
  */
 export async function patiently<T>(
@@ -19,8 +19,11 @@ export async function patiently<T>(
     try {
       return await work();
     } catch (error) {
-      if (error instanceof ConfigError || whatFailed(error) !== 'unavailable') throw error;
-      log.warn({ station: 'database', schema, err: messageOf(error) }, 'waiting for the database');
+      const failure = whatFailed(error);
+      if (error instanceof ConfigError || (failure !== 'unavailable' && failure !== 'lock')) throw error;
+      const waitsFor =
+        failure === 'lock' ? 'others hold a table that is to be changed, waiting' : 'waiting for the database';
+      log.warn({ station: 'database', schema, err: messageOf(error) }, waitsFor);
       await delay(retryMs, undefined, signal ? { signal } : {});
     }
   }

@@ -22,7 +22,7 @@ export async function migrateAndGrant(options: {
     const owner = userOf(ownerUrl);
     const service = userOf(serviceUrl);
     if (owner !== service) await database.withConnection((client) => grant(client, schema, service));
-    log.info({ station: 'database', schema, owner, service }, 'schema is up to date');
+    log.info({ station: 'database', schema, ownerRole: owner, serviceRole: service }, 'schema is up to date');
   } finally {
     await database.close();
   }

@@ -10,6 +10,8 @@ import type { Log } from './log.ts';
 const lockNumber = 5_417_002;
 /** A migration may rewrite a large table, and the other instances wait for it. */
 const patienceMs = 3_600_000;
+/** Whoever wants a table meanwhile queues behind a migration that waits for it (behind a dump, say), so it waits in short turns. */
+const lockTurnMs = 1_000;
 
 export type Migration = {
   database: Database;
@@ -21,7 +23,8 @@ export type Migration = {
 
 /**
  * Brings the schema up to date: runs each `NNN-name.sql` of the directory that was not run yet, in order, each in its own
- * transaction, one instance at a time. Waits for a database that is away until `signal` aborts; rejects when a file fails.
+ * transaction, one instance at a time. Waits for a database that is away, or for a table that others hold, until `signal` aborts;
+ * rejects when a file fails.
  */
 export async function migrate(options: Migration): Promise<void> {
   const { database, schema, directory, log } = options;
@@ -45,7 +48,9 @@ export async function migrate(options: Migration): Promise<void> {
       for (const name of files.filter((file) => !known.has(file))) {
         const sql = await readFile(path.join(directory, name), 'utf8');
         // One simple query message is one transaction.
-        await query(`BEGIN; ${sql}; INSERT INTO migrations (name) VALUES ('${name}'); COMMIT`);
+        await query(
+          `BEGIN; SET LOCAL lock_timeout = ${lockTurnMs}; ${sql}; INSERT INTO migrations (name) VALUES ('${name}'); COMMIT`,
+        );
         log.info({ station: 'database', schema, migration: name }, 'schema migrated');
       }
       await query(`SELECT pg_advisory_unlock(${lockNumber}); RESET ALL`);

@@ -8,6 +8,7 @@ import { createDatabase } from '../src/database.ts';
 import { migrateAndGrant } from '../src/migrate-command.ts';
 import { requireMigrated } from '../src/migrations.ts';
 import { silentLog, startTestPostgres } from './test-postgres.ts';
+import { until } from './until.ts';
 
 const postgres = await startTestPostgres({}, ['service']);
 const command = 'npm run migrate:things';
@@ -79,4 +80,23 @@ test('a service in prod whose role was given nothing says what to run', async (t
   await migrate();
   await client.query('REVOKE ALL ON SCHEMA closed FROM service');
   await assert.rejects(require(), /may not read the schema closed: run npm run migrate:things/);
+});
+
+test('a migration that waits for a table under a dump keeps nobody else from it for longer than a second, and then goes on', async (t) => {
+  const { directory, database, migrate, require } = await things(t, 'dumped');
+  await migrate();
+  await writeFile(join(directory, '002-more.sql'), 'ALTER TABLE things ADD COLUMN more text');
+  const dump = new pg.Client({ connectionString: postgres.url });
+  await dump.connect();
+  t.after(() => dump.end());
+  await dump.query('BEGIN; LOCK TABLE dumped.things IN ACCESS SHARE MODE');
+  const migrating = migrate();
+  const isQueued = async () =>
+    (await dump.query("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted")).rowCount === 1;
+  await until('the migration to wait for the table', isQueued);
+  // A wait for a lock of two seconds is an error.
+  await database.query({ name: 'in', text: 'INSERT INTO things (id) VALUES ($1)' }, [1]);
+  await dump.query('COMMIT');
+  await migrating;
+  await require();
 });

@@ -61,6 +61,7 @@ export function createRetryStore(database: Database) {
         record.reason,
         JSON.stringify(record.request),
         record.skipped,
+        sorted.map(({ candidate }) => candidate.state),
       ]);
       return new Map(rows.map((row) => [row.order_id, row.due_at]));
     },
@@ -117,12 +118,13 @@ const ofFilterStatement = {
 // Staggered due times are the rate limit: no job runs that a crash could lose, any instance takes up what is due.
 // An attempt counts as open from here on, so the provider is asked for the shipment before anything is sent: whatever the earlier
 // attempts came to, nothing ships twice. Where one is open already its settle time stays: a 404 must not count any sooner.
+// The state is a parameter so that no index on states is used: rows are locked in order of their ids, as reports do.
 const retryStatement = {
   name: 'fulfillment-retry',
   text: `
     WITH input AS (
-      SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[], string_to_array($6, E'\\n'))
-        AS i (order_id, claim, sequence, due_ms, event_id, event_payload)),
+      SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[], string_to_array($6, E'\\n'), $13::text[])
+        AS i (order_id, claim, sequence, due_ms, event_id, event_payload, state)),
     retried AS (
       UPDATE fulfillments f
       SET state = 'Retrying', sequence = f.sequence + 1, claim = f.claim + 1, claimed_by = NULL, retries = 0,
@@ -130,7 +132,7 @@ const retryStatement = {
           settle_at = CASE WHEN f.attempt_open THEN f.settle_at ELSE now() END,
           due_at = now() + i.due_ms * interval '1 ms', updated_at = now()
       FROM input i
-      WHERE f.order_id = i.order_id AND f.claim = i.claim AND f.sequence = i.sequence AND f.state IN ('Failed', 'Retrying')
+      WHERE f.order_id = i.order_id AND f.claim = i.claim AND f.sequence = i.sequence AND f.state = i.state
         AND NOT coalesce(f.claimed_by IS NOT NULL AND f.due_at > now(), false)
       RETURNING f.order_id, f.sequence, f.due_at, f.correlation_id, f.traceparent, i.event_id, i.event_payload),
     told AS (
