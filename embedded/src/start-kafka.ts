@@ -56,7 +56,9 @@ async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSign
       }),
       supplyKafka(config, log, signal, foundation),
     ]);
-    const env = { ...process.env, ...databases.urls, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers };
+    // Read already where they stood in files; a service takes no secret that is given twice.
+    const read = { ORDERS_DATABASE_URL_FILE: '', FULFILLMENT_DATABASE_URL_FILE: '' };
+    const env = { ...process.env, ...databases.urls, ...read, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers };
     const run = async (name: string, portVariable: string, port: number, extra: NodeJS.ProcessEnv = {}) => {
       const chosen = port === 0 ? await choosePort(undefined) : port;
       const scheme = config.TLS_CERT_FILE !== undefined && name !== 'shipping-provider' ? 'https' : 'http';

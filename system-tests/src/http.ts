@@ -50,6 +50,6 @@ export async function call<T = Problem>(method: string, url: string, options: Ca
   assert.ok(status < 500 || status === 503, said);
   assert.ok(status < 400 || !internals.test(text), said);
   const type = String(headers['content-type'] ?? '');
-  const body = (/[/+]json\b/.test(type) ? JSON.parse(text) : undefined) as T;
+  const body = (/[/+]json\b/.test(type) && text !== '' ? JSON.parse(text) : undefined) as T;
   return { status, headers, text, body, ms: performance.now() - begun };
 }
