@@ -103,7 +103,7 @@ export function orderEvent(body: unknown): IncomingEvent {
 }
 
 export const orderCreated = (orderId: string = randomUUIDv7(), more: object = {}) => ({
-  eventType: 'OrderCreated',
+  eventType: 'OrderCreated' as const,
   orderId,
   customer: { customerId: 'c', name: 'A Name' },
   items: [{ productId: 'p', quantity: 2 }],
