@@ -170,10 +170,7 @@ export function examineBroker(
   exam('what a member could not handle until it left is left to the next one', async (t) => {
     const broker = createBroker(t, ['a']);
     let tries = 0;
-    const handler: BatchHandler = async () => {
-      tries += 1;
-      throw new Error('database away');
-    };
+    const handler: BatchHandler = () => Promise.reject(new Error(`database away ${++tries} times`));
     const subscription = await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler });
     const published = publish(broker, [event('one'), event('two')]);
     await until('a batch is tried', () => tries > 0);
