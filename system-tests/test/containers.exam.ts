@@ -99,6 +99,9 @@ test(
     await untilAllShipped(url);
     await watch.stop();
     await assertShippedOnce(system, load, others);
+    // Rejects where it finds anything.
+    const audited = await compose('run', '--rm', '--build', 'audit', '--grace', '0', '--stuck-after', '0');
+    say(`the audit: ${audited.trim().split('\n').at(-1)}`);
     assert.deepEqual(watch.stepsBack, []);
   },
 );
