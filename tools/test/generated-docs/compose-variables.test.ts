@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { FulfillmentProcessConfig } from '@orders/fulfillment-service/config';
-import { OrderProcessConfig } from '@orders/order-service/config';
+import { OrderProcessConfig, orderRules } from '@orders/order-service/config';
 import { shippingProviderVariables } from '@orders/shipping-provider/config';
 import { composeVariables } from '../../src/generated-docs/compose-variables.ts';
 
@@ -28,4 +28,10 @@ test('compose.yaml uses the defaults that .env.example shows', () => {
   const used = [...compose.matchAll(/\$\{(\w+_PASSWORD):-([^}]*)\}/g)].map(([, name, value]) => `${name}=${value}`);
   const shown = Object.entries(composeVariables).map(([name, variable]) => `${name}=${variable.default}`);
   assert.deepEqual([...new Set(used)].sort(), shown.sort());
+});
+
+test('whom compose.yaml trusts to say where a request came from is taken by the services', () => {
+  const [, proxies = ''] = /TRUST_PROXY: (.+)/.exec(compose) ?? [];
+  assert.notEqual(proxies, '');
+  assert.deepEqual(orderRules({ TRUST_PROXY: proxies }), []);
 });
