@@ -1,16 +1,35 @@
-// Imports go one way: contracts <- platform <- services <- embedded; system-tests and tools look on from outside.
+// Imports go one way: contracts <- platform <- services <- embedded <- lab <- system-tests; tools build the documents.
+// Inside platform: process <- postgres <- {http, messaging} <- {kafka, operate}. Inside a service: no stage imports operate.
 // `npm run check` runs this and also makes sure that every source file was looked at.
 
 const above = (...folders) => ({ path: `^(?:${folders.join('|')})/` });
 const forbidden = (name, from, to) => ({ name, severity: 'error', from, to });
+const everythingAbove = ['embedded', 'lab', 'system-tests', 'tools', 'console'];
+
+/** The rooms of platform, and which other rooms each may import. */
+const rooms = {
+  process: [],
+  postgres: ['process'],
+  http: ['process', 'postgres'],
+  messaging: ['process', 'postgres'],
+  kafka: ['process', 'postgres', 'messaging'],
+  operate: ['process', 'postgres', 'http', 'messaging'],
+};
+const walls = Object.entries(rooms).map(([room, below]) =>
+  forbidden(
+    `platform-${room}-imports-only-the-rooms-below`,
+    { path: `^packages/platform/src/${room}/` },
+    { path: '^packages/platform/src/', pathNot: `^packages/platform/src/(?:${[room, ...below].join('|')})/` },
+  ),
+);
 
 /** Processes and commands: files that no other file imports. */
 const entryPoints = [
   '^services/[^/]+/src/(?:main|migrate)\\.ts$',
-  '^embedded/src/(?:main|kafka|start-[^/]+)\\.ts$',
+  '^embedded/src/(?:main|start-[^/]+)\\.ts$',
   '^tools/src/[^/]+\\.ts$',
-  '^tools/src/bench/[^/]+\\.ts$',
-  '^system-tests/src/chaos/main\\.ts$',
+  '^lab/src/[^/]+/main\\.ts$',
+  '^lab/src/bench/[^/]+\\.ts$',
 ];
 
 export default {
@@ -18,38 +37,46 @@ export default {
     forbidden(
       'contracts-import-no-other-workspace',
       { path: '^packages/contracts/' },
-      above('packages/platform', 'services', 'embedded', 'system-tests', 'tools', 'console'),
+      above('packages/platform', 'services', ...everythingAbove),
     ),
     forbidden(
       'platform-imports-only-contracts',
       { path: '^packages/platform/', pathNot: '/test/' },
-      above('services', 'embedded', 'system-tests', 'tools', 'console'),
+      above('services', ...everythingAbove),
     ),
-    forbidden(
-      'services-import-only-contracts-and-platform',
-      { path: '^services/' },
-      above('embedded', 'system-tests', 'tools', 'console'),
-    ),
+    ...walls,
+    forbidden('services-import-only-contracts-and-platform', { path: '^services/' }, above(...everythingAbove)),
     forbidden(
       'services-never-import-each-other',
       { path: '^services/([^/]+)/' },
       { path: '^services/', pathNot: '^services/$1/' },
     ),
-    forbidden('embedded-is-not-above-tools', { path: '^embedded/' }, above('system-tests', 'tools', 'console')),
+    forbidden(
+      'the-way-of-an-order-never-imports-operate',
+      { path: '^services/[^/]+/src/(?:take|show|receive|ship)/' },
+      { path: '^services/[^/]+/src/operate/' },
+    ),
+    forbidden('embedded-is-not-above-lab', { path: '^embedded/' }, above('lab', 'system-tests', 'tools', 'console')),
+    forbidden(
+      'lab-sees-the-system-from-outside',
+      { path: '^lab/', pathNot: '^lab/(?:src|test)/bench/' },
+      above('packages/platform', 'services', 'system-tests', 'tools', 'console'),
+    ),
+    forbidden(
+      'the-audit-imports-only-contracts-and-its-kit',
+      { path: '^lab/src/audit/' },
+      { path: '^lab/src/', pathNot: '^lab/src/(?:audit|kit)/' },
+    ),
     forbidden(
       'system-tests-see-the-system-from-outside',
       { path: '^system-tests/' },
       above('packages/platform', 'services', 'tools', 'console'),
     ),
-    forbidden(
-      'tools-see-the-system-from-outside',
-      { path: '^tools/', pathNot: '^tools/(?:src|test)/(?:bench/|generated-docs|config|keys)' },
-      above('packages/platform', 'services', 'system-tests', 'console'),
-    ),
+    forbidden('tools-are-not-above-lab', { path: '^tools/' }, above('lab', 'system-tests', 'console')),
     forbidden(
       'only-the-way-in-of-embedded',
-      { path: '^(?:system-tests|tools)/', pathNot: '^tools/(?:src|test)/(?:bench/|generated-docs|config|keys)' },
-      { path: '^embedded/', pathNot: '^embedded/src/(?:main|start[^/]*|system)\\.ts$' },
+      { path: '^(?:system-tests|lab)/', pathNot: '^lab/(?:src|test)/bench/' },
+      { path: '^embedded/', pathNot: '^embedded/src/(?:main|start[^/]*)\\.ts$' },
     ),
     forbidden('src-never-imports-test', { path: '/src/' }, { path: '/test/|\\.test\\.ts$' }),
     forbidden('no-cycles', {}, { circular: true }),

@@ -1,6 +1,6 @@
 import { FulfillmentConfig, fulfillmentRules } from '@orders/fulfillment-service/config';
 import { OrderConfig, orderRules } from '@orders/order-service/config';
-import type { ConfigRules } from '@orders/platform/config';
+import type { ConfigRules } from '@orders/platform/process/config';
 import { shippingProviderVariables } from '@orders/shipping-provider/config';
 import Type, { type Static } from 'typebox';
 

@@ -1,6 +1,6 @@
-import { loadEnvFile, readConfig } from '@orders/platform/config';
-import { createLog } from '@orders/platform/log';
-import { runProcess } from '@orders/platform/process';
+import { loadEnvFile, readConfig } from '@orders/platform/process/config';
+import { createLog } from '@orders/platform/process/log';
+import { runProcess } from '@orders/platform/process/run-process';
 import { EmbeddedConfig, embeddedRules } from './config.ts';
 import { startEverything } from './start-everything.ts';
 

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
-import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
-import { orderEventsTopic } from '@orders/contracts/order-events';
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
+import { orderEventsTopic } from '@orders/contracts/orders/events';
 import { createFulfillmentService } from '@orders/fulfillment-service/service';
 import { createOrderService } from '@orders/order-service/service';
-import { createInProcessBroker } from '@orders/platform/broker-in-process';
-import type { Log } from '@orders/platform/log';
+import { createInProcessBroker } from '@orders/platform/messaging/broker-in-process';
+import type { Log } from '@orders/platform/process/log';
 import { createShippingProvider } from '@orders/shipping-provider/service';
 import type { EmbeddedConfig } from './config.ts';
-import { lockDataDirectory } from './data-directory.ts';
-import { supplyDatabases } from './supply-databases.ts';
+import { supplyDatabases } from './postgres/supply-databases.ts';
+import { lockDataDirectory } from './processes/data-directory.ts';
 
 export type Everything = {
   orderServiceUrl: string;

@@ -1,11 +1,11 @@
-import { loadEnvFile, readConfig } from '@orders/platform/config';
-import { commonVariables } from '@orders/platform/config-fields';
-import { createLog } from '@orders/platform/log';
-import { runProcess } from '@orders/platform/process';
+import { loadEnvFile, readConfig } from '@orders/platform/process/config';
+import { createLog } from '@orders/platform/process/log';
+import { runProcess } from '@orders/platform/process/run-process';
+import { commonVariables } from '@orders/platform/process/variables';
 import Type from 'typebox';
-import { lockDataDirectory } from './data-directory.ts';
-import { dataDirVariable } from './kafka-variables.ts';
-import { startEmbeddedPostgres } from './postgres-server.ts';
+import { startEmbeddedPostgres } from './postgres/server.ts';
+import { lockDataDirectory } from './processes/data-directory.ts';
+import { dataDirVariable } from './variables.ts';
 
 const PostgresConfig = Type.Object({ LOG_LEVEL: commonVariables.LOG_LEVEL, DATA_DIR: dataDirVariable });
 

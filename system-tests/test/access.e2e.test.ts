@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { call } from '../src/http.ts';
-import { anOrder } from '../src/orders.ts';
-import { startSystem } from '../src/started-system.ts';
-import { until } from '../src/until.ts';
+import { call } from '@orders/lab/kit/http';
+import { anOrder } from '@orders/lab/kit/orders';
+import { startSystem } from '@orders/lab/kit/started-system';
+import { until } from '@orders/lab/kit/until';
 
 type OpenApi = { paths: Record<string, Record<string, { security?: { apiKey?: string[] }[] }>> };
 const directory = mkdtempSync(join(tmpdir(), 'orders-access-'));

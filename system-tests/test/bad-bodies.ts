@@ -1,4 +1,4 @@
-import { anOrder } from '../src/orders.ts';
+import { anOrder } from '@orders/lab/kit/orders';
 
 /** A body of POST /api/orders that must be refused: where its faults are, or only the code where it is no JSON. */
 export type BadBody = { name: string; body: string | Buffer; code: string; pointers?: string[] };

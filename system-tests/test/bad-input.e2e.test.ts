@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { text as textOf } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { type Answer, call, type Problem } from '../src/http.ts';
-import { anOrder, place, post, readOrder, readOrders, untilOrder } from '../src/orders.ts';
-import { startSystem } from '../src/started-system.ts';
+import { type Answer, call, type Problem } from '@orders/lab/kit/http';
+import { anOrder, place, post, readOrder, readOrders, untilOrder } from '@orders/lab/kit/orders';
+import { startSystem } from '@orders/lab/kit/started-system';
 import { badBodies } from './bad-bodies.ts';
 
 const system = await startSystem();

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Timeline } from '@orders/contracts/order-history';
-import type { OrderView } from '@orders/contracts/orders-api';
-import { call } from '../src/http.ts';
-import { anOrder, anOrderOf, place, readOrder, untilOrder } from '../src/orders.ts';
-import { readLedger } from '../src/shipping-provider.ts';
-import { startSystem } from '../src/started-system.ts';
+import type { OrderView } from '@orders/contracts/orders/api';
+import type { Timeline } from '@orders/contracts/orders/history';
+import { call } from '@orders/lab/kit/http';
+import { anOrder, anOrderOf, place, readOrder, untilOrder } from '@orders/lab/kit/orders';
+import { readLedger } from '@orders/lab/kit/shipping-provider';
+import { startSystem } from '@orders/lab/kit/started-system';
 
 const { url, providerUrl } = await startSystem({
   env: {

@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { readResults } from '../src/chaos/round-result.ts';
-import { startScript } from '../src/program.ts';
-import { seedOfRun } from '../src/random.ts';
+import { readResults } from '@orders/lab/chaos/round-result';
+import { startScript } from '@orders/lab/kit/program';
+import { seedOfRun } from '@orders/lab/kit/random';
 
 const faults = 12;
 const noKafkaCode = 2;

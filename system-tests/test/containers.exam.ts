@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ComposeSystem, startComposeSystem } from '../src/compose-system.ts';
-import { type Answer, call, type Problem } from '../src/http.ts';
-import { type OrderLoad, percentile, type SeenAnswer, startOrderLoad } from '../src/order-load.ts';
-import { startOrderWatch } from '../src/order-watch.ts';
-import { anOrder, place, readOrders, untilOrder } from '../src/orders.ts';
-import { readRealOrders } from '../src/real-orders.ts';
-import { reconcile } from '../src/reconcile.ts';
-import { readLedger } from '../src/shipping-provider.ts';
-import { elapse, until } from '../src/until.ts';
+import { type ComposeSystem, startComposeSystem } from '@orders/lab/kit/compose-system';
+import { type Answer, call, type Problem } from '@orders/lab/kit/http';
+import { startOrderWatch } from '@orders/lab/kit/order-watch';
+import { anOrder, place, readOrders, untilOrder } from '@orders/lab/kit/orders';
+import { reconcile } from '@orders/lab/kit/reconcile';
+import { readLedger } from '@orders/lab/kit/shipping-provider';
+import { elapse, until } from '@orders/lab/kit/until';
+import { type OrderLoad, percentile, type SeenAnswer, startOrderLoad } from '@orders/lab/load/order-load';
+import { readRealOrders } from '@orders/lab/load/real-orders';
 
 const perSecond = Number(process.env.CONTAINERS_RATE ?? 25);
 const kafkaAwayMs = 20_000;

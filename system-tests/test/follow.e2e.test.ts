@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { OrderChange, Timeline } from '@orders/contracts/order-history';
-import type { OrderView } from '@orders/contracts/orders-api';
-import { call } from '../src/http.ts';
-import { anOrder, anOrderOf, place } from '../src/orders.ts';
-import { startSystem } from '../src/started-system.ts';
+import type { OrderView } from '@orders/contracts/orders/api';
+import type { OrderChange, Timeline } from '@orders/contracts/orders/history';
+import { call } from '@orders/lab/kit/http';
+import { anOrder, anOrderOf, place } from '@orders/lab/kit/orders';
+import { startSystem } from '@orders/lab/kit/started-system';
 
 const { url } = await startSystem({ env: { SHIPPING_BACKOFF_MS: '100', SHIPPING_BACKOFF_MAX_MS: '300' } });
 

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, type TestContext, test } from 'node:test';
-import { anOrder, place, readOrder, untilOrder } from '../src/orders.ts';
-import { type Reaction, type ScriptedProvider, shipmentOf, startScriptedProvider } from '../src/scripted-provider.ts';
-import { startSystem } from '../src/started-system.ts';
-import { until } from '../src/until.ts';
+import { anOrder, place, readOrder, untilOrder } from '@orders/lab/kit/orders';
+import {
+  type Reaction,
+  type ScriptedProvider,
+  shipmentOf,
+  startScriptedProvider,
+} from '@orders/lab/kit/scripted-provider';
+import { startSystem } from '@orders/lab/kit/started-system';
+import { until } from '@orders/lab/kit/until';
 
 const provider = await startScriptedProvider();
 after(() => provider.close());

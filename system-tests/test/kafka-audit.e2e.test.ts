@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
-import { runAudit } from '../src/audit.ts';
-import { connectTo } from '../src/databases.ts';
-import { produce } from '../src/kafka-records.ts';
-import { skipWithout, startKafkaSystem } from '../src/kafka-system.ts';
-import { startOrderLoad } from '../src/order-load.ts';
-import { anOrder, place, untilOrder } from '../src/orders.ts';
-import { until } from '../src/until.ts';
+import { connectTo } from '@orders/lab/kit/databases';
+import { produce } from '@orders/lab/kit/kafka-records';
+import { skipWithout, startKafkaSystem } from '@orders/lab/kit/kafka-system';
+import { anOrder, place, untilOrder } from '@orders/lab/kit/orders';
+import { runAudit } from '@orders/lab/kit/run-audit';
+import { until } from '@orders/lab/kit/until';
+import { startOrderLoad } from '@orders/lab/load/order-load';
 
 const system = await startKafkaSystem();
 const impatient = ['--grace', '0', '--stuck-after', '600'];

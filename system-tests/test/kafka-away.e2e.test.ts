@@ -2,17 +2,17 @@
 // (8; 20) are the outages, KAFKA_RATE the orders per second (default 40).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { skipWithout, startKafkaSystemWithBroker } from '../src/kafka-system.ts';
-import type { LocalKafka } from '../src/local-kafka.ts';
-import { startMemoryWatch } from '../src/memory-watch.ts';
-import { percentile, type SeenAnswer, startOrderLoad } from '../src/order-load.ts';
-import { startOrderWatch } from '../src/order-watch.ts';
-import { readOrders, readPage } from '../src/orders.ts';
-import { tellsCpuTime } from '../src/process-table.ts';
-import { readRealOrders } from '../src/real-orders.ts';
-import { reconcile } from '../src/reconcile.ts';
-import { readLedger } from '../src/shipping-provider.ts';
-import { elapse, until } from '../src/until.ts';
+import { skipWithout, startKafkaSystemWithBroker } from '@orders/lab/kit/kafka-system';
+import type { LocalKafka } from '@orders/lab/kit/local-kafka';
+import { startMemoryWatch } from '@orders/lab/kit/memory-watch';
+import { startOrderWatch } from '@orders/lab/kit/order-watch';
+import { readOrders, readPage } from '@orders/lab/kit/orders';
+import { tellsCpuTime } from '@orders/lab/kit/process-table';
+import { reconcile } from '@orders/lab/kit/reconcile';
+import { readLedger } from '@orders/lab/kit/shipping-provider';
+import { elapse, until } from '@orders/lab/kit/until';
+import { percentile, type SeenAnswer, startOrderLoad } from '@orders/lab/load/order-load';
+import { readRealOrders } from '@orders/lab/load/real-orders';
 
 type Outage = {
   seconds: number;

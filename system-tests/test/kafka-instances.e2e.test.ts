@@ -2,18 +2,18 @@
 // KAFKA_RATE orders per second (default 40). REAL_ORDERS names a file of real orders; SEED repeats a run.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { partitionsOfMembers } from '../src/kafka-records.ts';
-import { type KafkaSystem, skipWithout, startKafkaSystem } from '../src/kafka-system.ts';
-import { type OrderLoad, percentile, type SeenAnswer, startOrderLoad } from '../src/order-load.ts';
-import { startOrderWatch } from '../src/order-watch.ts';
-import { readOrders } from '../src/orders.ts';
-import { readPickups } from '../src/pickups.ts';
-import { createRandom, seedOfRun } from '../src/random.ts';
-import { readRealOrders } from '../src/real-orders.ts';
-import { reconcile } from '../src/reconcile.ts';
-import type { ServiceProcess } from '../src/service-process.ts';
-import { readLedger } from '../src/shipping-provider.ts';
-import { elapse, until } from '../src/until.ts';
+import { partitionsOfMembers } from '@orders/lab/kit/kafka-records';
+import { type KafkaSystem, skipWithout, startKafkaSystem } from '@orders/lab/kit/kafka-system';
+import { startOrderWatch } from '@orders/lab/kit/order-watch';
+import { readOrders } from '@orders/lab/kit/orders';
+import { readPickups } from '@orders/lab/kit/pickups';
+import { createRandom, seedOfRun } from '@orders/lab/kit/random';
+import { reconcile } from '@orders/lab/kit/reconcile';
+import type { ServiceProcess } from '@orders/lab/kit/service-process';
+import { readLedger } from '@orders/lab/kit/shipping-provider';
+import { elapse, until } from '@orders/lab/kit/until';
+import { type OrderLoad, percentile, type SeenAnswer, startOrderLoad } from '@orders/lab/load/order-load';
+import { readRealOrders } from '@orders/lab/load/real-orders';
 
 const ordersMin = Number(process.env.KAFKA_ORDERS ?? 1_500);
 const perSecond = Number(process.env.KAFKA_RATE ?? 40);

@@ -1,13 +1,13 @@
 // A backlog in Kafka. KAFKA_BACKLOG is its number of orders (default 5,000; the full exam has 100000), REAL_ORDERS a file of real orders.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { skipWithout, startKafkaSystem } from '../src/kafka-system.ts';
-import { startOrderLoad } from '../src/order-load.ts';
-import { anOrder, place, untilOrder } from '../src/orders.ts';
-import { peakResidentMb, tellsCpuTime } from '../src/process-table.ts';
-import { readRealOrders } from '../src/real-orders.ts';
-import { readLedger } from '../src/shipping-provider.ts';
-import { until } from '../src/until.ts';
+import { skipWithout, startKafkaSystem } from '@orders/lab/kit/kafka-system';
+import { anOrder, place, untilOrder } from '@orders/lab/kit/orders';
+import { peakResidentMb, tellsCpuTime } from '@orders/lab/kit/process-table';
+import { readLedger } from '@orders/lab/kit/shipping-provider';
+import { until } from '@orders/lab/kit/until';
+import { startOrderLoad } from '@orders/lab/load/order-load';
+import { readRealOrders } from '@orders/lab/load/real-orders';
 
 const backlog = Number(process.env.KAFKA_BACKLOG ?? 5_000);
 const residentMaxMb = 300;

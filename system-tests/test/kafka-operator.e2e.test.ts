@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type KafkaSystem, skipWithout, startKafkaSystem } from '../src/kafka-system.ts';
-import { createOperator } from '../src/operator.ts';
-import { anOrder, place, untilOrder } from '../src/orders.ts';
-import { readLedger, simulate } from '../src/shipping-provider.ts';
-import { until } from '../src/until.ts';
+import { type KafkaSystem, skipWithout, startKafkaSystem } from '@orders/lab/kit/kafka-system';
+import { createOperator } from '@orders/lab/kit/operator';
+import { anOrder, place, untilOrder } from '@orders/lab/kit/orders';
+import { readLedger, simulate } from '@orders/lab/kit/shipping-provider';
+import { until } from '@orders/lab/kit/until';
 
 // Two instances that share the work. Without the provider's own memory of keys every second booking would show.
 const system = await startKafkaSystem({

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FulfillmentEvent } from '@orders/contracts/fulfillment-events';
-import { type NewRecord, partitionsOf, produce, readRecords } from '../src/kafka-records.ts';
-import { type KafkaSystem, skipWithout, startKafkaSystem } from '../src/kafka-system.ts';
-import { startOrderLoad } from '../src/order-load.ts';
-import { anOrder, readOrders } from '../src/orders.ts';
-import { readRealOrders } from '../src/real-orders.ts';
-import { reconcile } from '../src/reconcile.ts';
-import { readLedger } from '../src/shipping-provider.ts';
-import { until } from '../src/until.ts';
+import type { FulfillmentEvent } from '@orders/contracts/fulfillments/events';
+import { type NewRecord, partitionsOf, produce, readRecords } from '@orders/lab/kit/kafka-records';
+import { type KafkaSystem, skipWithout, startKafkaSystem } from '@orders/lab/kit/kafka-system';
+import { anOrder, readOrders } from '@orders/lab/kit/orders';
+import { reconcile } from '@orders/lab/kit/reconcile';
+import { readLedger } from '@orders/lab/kit/shipping-provider';
+import { until } from '@orders/lab/kit/until';
+import { startOrderLoad } from '@orders/lab/load/order-load';
+import { readRealOrders } from '@orders/lab/load/real-orders';
 import { minimalOrderCreated, poisonMessages, unknownEvents } from './poison-messages.ts';
 
 const system = await startKafkaSystem();

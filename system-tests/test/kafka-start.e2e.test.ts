@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { freePorts, isFree } from '../src/free-ports.ts';
-import { call } from '../src/http.ts';
-import { place, untilOrder } from '../src/orders.ts';
-import { livingProcesses, signalTo, treeOf } from '../src/process-table.ts';
-import { type Program, startScript } from '../src/program.ts';
-import { until } from '../src/until.ts';
+import { freePorts, isFree } from '@orders/lab/kit/free-ports';
+import { call } from '@orders/lab/kit/http';
+import { place, untilOrder } from '@orders/lab/kit/orders';
+import { livingProcesses, signalTo, treeOf } from '@orders/lab/kit/process-table';
+import { type Program, startScript } from '@orders/lab/kit/program';
+import { until } from '@orders/lab/kit/until';
 
 /** The curl line of the README. */
 const order = {

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freePorts } from '../src/free-ports.ts';
-import { startOrderLoad } from '../src/order-load.ts';
-import { startOrderWatch } from '../src/order-watch.ts';
-import { readOrders } from '../src/orders.ts';
-import { createRandom, seedOfRun } from '../src/random.ts';
-import { readRealOrders } from '../src/real-orders.ts';
-import { reconcile } from '../src/reconcile.ts';
-import { readLedger, startShippingProvider } from '../src/shipping-provider.ts';
-import { startSystem } from '../src/started-system.ts';
-import { elapse, until } from '../src/until.ts';
+import { freePorts } from '@orders/lab/kit/free-ports';
+import { startOrderWatch } from '@orders/lab/kit/order-watch';
+import { readOrders } from '@orders/lab/kit/orders';
+import { createRandom, seedOfRun } from '@orders/lab/kit/random';
+import { reconcile } from '@orders/lab/kit/reconcile';
+import { readLedger, startShippingProvider } from '@orders/lab/kit/shipping-provider';
+import { startSystem } from '@orders/lab/kit/started-system';
+import { elapse, until } from '@orders/lab/kit/until';
+import { startOrderLoad } from '@orders/lab/load/order-load';
+import { readRealOrders } from '@orders/lab/load/real-orders';
 
 const kills = Number(process.env.KILLS ?? 12);
 const seed = seedOfRun();

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import type { OrderView } from '@orders/contracts/orders-api';
-import { call } from '../src/http.ts';
-import { anOrder, place, post, readOrder, untilOrder } from '../src/orders.ts';
-import { readLedger, readShipment } from '../src/shipping-provider.ts';
-import { startSystem } from '../src/started-system.ts';
+import type { OrderView } from '@orders/contracts/orders/api';
+import { call } from '@orders/lab/kit/http';
+import { anOrder, place, post, readOrder, untilOrder } from '@orders/lab/kit/orders';
+import { readLedger, readShipment } from '@orders/lab/kit/shipping-provider';
+import { startSystem } from '@orders/lab/kit/started-system';
 
 const run = promisify(execFile);
 const system = await startSystem();

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { call } from '../src/http.ts';
-import { anOrder, anOrderOf, place, untilOrder } from '../src/orders.ts';
-import { startSystem } from '../src/started-system.ts';
+import { call } from '@orders/lab/kit/http';
+import { anOrder, anOrderOf, place, untilOrder } from '@orders/lab/kit/orders';
+import { startSystem } from '@orders/lab/kit/started-system';
 
 const system = await startSystem();
 const { url, fulfillmentUrl } = system;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createOperator } from '../src/operator.ts';
-import { anOrder, anOrderOf, place, readOrder, untilOrder } from '../src/orders.ts';
-import { readLedger, simulate } from '../src/shipping-provider.ts';
-import { startSystem } from '../src/started-system.ts';
-import { until } from '../src/until.ts';
+import { createOperator } from '@orders/lab/kit/operator';
+import { anOrder, anOrderOf, place, readOrder, untilOrder } from '@orders/lab/kit/orders';
+import { readLedger, simulate } from '@orders/lab/kit/shipping-provider';
+import { startSystem } from '@orders/lab/kit/started-system';
+import { until } from '@orders/lab/kit/until';
 
 // One attempt only: what is turned away once is Failed. The provider keeps no idempotency keys.
 const { url, fulfillmentUrl, providerUrl } = await startSystem({

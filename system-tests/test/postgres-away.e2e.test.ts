@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { call } from '../src/http.ts';
-import { startOrderLoad } from '../src/order-load.ts';
-import { startOrderWatch } from '../src/order-watch.ts';
-import { anOrder, post, readOrders } from '../src/orders.ts';
-import { readRealOrders } from '../src/real-orders.ts';
-import { reconcile } from '../src/reconcile.ts';
-import { readLedger } from '../src/shipping-provider.ts';
-import { startSystem } from '../src/started-system.ts';
-import { until } from '../src/until.ts';
+import { call } from '@orders/lab/kit/http';
+import { startOrderWatch } from '@orders/lab/kit/order-watch';
+import { anOrder, post, readOrders } from '@orders/lab/kit/orders';
+import { reconcile } from '@orders/lab/kit/reconcile';
+import { readLedger } from '@orders/lab/kit/shipping-provider';
+import { startSystem } from '@orders/lab/kit/started-system';
+import { until } from '@orders/lab/kit/until';
+import { startOrderLoad } from '@orders/lab/load/order-load';
+import { readRealOrders } from '@orders/lab/load/real-orders';
 
 type Probe = { status: number; ms: number; retryAfter: string; said: string };
 

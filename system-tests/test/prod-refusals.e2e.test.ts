@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { localhostTls } from '../src/localhost-certificate.ts';
-import { runScript } from '../src/program.ts';
+import { localhostTls } from '@orders/lab/kit/localhost-certificate';
+import { runScript } from '@orders/lab/kit/program';
 
 const directory = mkdtempSync(join(tmpdir(), 'orders-prod-refusals-'));
 after(() => rmSync(directory, { recursive: true, force: true }));

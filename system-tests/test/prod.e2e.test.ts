@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { call } from '@orders/lab/kit/http';
+import { skipWithout } from '@orders/lab/kit/kafka-system';
+import { localhostAuthority } from '@orders/lab/kit/localhost-certificate';
+import { anOrder, post } from '@orders/lab/kit/orders';
+import { signalTo } from '@orders/lab/kit/process-table';
+import { runScript, startScript } from '@orders/lab/kit/program';
+import { type SecuredSystem, startSecuredSystem } from '@orders/lab/kit/secured-system';
+import { readLedger } from '@orders/lab/kit/shipping-provider';
+import { until } from '@orders/lab/kit/until';
 import pg from 'pg';
 import { Agent, setGlobalDispatcher } from 'undici';
-import { call } from '../src/http.ts';
-import { skipWithout } from '../src/kafka-system.ts';
-import { localhostAuthority } from '../src/localhost-certificate.ts';
-import { anOrder, post } from '../src/orders.ts';
-import { signalTo } from '../src/process-table.ts';
-import { runScript, startScript } from '../src/program.ts';
-import { type SecuredSystem, startSecuredSystem } from '../src/secured-system.ts';
-import { readLedger } from '../src/shipping-provider.ts';
-import { until } from '../src/until.ts';
 
 // Every call of this file trusts the services' own certificate, and no other.
 const dispatcher = new Agent({ connect: { ca: localhostAuthority() } });

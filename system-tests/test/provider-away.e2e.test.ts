@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freePorts } from '../src/free-ports.ts';
-import { percentile, startOrderLoad } from '../src/order-load.ts';
-import { readOrders } from '../src/orders.ts';
-import { readRealOrders } from '../src/real-orders.ts';
-import { reconcile } from '../src/reconcile.ts';
-import { readLedger, startShippingProvider } from '../src/shipping-provider.ts';
-import { startSystem } from '../src/started-system.ts';
-import { until } from '../src/until.ts';
+import { freePorts } from '@orders/lab/kit/free-ports';
+import { readOrders } from '@orders/lab/kit/orders';
+import { reconcile } from '@orders/lab/kit/reconcile';
+import { readLedger, startShippingProvider } from '@orders/lab/kit/shipping-provider';
+import { startSystem } from '@orders/lab/kit/started-system';
+import { until } from '@orders/lab/kit/until';
+import { percentile, startOrderLoad } from '@orders/lab/load/order-load';
+import { readRealOrders } from '@orders/lab/load/real-orders';
 
 test('While the provider is away orders are accepted fast and shown Retrying, and all ship once when it is back', async (t) => {
   const [port = 0] = await freePorts(1);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { anOrder, anOrderOf, place, readOrder, untilOrder } from '../src/orders.ts';
-import { readLedger } from '../src/shipping-provider.ts';
-import { startSystem } from '../src/started-system.ts';
-import { until } from '../src/until.ts';
+import { anOrder, anOrderOf, place, readOrder, untilOrder } from '@orders/lab/kit/orders';
+import { readLedger } from '@orders/lab/kit/shipping-provider';
+import { startSystem } from '@orders/lab/kit/started-system';
+import { until } from '@orders/lab/kit/until';
 
 const system = await startSystem({
   env: {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import { anOrder, place, untilOrder } from '../src/orders.ts';
-import { startSystem, systemFor } from '../src/started-system.ts';
-import { elapse } from '../src/until.ts';
+import { anOrder, place, untilOrder } from '@orders/lab/kit/orders';
+import { startSystem, systemFor } from '@orders/lab/kit/started-system';
+import { elapse } from '@orders/lab/kit/until';
 
 test('It is ready within 10 s on a new directory and within 5 s on an old one', async (t) => {
   const system = await systemFor(t);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isFree } from '../src/free-ports.ts';
-import { startOrderLoad } from '../src/order-load.ts';
-import { anOrderOf, place, readOrder, readOrders, untilOrder } from '../src/orders.ts';
-import { livingProcesses } from '../src/process-table.ts';
-import { readRealOrders } from '../src/real-orders.ts';
-import { reconcile } from '../src/reconcile.ts';
-import { readLedger, simulate } from '../src/shipping-provider.ts';
-import { startSystem } from '../src/started-system.ts';
-import { until } from '../src/until.ts';
+import { isFree } from '@orders/lab/kit/free-ports';
+import { anOrderOf, place, readOrder, readOrders, untilOrder } from '@orders/lab/kit/orders';
+import { livingProcesses } from '@orders/lab/kit/process-table';
+import { reconcile } from '@orders/lab/kit/reconcile';
+import { readLedger, simulate } from '@orders/lab/kit/shipping-provider';
+import { startSystem } from '@orders/lab/kit/started-system';
+import { until } from '@orders/lab/kit/until';
+import { startOrderLoad } from '@orders/lab/load/order-load';
+import { readRealOrders } from '@orders/lab/load/real-orders';
 
 test('SIGINT and SIGTERM under load end everything within 10 s with exit code 0, and nothing that was accepted is lost', async (t) => {
   const system = await startSystem({ t });

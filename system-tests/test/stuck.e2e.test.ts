@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RepublishAnswer } from '@orders/contracts/republish-api';
-import type { StuckPage } from '@orders/contracts/stuck-api';
-import { call } from '../src/http.ts';
-import { createOperator } from '../src/operator.ts';
-import { anOrder, place, readOrder, untilOrder } from '../src/orders.ts';
-import { readLedger } from '../src/shipping-provider.ts';
-import { startSystem } from '../src/started-system.ts';
-import { until } from '../src/until.ts';
+import type { RepublishAnswer } from '@orders/contracts/operate/republish';
+import type { StuckPage } from '@orders/contracts/operate/stuck';
+import { call } from '@orders/lab/kit/http';
+import { createOperator } from '@orders/lab/kit/operator';
+import { anOrder, place, readOrder, untilOrder } from '@orders/lab/kit/orders';
+import { readLedger } from '@orders/lab/kit/shipping-provider';
+import { startSystem } from '@orders/lab/kit/started-system';
+import { until } from '@orders/lab/kit/until';
 
 const system = await startSystem({ env: { STUCK_AFTER_SECONDS: '1', SHIPPING_BACKOFF_MS: '100' } });
 const { url, fulfillmentUrl, providerUrl } = system;

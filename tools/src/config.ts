@@ -1,7 +1,14 @@
 import { EmbeddedConfig, embeddedRules } from '@orders/embedded/config';
 import { FulfillmentProcessConfig, fulfillmentProcessRules } from '@orders/fulfillment-service/config';
 import { OrderProcessConfig, orderProcessRules } from '@orders/order-service/config';
-import { ConfigError, type ConfigRules, gather, isSecret, loadEnvFile, readConfig } from '@orders/platform/config';
+import {
+  ConfigError,
+  type ConfigRules,
+  gather,
+  isSecret,
+  loadEnvFile,
+  readConfig,
+} from '@orders/platform/process/config';
 import { ShippingProviderProcessConfig, shippingProviderRules } from '@orders/shipping-provider/config';
 import type { TObject } from 'typebox';
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { newApiKey, readApiKeys, type Scope, scopes, writeApiKeys } from '@orders/platform/api-keys';
-import { ConfigError, loadEnvFile } from '@orders/platform/config';
+import { newApiKey, readApiKeys, type Scope, scopes, writeApiKeys } from '@orders/platform/http/api-keys';
+import { ConfigError, loadEnvFile } from '@orders/platform/process/config';
 
 /** `npm run keys -- create | list | revoke`: keeps the file of API keys, which running services read again by themselves. */
 const usage = `npm run keys -- create --name NAME --scopes ${scopes.join(',')}

@@ -1,5 +1,5 @@
-import { FulfillmentEvent, fulfillmentEventsTopic } from './fulfillment-events.ts';
-import { OrderCancellationRequested, OrderCreated, orderEventsTopic } from './order-events.ts';
+import { FulfillmentEvent, fulfillmentEventsTopic } from './fulfillments/events.ts';
+import { OrderCancellationRequested, OrderCreated, orderEventsTopic } from './orders/events.ts';
 
 const headers = {
   type: 'object',

@@ -1,8 +1,7 @@
-import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
-import { orderEventsTopic } from '@orders/contracts/order-events';
-import type { ConfigRules } from '@orders/platform/config';
-import { commonVariables, connectionsVariable, portVariable, stuckAfterVariable } from '@orders/platform/config-fields';
-import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
+import { orderEventsTopic } from '@orders/contracts/orders/events';
+import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka/config';
+import type { ConfigRules } from '@orders/platform/process/config';
 import {
   databaseFaults,
   databaseUrlVariable,
@@ -10,7 +9,13 @@ import {
   entranceVariables,
   kafkaFaults,
   shippingFaults,
-} from '@orders/platform/profile';
+} from '@orders/platform/process/profile';
+import {
+  commonVariables,
+  connectionsVariable,
+  portVariable,
+  stuckAfterVariable,
+} from '@orders/platform/process/variables';
 import Type, { type Static } from 'typebox';
 
 const whole = (minimum: number, maximum: number, value: number, description: string) =>

@@ -2,8 +2,8 @@ import {
   type FulfillmentEvent,
   type FulfillmentEventType,
   fulfillmentEventsTopic,
-} from '@orders/contracts/fulfillment-events';
-import { eventIdOf } from '@orders/platform/event-id';
+} from '@orders/contracts/fulfillments/events';
+import { eventIdOf } from '@orders/platform/messaging/event-id';
 import type { Decision, Held } from './fulfillment.ts';
 
 /** What an event tells of a fulfillment. */

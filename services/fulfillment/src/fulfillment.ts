@@ -1,4 +1,4 @@
-import type { FailedAttempt, FulfillmentEventType } from '@orders/contracts/fulfillment-events';
+import type { FailedAttempt, FulfillmentEventType } from '@orders/contracts/fulfillments/events';
 import { type BackoffLimits, backoffOf } from './backoff.ts';
 
 /** What came of one call to the provider, or of the decision not to call. */

@@ -1,6 +1,6 @@
-import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
-import { orderEventsTopic } from '@orders/contracts/order-events';
-import { runKafkaService } from '@orders/platform/kafka-service';
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
+import { orderEventsTopic } from '@orders/contracts/orders/events';
+import { runKafkaService } from '@orders/platform/kafka/run-service';
 import { FulfillmentProcessConfig, fulfillmentProcessRules } from './config.ts';
 import { createFulfillmentService } from './service.ts';
 

@@ -1,7 +1,7 @@
-import { loadEnvFile, readConfig } from '@orders/platform/config';
-import { createLog } from '@orders/platform/log';
-import { migrateAndGrant } from '@orders/platform/migrate-command';
-import { runProcess } from '@orders/platform/process';
+import { migrateAndGrant } from '@orders/platform/postgres/migrate-command';
+import { loadEnvFile, readConfig } from '@orders/platform/process/config';
+import { createLog } from '@orders/platform/process/log';
+import { runProcess } from '@orders/platform/process/run-process';
 import { FulfillmentMigrationConfig, fulfillmentMigrationRules } from './config.ts';
 import { migrations, schema } from './service.ts';
 

@@ -1,44 +1,44 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
-import { orderEventsTopic } from '@orders/contracts/order-events';
-import { addAccess } from '@orders/platform/access';
-import { addApiDocs } from '@orders/platform/api-docs';
-import type { Broker } from '@orders/platform/broker';
-import { createDatabase } from '@orders/platform/database';
-import { patiently } from '@orders/platform/database-patience';
-import { createHttpServer, listen } from '@orders/platform/http-server';
-import { instanceName } from '@orders/platform/instance';
-import type { Log } from '@orders/platform/log';
-import { createMetrics, type Metrics } from '@orders/platform/metrics';
-import { migrate, requireMigrated } from '@orders/platform/migrations';
-import { addOperationsRoutes } from '@orders/platform/operations-routes';
-import { createOutboxRelay } from '@orders/platform/outbox-relay';
-import { createOutboxStore } from '@orders/platform/outbox-store';
-import { type Sentinel, startSentinel } from '@orders/platform/sentinel';
-import { createSentinelStore } from '@orders/platform/sentinel-store';
-import { serverTls } from '@orders/platform/server-tls';
-import { observeStuck } from '@orders/platform/stuck-routes';
+import { orderEventsTopic } from '@orders/contracts/orders/events';
+import { addAccess } from '@orders/platform/http/access';
+import { addApiDocs } from '@orders/platform/http/api-docs';
+import { addOperationsRoutes } from '@orders/platform/http/health-routes';
+import { createHttpServer, listen } from '@orders/platform/http/server';
+import { serverTls } from '@orders/platform/http/server-tls';
+import type { Broker } from '@orders/platform/messaging/broker';
+import { createOutboxRelay } from '@orders/platform/messaging/outbox-relay';
+import { createOutboxStore } from '@orders/platform/messaging/outbox-store';
+import { type Sentinel, startSentinel } from '@orders/platform/operate/sentinel';
+import { createSentinelStore } from '@orders/platform/operate/sentinel-store';
+import { observeStuck } from '@orders/platform/operate/stuck-routes';
+import { createDatabase } from '@orders/platform/postgres/database';
+import { migrate, requireMigrated } from '@orders/platform/postgres/migrate';
+import { patiently } from '@orders/platform/postgres/wait-for-database';
+import { instanceName } from '@orders/platform/process/instance-name';
+import type { Log } from '@orders/platform/process/log';
+import { createMetrics, type Metrics } from '@orders/platform/process/metrics';
 import type { FulfillmentConfig } from './config.ts';
-import { createDispatcher } from './dispatch-shipments.ts';
 import type { Policy } from './fulfillment.ts';
-import { createFulfillmentMetrics } from './fulfillment-metrics.ts';
-import { createFulfillmentQueries } from './fulfillment-queries.ts';
-import { createFulfillmentStore } from './fulfillment-store.ts';
-import { createInstanceStore } from './instance-store.ts';
-import { createOrderEventHandler } from './on-order-event.ts';
-import { addOperatorRoutes } from './operator-routes.ts';
-import { createReportOutcome } from './report-outcome.ts';
-import { createRetryFulfillments } from './retry-fulfillments.ts';
-import { createRetryStore } from './retry-store.ts';
-import { addFulfillmentRoutes, fulfillmentApi } from './routes.ts';
-import { createShippingBreaker } from './shipping-breaker.ts';
-import { createShippingBreakerStore } from './shipping-breaker-store.ts';
-import { createShippingClient } from './shipping-client.ts';
+import { createFulfillmentMetrics } from './metrics.ts';
+import { createFulfillmentQueries } from './operate/fulfillment-queries.ts';
+import { addOperatorRoutes } from './operate/operator-routes.ts';
+import { createRetryFulfillments } from './operate/retry-fulfillments.ts';
+import { createRetryStore } from './operate/retry-store.ts';
+import { addFulfillmentRoutes, fulfillmentApi } from './operate/routes.ts';
+import { createShippingBreakerStore } from './operate/shipping-breaker-store.ts';
 import {
   createFulfillmentWatch,
   fulfillmentDeadlines,
   stuckReasons,
   watchedFulfillments,
-} from './watch-fulfillments.ts';
+} from './operate/watch-fulfillments.ts';
+import { createOrderEventHandler } from './receive/on-order-event.ts';
+import { createInstanceStore } from './ship/breaker-exchange-store.ts';
+import { createFulfillmentStore } from './ship/claim-store.ts';
+import { createDispatcher } from './ship/dispatcher.ts';
+import { createShippingBreaker } from './ship/provider-breaker.ts';
+import { createShippingClient } from './ship/provider-client.ts';
+import { createReportOutcome } from './ship/report-outcome.ts';
 
 export const schema = 'fulfillment';
 export const migrations = new URL('../migrations', import.meta.url).pathname;

@@ -1,21 +1,21 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { TestContext } from 'node:test';
-import type { IncomingEvent } from '@orders/platform/broker';
-import type { Database } from '@orders/platform/database';
-import { createMetrics } from '@orders/platform/metrics';
-import { createOutboxRelay } from '@orders/platform/outbox-relay';
-import { createOutboxStore } from '@orders/platform/outbox-store';
-import { createFakeBroker } from '@orders/platform/test/fake-broker';
-import { silentLog, type TestPostgres } from '@orders/platform/test/test-postgres';
-import { createDispatcher } from '../src/dispatch-shipments.ts';
+import type { IncomingEvent } from '@orders/platform/messaging/broker';
+import { createOutboxRelay } from '@orders/platform/messaging/outbox-relay';
+import { createOutboxStore } from '@orders/platform/messaging/outbox-store';
+import type { Database } from '@orders/platform/postgres/database';
+import { createMetrics } from '@orders/platform/process/metrics';
+import { createFakeBroker } from '@orders/platform/test/kit/fake-broker';
+import { silentLog, type TestPostgres } from '@orders/platform/test/kit/test-postgres';
 import type { Policy } from '../src/fulfillment.ts';
-import { createFulfillmentMetrics } from '../src/fulfillment-metrics.ts';
-import { createFulfillmentStore } from '../src/fulfillment-store.ts';
-import { createInstanceStore } from '../src/instance-store.ts';
-import { createOrderEventHandler } from '../src/on-order-event.ts';
-import { createReportOutcome } from '../src/report-outcome.ts';
-import { createShippingBreaker } from '../src/shipping-breaker.ts';
-import { createShippingClient } from '../src/shipping-client.ts';
+import { createFulfillmentMetrics } from '../src/metrics.ts';
+import { createOrderEventHandler } from '../src/receive/on-order-event.ts';
+import { createInstanceStore } from '../src/ship/breaker-exchange-store.ts';
+import { createFulfillmentStore } from '../src/ship/claim-store.ts';
+import { createDispatcher } from '../src/ship/dispatcher.ts';
+import { createShippingBreaker } from '../src/ship/provider-breaker.ts';
+import { createShippingClient } from '../src/ship/provider-client.ts';
+import { createReportOutcome } from '../src/ship/report-outcome.ts';
 
 export const migrations = new URL('../migrations', import.meta.url).pathname;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FulfillmentEvent } from '@orders/contracts/fulfillment-events';
-import { createValidator } from '@orders/platform/validator';
+import { FulfillmentEvent } from '@orders/contracts/fulfillments/events';
+import { createValidator } from '@orders/platform/process/validator';
 import fc from 'fast-check';
 import { backoffOf } from '../src/backoff.ts';
 import { decide, type Held, type Outcome, type Policy } from '../src/fulfillment.ts';

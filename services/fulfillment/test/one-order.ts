@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import type { TestPostgres } from '@orders/platform/test/test-postgres';
-import { until } from '@orders/platform/test/until';
+import type { TestPostgres } from '@orders/platform/test/kit/test-postgres';
+import { until } from '@orders/platform/test/kit/until';
 import type { Policy } from '../src/fulfillment.ts';
 import { fulfillmentTables, newIds, orderCreated, orderEvent } from './fulfillment-instance.ts';
 import { type Answer, scriptedProvider } from './scripted-provider.ts';

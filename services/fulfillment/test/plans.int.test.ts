@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { watchStatements } from '@orders/platform/test/plans';
-import { startTestPostgres } from '@orders/platform/test/test-postgres';
-import type { Filing } from '../src/filing-store.ts';
+import { watchStatements } from '@orders/platform/test/kit/plans';
+import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { decide, type Outcome } from '../src/fulfillment.ts';
 import { startedEvent } from '../src/fulfillment-event.ts';
-import { createFulfillmentStore } from '../src/fulfillment-store.ts';
-import { createInstanceStore } from '../src/instance-store.ts';
+import type { Filing } from '../src/receive/filing-store.ts';
+import { createInstanceStore } from '../src/ship/breaker-exchange-store.ts';
+import { createFulfillmentStore } from '../src/ship/claim-store.ts';
 import { fulfillmentTables, newIds, quick } from './fulfillment-instance.ts';
 
 // Nothing tells the planner how large the tables are: as in the first minutes of a service.

@@ -1,15 +1,20 @@
-import { fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
-import { orderEventsTopic } from '@orders/contracts/order-events';
-import type { ConfigRules } from '@orders/platform/config';
-import { commonVariables, connectionsVariable, portVariable, stuckAfterVariable } from '@orders/platform/config-fields';
-import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka-config';
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
+import { orderEventsTopic } from '@orders/contracts/orders/events';
+import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka/config';
+import type { ConfigRules } from '@orders/platform/process/config';
 import {
   databaseFaults,
   databaseUrlVariable,
   entranceFaults,
   entranceVariables,
   kafkaFaults,
-} from '@orders/platform/profile';
+} from '@orders/platform/process/profile';
+import {
+  commonVariables,
+  connectionsVariable,
+  portVariable,
+  stuckAfterVariable,
+} from '@orders/platform/process/variables';
 import Type, { type Static } from 'typebox';
 
 /** What the Order Service takes from its environment. */

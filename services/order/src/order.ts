@@ -1,8 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto';
-import type { FulfillmentEvent } from '@orders/contracts/fulfillment-events';
-import { type OrderCancellationRequested, orderEventsTopic } from '@orders/contracts/order-events';
-import type { Cancellation, NewOrder, OrderStatus } from '@orders/contracts/orders-api';
-import { eventIdOf } from '@orders/platform/event-id';
+import type { FulfillmentEvent } from '@orders/contracts/fulfillments/events';
+import type { Cancellation, NewOrder, OrderStatus } from '@orders/contracts/orders/api';
+import { type OrderCancellationRequested, orderEventsTopic } from '@orders/contracts/orders/events';
+import { eventIdOf } from '@orders/platform/messaging/event-id';
 
 /** An order that is validated and about to be stored, with its event. Heavy parts are serialised once. */
 export type Placement = {

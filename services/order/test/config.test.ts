@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConfigError, readConfig } from '@orders/platform/config';
+import { ConfigError, readConfig } from '@orders/platform/process/config';
 import { OrderProcessConfig, orderProcessRules } from '../src/config.ts';
 
 /** Everything that prod demands; each test takes one thing away. */

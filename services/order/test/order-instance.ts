@@ -1,13 +1,13 @@
 import type { TestContext } from 'node:test';
-import type { NewOrder } from '@orders/contracts/orders-api';
-import type { Database } from '@orders/platform/database';
-import { createMetrics } from '@orders/platform/metrics';
-import { createOutboxRelay } from '@orders/platform/outbox-relay';
-import { createOutboxStore } from '@orders/platform/outbox-store';
-import { createFakeBroker } from '@orders/platform/test/fake-broker';
-import { silentLog, type TestPostgres } from '@orders/platform/test/test-postgres';
-import { createOrderStore } from '../src/order-store.ts';
-import { createPlaceOrder } from '../src/place-order.ts';
+import type { NewOrder } from '@orders/contracts/orders/api';
+import { createOutboxRelay } from '@orders/platform/messaging/outbox-relay';
+import { createOutboxStore } from '@orders/platform/messaging/outbox-store';
+import type { Database } from '@orders/platform/postgres/database';
+import { createMetrics } from '@orders/platform/process/metrics';
+import { createFakeBroker } from '@orders/platform/test/kit/fake-broker';
+import { silentLog, type TestPostgres } from '@orders/platform/test/kit/test-postgres';
+import { createPlaceOrder } from '../src/take/place-order.ts';
+import { createOrderStore } from '../src/take/placing-store.ts';
 
 export const migrations = new URL('../migrations', import.meta.url).pathname;
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OrderCreated } from '@orders/contracts/order-events';
-import { NewOrder, type OrderItem } from '@orders/contracts/orders-api';
-import { createValidator } from '@orders/platform/validator';
+import { NewOrder, type OrderItem } from '@orders/contracts/orders/api';
+import { OrderCreated } from '@orders/contracts/orders/events';
+import { createValidator } from '@orders/platform/process/validator';
 import fc from 'fast-check';
-import { contentHash } from '../src/idempotency.ts';
 import { createdAtOf, firstIdAt, newestPerOrder, toPlacement, totalOf } from '../src/order.ts';
+import { contentHash } from '../src/take/idempotency.ts';
 
 const trace = { correlationId: 'c-1', traceparent: null };
 

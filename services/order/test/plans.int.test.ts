@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createOutboxStore, type OutboxRow } from '@orders/platform/outbox-store';
-import { watchStatements } from '@orders/platform/test/plans';
-import { startTestPostgres } from '@orders/platform/test/test-postgres';
-import { createCancellationStore } from '../src/cancellation-store.ts';
+import { createOutboxStore, type OutboxRow } from '@orders/platform/messaging/outbox-store';
+import { watchStatements } from '@orders/platform/test/kit/plans';
+import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
+import { createOrderChangesStore } from '../src/change-log.ts';
 import { type Placement, toPlacement, toProjected } from '../src/order.ts';
-import { createOrderChangesStore } from '../src/order-changes-store.ts';
-import { createOrderQueries } from '../src/order-queries.ts';
-import { createOrderStore } from '../src/order-store.ts';
+import { createOrderQueries } from '../src/show/order-queries.ts';
+import { createCancellationStore } from '../src/take/cancellation-store.ts';
+import { createOrderStore } from '../src/take/placing-store.ts';
 import { newOrder, orderTables, trace } from './order-instance.ts';
 
 // Nothing tells the planner how large the tables are: as in the first minutes of a service.

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { type FulfillmentEvent, fulfillmentEventsTopic } from '@orders/contracts/fulfillment-events';
-import { orderEventsTopic } from '@orders/contracts/order-events';
-import type { IncomingEvent } from '@orders/platform/broker';
-import { createInProcessBroker } from '@orders/platform/broker-in-process';
-import { silentLog, type TestPostgres } from '@orders/platform/test/test-postgres';
+import { type FulfillmentEvent, fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
+import { orderEventsTopic } from '@orders/contracts/orders/events';
+import type { IncomingEvent } from '@orders/platform/messaging/broker';
+import { createInProcessBroker } from '@orders/platform/messaging/broker-in-process';
+import { silentLog, type TestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { createOrderService } from '../src/service.ts';
 import { newOrder } from './order-instance.ts';
 

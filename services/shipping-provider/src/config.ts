@@ -1,6 +1,6 @@
-import { Simulation } from '@orders/contracts/shipping-api';
-import { commonVariables, portVariable } from '@orders/platform/config-fields';
-import { profileVariable } from '@orders/platform/profile';
+import { Simulation } from '@orders/contracts/shipping';
+import { profileVariable } from '@orders/platform/process/profile';
+import { commonVariables, portVariable } from '@orders/platform/process/variables';
 import Type, { type Static } from 'typebox';
 
 const { properties: start } = Simulation;

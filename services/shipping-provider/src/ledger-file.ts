@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import type { Log } from '@orders/platform/log';
+import type { Log } from '@orders/platform/process/log';
 import { type LedgerRecord, maxRecordBytes, readRecords, writeRecord } from './ledger-record.ts';
 
 /** A frame is what one write appended: the payload's length (4 bytes), its CRC-32 (4), then records. */

@@ -1,5 +1,5 @@
-import type { LedgerEntry } from '@orders/contracts/shipping-api';
-import type { Log } from '@orders/platform/log';
+import type { LedgerEntry } from '@orders/contracts/shipping';
+import type { Log } from '@orders/platform/process/log';
 import { type LedgerFile, openLedgerFile } from './ledger-file.ts';
 import { inOrder } from './sorted-references.ts';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { loadEnvFile, readConfig } from '@orders/platform/config';
-import { createLog } from '@orders/platform/log';
-import { createMetrics } from '@orders/platform/metrics';
-import { runProcess } from '@orders/platform/process';
+import { loadEnvFile, readConfig } from '@orders/platform/process/config';
+import { createLog } from '@orders/platform/process/log';
+import { createMetrics } from '@orders/platform/process/metrics';
+import { runProcess } from '@orders/platform/process/run-process';
 import { ShippingProviderProcessConfig, shippingProviderRules } from './config.ts';
 import { createShippingProvider } from './service.ts';
 

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { NewShipment } from '@orders/contracts/shipping-api';
-import { CodedError } from '@orders/platform/errors';
-import type { Log } from '@orders/platform/log';
-import type { Metrics } from '@orders/platform/metrics';
-import { parameterError } from '@orders/platform/request-validation';
+import type { NewShipment } from '@orders/contracts/shipping';
+import { parameterError } from '@orders/platform/http/request-validation';
+import { CodedError } from '@orders/platform/process/errors';
+import type { Log } from '@orders/platform/process/log';
+import type { Metrics } from '@orders/platform/process/metrics';
 import type { HeldRequests } from './held-requests.ts';
 import type { Booking, Ledger } from './ledger.ts';
 import type { Fate, Simulator } from './simulation.ts';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
-import { NewShipment, Shipment, Simulation } from '@orders/contracts/shipping-api';
-import { CodedError } from '@orders/platform/errors';
-import type { HttpServer } from '@orders/platform/http-server';
+import { NewShipment, Shipment, Simulation } from '@orders/contracts/shipping';
+import type { HttpServer } from '@orders/platform/http/server';
+import { CodedError } from '@orders/platform/process/errors';
 import { type Booking, type Ledger, trackingNumberOf } from './ledger.ts';
 import type { PostShipment } from './post-shipment.ts';
 import type { Simulator } from './simulation.ts';

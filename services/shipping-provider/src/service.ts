@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net';
-import { createHttpServer, listen } from '@orders/platform/http-server';
-import type { Log } from '@orders/platform/log';
-import { createMetrics, type Metrics } from '@orders/platform/metrics';
-import { addOperationsRoutes } from '@orders/platform/operations-routes';
+import { addOperationsRoutes } from '@orders/platform/http/health-routes';
+import { createHttpServer, listen } from '@orders/platform/http/server';
+import type { Log } from '@orders/platform/process/log';
+import { createMetrics, type Metrics } from '@orders/platform/process/metrics';
 import { type ShippingProviderConfig, simulationOf } from './config.ts';
 import { createHeldRequests } from './held-requests.ts';
 import { openLedger } from './ledger.ts';

@@ -1,4 +1,4 @@
-import type { Simulation } from '@orders/contracts/shipping-api';
+import type { Simulation } from '@orders/contracts/shipping';
 
 /**
  * What happens to a POST. `book`: booked and answered; `repeat`: its key is booked, the first shipment again;

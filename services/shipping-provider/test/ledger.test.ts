@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { LedgerEntry } from '@orders/contracts/shipping-api';
+import type { LedgerEntry } from '@orders/contracts/shipping';
 import fc from 'fast-check';
 import { type Ledger, openLedger } from '../src/ledger.ts';
 import { listOf, silentLog, temporaryFolder } from './running-provider.ts';

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
-import type { LedgerEntry } from '@orders/contracts/shipping-api';
-import { readConfig } from '@orders/platform/config';
-import { createLog } from '@orders/platform/log';
+import type { LedgerEntry } from '@orders/contracts/shipping';
+import { readConfig } from '@orders/platform/process/config';
+import { createLog } from '@orders/platform/process/log';
 import { ShippingProviderConfig } from '../src/config.ts';
 import { createShippingProvider } from '../src/service.ts';
 

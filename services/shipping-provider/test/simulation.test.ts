@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readConfig } from '@orders/platform/config';
+import { readConfig } from '@orders/platform/process/config';
 import { ShippingProviderConfig, simulationOf } from '../src/config.ts';
 import { type Arrival, createSimulator, decideFate, type Fate } from '../src/simulation.ts';
 

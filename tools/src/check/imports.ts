@@ -2,7 +2,7 @@ import { runNodeProgram } from './program.ts';
 import type { Rule, Verdict } from './rule.ts';
 
 const cruiser = 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs';
-const workspaces = ['packages', 'services', 'embedded', 'system-tests', 'tools'];
+const workspaces = ['packages', 'services', 'embedded', 'lab', 'system-tests', 'tools'];
 
 /** The part of dependency-cruiser's JSON report that is read here. */
 export interface CruiseReport {

@@ -2,15 +2,15 @@ import type { Rule } from './rule.ts';
 
 /** The way of an order: the file of each station, in order. */
 const stationFiles = [
-  'services/order/src/routes.ts',
-  'packages/contracts/src/orders-api.ts',
-  'services/order/src/place-order.ts',
-  'packages/platform/src/outbox-relay.ts',
-  'packages/platform/src/broker-in-process.ts',
-  'services/fulfillment/src/on-order-event.ts',
-  'services/fulfillment/src/dispatch-shipments.ts',
-  'services/fulfillment/src/report-outcome.ts',
-  'services/order/src/on-fulfillment-event.ts',
+  'services/order/src/take/routes.ts',
+  'packages/contracts/src/orders/api.ts',
+  'services/order/src/take/place-order.ts',
+  'packages/platform/src/messaging/outbox-relay.ts',
+  'packages/platform/src/messaging/broker-in-process.ts',
+  'services/fulfillment/src/receive/on-order-event.ts',
+  'services/fulfillment/src/ship/dispatcher.ts',
+  'services/fulfillment/src/ship/report-outcome.ts',
+  'services/order/src/show/on-fulfillment-event.ts',
 ];
 
 export const stations: Rule = {

@@ -1,12 +1,12 @@
 import { asyncApi } from '@orders/contracts/asyncapi';
-import { addOperatorRoutes as addFulfillmentOperatorRoutes } from '@orders/fulfillment-service/operator-routes';
-import { addFulfillmentRoutes, fulfillmentApi } from '@orders/fulfillment-service/routes';
-import { addFollowRoutes } from '@orders/order-service/follow-routes';
-import { addOperatorRoutes as addOrderOperatorRoutes } from '@orders/order-service/operator-routes';
-import { addOrderRoutes, orderApi } from '@orders/order-service/routes';
-import { addApiDocs } from '@orders/platform/api-docs';
-import { createHttpServer, type HttpServer } from '@orders/platform/http-server';
-import { createLog } from '@orders/platform/log';
+import { addOperatorRoutes as addFulfillmentOperatorRoutes } from '@orders/fulfillment-service/operate/operator-routes';
+import { addFulfillmentRoutes, fulfillmentApi } from '@orders/fulfillment-service/operate/routes';
+import { addOperatorRoutes as addOrderOperatorRoutes } from '@orders/order-service/operate/routes';
+import { addFollowRoutes } from '@orders/order-service/show/follow-routes';
+import { addOrderRoutes, orderApi } from '@orders/order-service/take/routes';
+import { addApiDocs } from '@orders/platform/http/api-docs';
+import { createHttpServer, type HttpServer } from '@orders/platform/http/server';
+import { createLog } from '@orders/platform/process/log';
 
 const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 

@@ -1,8 +1,8 @@
 import { EmbeddedConfig } from '@orders/embedded/config';
-import { kafkaAdvertisedPortVariable, kafkaPortVariable } from '@orders/embedded/kafka-variables';
+import { kafkaAdvertisedPortVariable, kafkaPortVariable } from '@orders/embedded/variables';
 import { FulfillmentMigrationConfig, FulfillmentProcessConfig } from '@orders/fulfillment-service/config';
 import { OrderMigrationConfig, OrderProcessConfig } from '@orders/order-service/config';
-import { isSecret } from '@orders/platform/config';
+import { isSecret } from '@orders/platform/process/config';
 import { shippingProviderVariables } from '@orders/shipping-provider/config';
 import { composeVariables } from './compose-variables.ts';
 

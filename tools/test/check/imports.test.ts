@@ -26,9 +26,9 @@ async function cruise(t: TestContext, texts: Record<string, string>): Promise<st
 test('imports downwards are allowed, types included', async (t) => {
   const problems = await cruise(t, {
     'packages/contracts/src/event.ts': 'export type Event = { id: string };\n',
-    'packages/platform/src/log.ts':
+    'packages/platform/src/process/log.ts':
       "import type { Event } from '../../contracts/src/event.ts';\nexport const log = (e: Event) => e;\n",
-    'services/order/src/main.ts': "import { log } from '../../../packages/platform/src/log.ts';\nlog({ id: '1' });\n",
+    'services/order/src/main.ts': "import { log } from '@orders/platform/process/log';\nlog({ id: '1' });\n",
   });
   assert.deepEqual(problems, []);
 });
@@ -37,12 +37,12 @@ test('imports upwards, sideways, in circles and of tests are problems, types inc
   const problems = await cruise(t, {
     'packages/contracts/src/event.ts':
       "import type { Log } from '../../platform/src/log.ts';\nexport type Event = { id: string; log: Log };\n",
-    'packages/platform/src/log.ts':
+    'packages/platform/src/process/log.ts':
       "import type { Event } from '../../contracts/src/event.ts';\nexport type Log = (e: Event) => void;\n",
     'services/order/src/main.ts': "import { ship } from '../../fulfillment/src/main.ts';\nship();\n",
     'services/fulfillment/src/main.ts': "import { fake } from '../test/fake.ts';\nexport const ship = () => fake;\n",
     'services/fulfillment/test/fake.ts': 'export const fake = 1;\n',
-    'tools/src/audit.ts': "import { ship } from '../../services/fulfillment/src/main.ts';\nship();\n",
+    'lab/src/audit/main.ts': "import { ship } from '../../services/fulfillment/src/main.ts';\nship();\n",
   });
   assert.deepEqual(
     problems.map((problem) => problem.split(': ').slice(0, 2).join(': ')),
@@ -51,7 +51,7 @@ test('imports upwards, sideways, in circles and of tests are problems, types inc
       'packages/contracts/src/event.ts: no-cycles',
       'services/fulfillment/src/main.ts: src-never-imports-test',
       'services/order/src/main.ts: services-never-import-each-other',
-      'tools/src/audit.ts: tools-see-the-system-from-outside',
+      'lab/src/audit/main.ts: tools-see-the-system-from-outside',
     ],
   );
 });

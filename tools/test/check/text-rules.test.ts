@@ -64,15 +64,15 @@ test('a lockfile with an address, or without a package of another platform, is r
 
 test('the first line of a station names its own number', async () => {
   const repository = inventRepository({
-    'services/order/src/routes.ts': '// Station 1 of 9: request. From: a client. To: station 2.\n',
-    'packages/contracts/src/orders-api.ts': '// Station 3 of 9\n',
-    'services/order/src/place-order.ts': "import x from 'y';\n// Station 3 of 9\n",
+    'services/order/src/take/routes.ts': '// Station 1 of 9: request. From: a client. To: station 2.\n',
+    'packages/contracts/src/orders/api.ts': '// Station 3 of 9\n',
+    'services/order/src/take/place-order.ts': "import x from 'y';\n// Station 3 of 9\n",
   });
   const { problems } = await stations.inspect(repository);
   assert.deepEqual(problems.slice(0, 3), [
-    'packages/contracts/src/orders-api.ts: first line must begin with "// Station 2 of 9"',
-    'services/order/src/place-order.ts: first line must begin with "// Station 3 of 9"',
-    'packages/platform/src/outbox-relay.ts: is missing',
+    'packages/contracts/src/orders/api.ts: first line must begin with "// Station 2 of 9"',
+    'services/order/src/take/place-order.ts: first line must begin with "// Station 3 of 9"',
+    'packages/platform/src/messaging/outbox-relay.ts: is missing',
   ]);
   assert.equal(problems.length, 8);
 });

@@ -1,9 +1,0 @@
-// A process that owns a data directory and runs the server in it, for tests to kill. Says where as one line of JSON on stdout.
-import { lockDataDirectory } from '../src/data-directory.ts';
-import { startEmbeddedPostgres } from '../src/postgres-server.ts';
-
-const log = { info: () => undefined, warn: () => undefined };
-const dataDir = process.argv[2] ?? '';
-await lockDataDirectory(dataDir);
-const server = await startEmbeddedPostgres({ dataDir, databases: ['orders'], log });
-process.stdout.write(`${JSON.stringify({ serverPid: server.pid, url: server.url('orders') })}\n`);

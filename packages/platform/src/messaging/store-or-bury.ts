@@ -1,0 +1,96 @@
+import type { Counter } from 'prom-client';
+import { whatFailed } from '../postgres/database.ts';
+import type { Log } from '../process/log.ts';
+import type { IncomingEvent } from './broker.ts';
+
+/**
+ * Handles a batch of events as `BatchHandler` says. `isReplay`: they were dead letters before, so what the database refuses rejects
+ * with its error instead of being buried once more.
+ */
+export type EventHandler = (events: IncomingEvent[], isReplay?: boolean) => Promise<void>;
+
+/** An event that cannot be handled; its bytes stay as they came. `kind` is for counting, `reason` for the one who looks at it. */
+export type DeadLetter = { event: IncomingEvent; kind: 'unreadable' | 'invalid' | 'refused'; reason: string };
+
+/**
+ * Two parts of a statement that writes a batch's dead letters and their copies for `<topic>.dlq` together with the batch, so
+ * that a poison message neither blocks its partition nor gets lost. Takes the eight parameters from `$first` on.
+ */
+export function deadLetterParts(first: number): string {
+  const $ = (n: number) => `$${first + n}`;
+  return `
+    letters AS (
+      SELECT ${$(0)}::text AS topic, l.* FROM unnest(${$(1)}::int[], ${$(2)}::bigint[], ${$(3)}::text[], ${$(4)}::bytea[], ${$(5)}::json[],
+        ${$(6)}::text[], ${$(7)}::json[]) AS l (partition, "offset", key, value, headers, reason, told_headers)),
+    buried AS (
+      INSERT INTO dead_letters (topic, partition, "offset", key, value, headers, reason)
+      SELECT topic, partition, "offset", key, value, headers, reason FROM letters ON CONFLICT DO NOTHING),
+    told_buried AS (
+      INSERT INTO outbox (key, sequence, topic, event_id, event_type, bytes, headers, claim_until)
+      SELECT topic || '/' || partition || '/' || "offset", 1, topic || '.dlq', gen_random_uuid(), 'DeadLetter', value,
+        told_headers, '-infinity'
+      FROM letters ON CONFLICT DO NOTHING)`;
+}
+
+/** The parameters of `deadLetterParts`. */
+export function deadLetterValues(topic: string, letters: DeadLetter[]): unknown[] {
+  const at = new Date().toISOString();
+  const column = <T>(pick: (letter: DeadLetter) => T): T[] => letters.map(pick);
+  return [
+    topic,
+    column(({ event }) => event.partition),
+    column(({ event }) => event.offset.toString()),
+    column(({ event }) => event.key?.replaceAll('\u0000', '') ?? null),
+    column(({ event }) => event.value),
+    column(({ event }) => JSON.stringify(event.headers)),
+    column(({ reason }) => reason),
+    column(({ event, reason }) =>
+      JSON.stringify({
+        ...event.headers,
+        'dlq-reason': reason,
+        'dlq-topic': topic,
+        'dlq-partition': String(event.partition),
+        'dlq-offset': event.offset.toString(),
+        'dlq-at': at,
+      }),
+    ),
+  ];
+}
+
+/**
+ * Stores a batch with its dead letters; when the database refuses a value, the batch is halved until the bad event stands alone, and that
+ * one is buried instead, so that no event can block its partition (a replay is not buried again: it rejects). Resolves to the union
+ * of what `store` resolved to; each letter that was buried is told once.
+ */
+export async function storeOrBury<T extends { event: IncomingEvent }>(
+  batch: T[],
+  letters: DeadLetter[],
+  store: (batch: T[], letters: DeadLetter[]) => Promise<Set<string>>,
+  tell: (letter: DeadLetter) => void,
+  isReplay = false,
+): Promise<Set<string>> {
+  const [first] = batch;
+  if (first === undefined && letters.length === 0) return new Set();
+  try {
+    const stored = await store(batch, letters);
+    for (const letter of letters) tell(letter);
+    return stored;
+  } catch (error) {
+    if (first === undefined || isReplay || whatFailed(error) !== 'data') throw error;
+    if (batch.length === 1) {
+      const refused = { event: first.event, kind: 'refused', reason: 'the database refuses a value of it' } as const;
+      return await storeOrBury([], [...letters, refused], store, tell);
+    }
+    const half = Math.ceil(batch.length / 2);
+    const left = await storeOrBury(batch.slice(0, half), letters, store, tell);
+    return left.union(await storeOrBury(batch.slice(half), [], store, tell));
+  }
+}
+
+/** Counts and logs a buried event. */
+export function tellOfDeadLetter(log: Log, count: Counter<'topic' | 'reason'>): (letter: DeadLetter) => void {
+  return ({ event: { topic, partition, offset }, kind, reason }) => {
+    count.inc({ topic, reason: kind });
+    log.warn({ topic, partition, offset: offset.toString(), kind, reason }, 'event is a dead letter');
+  };
+}

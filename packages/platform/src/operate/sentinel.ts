@@ -1,0 +1,98 @@
+import { messageOf } from '../process/errors.ts';
+import type { Log } from '../process/log.ts';
+import { createAlarm } from '../process/wakeable-sleep.ts';
+import type { SentinelStore } from './sentinel-store.ts';
+
+/** Rounds, or every half of the shortest deadline where that is less. */
+const roundMs = 5_000;
+/** An instance that dies on watch is followed by another within this. */
+const holdMs = 30_000;
+/** A look that has not seen everything goes on in the next round: 100,000 open orders must not keep the database busy. */
+const statementsMax = 5;
+/** Orders named in one log line. */
+const namedMax = 200;
+
+/** What a log line tells of an order. */
+export type Noticed = { orderId: string; reason: string; correlationId: string | null };
+/** One bounded statement: `found` rows were there, `next` is where to go on, null when all was seen. */
+export type Glance = { found: number; next: string[] | null; stuck?: Noticed[]; recovered?: Noticed[] };
+export type Look = (after: string[] | null) => Promise<Glance>;
+
+/** What a service's sentinel looks for: new rows to watch, and what became of those that are watched. */
+export type Watch = { search: Look[]; recheck: Look };
+
+/**
+ * Looks every few seconds for orders that exceed the deadline of their state; one instance of a service is on watch at a time. Two at
+ * once (one had been frozen) only look twice: each statement tells what itself has changed. Logs each order when it becomes stuck
+ * and when it no longer is.
+ */
+export function startSentinel(parts: { store: SentinelStore; watch: Watch; stuckAfterMs: number; log: Log }) {
+  const { store, watch, stuckAfterMs } = parts;
+  const log = parts.log.child({ station: 'sentinel' });
+  const stopping = new AbortController();
+  const alarm = createAlarm(stopping.signal);
+  const cursors = new Map<Look, string[] | null>();
+  let heldUntil = Number.NEGATIVE_INFINITY;
+  let isWatching = true;
+
+  async function isOnWatch(): Promise<boolean> {
+    const now = performance.now();
+    if (heldUntil - now > holdMs / 2) return true;
+    const wasOnWatch = heldUntil > now;
+    if (!(await store.hold(holdMs))) return false;
+    heldUntil = now + holdMs;
+    // What another instance left is not known here.
+    if (!wasOnWatch) isWatching = true;
+    return true;
+  }
+
+  /** Goes on where the look stopped in the last round; resolves to how many rows there were. */
+  async function run(look: Look): Promise<number> {
+    let found = 0;
+    for (let i = 0; i < statementsMax && !stopping.signal.aborted; i += 1) {
+      const glance = await look(cursors.get(look) ?? null);
+      cursors.set(look, glance.next);
+      found += glance.found;
+      tell(glance);
+      if (glance.next === null) break;
+    }
+    return found;
+  }
+
+  async function round(): Promise<void> {
+    for (const look of watch.search) if ((await run(look)) > 0) isWatching = true;
+    if (!isWatching) return;
+    const isFromStart = (cursors.get(watch.recheck) ?? null) === null;
+    if ((await run(watch.recheck)) === 0 && isFromStart) isWatching = false;
+  }
+
+  function tell({ stuck = [], recovered = [] }: Glance): void {
+    for (let i = 0; i < stuck.length; i += namedMax) {
+      log.warn({ orders: stuck.slice(i, i + namedMax) }, 'orders are stuck');
+    }
+    for (let i = 0; i < recovered.length; i += namedMax) {
+      log.info({ orders: recovered.slice(i, i + namedMax) }, 'orders are no longer stuck');
+    }
+  }
+
+  async function watchUntilStopped(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        if (await isOnWatch()) await round();
+      } catch (error) {
+        log.debug({ err: messageOf(error) }, 'sentinel could not look');
+      }
+      await alarm.sleep(Math.min(roundMs, stuckAfterMs / 2));
+    }
+  }
+
+  const watching = watchUntilStopped();
+  return {
+    async close(): Promise<void> {
+      stopping.abort();
+      await watching;
+    },
+  };
+}
+
+export type Sentinel = ReturnType<typeof startSentinel>;

@@ -1,0 +1,108 @@
+import type { RetryAnswer, RetryFilter, RetryRequest, RetrySkipped } from '@orders/contracts/fulfillments/api';
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
+import { fromPageToken, toPageToken } from '@orders/platform/http/paging';
+import { bodyError } from '@orders/platform/http/request-validation';
+import type { Log } from '@orders/platform/process/log';
+import { toEvent } from '../fulfillment-event.ts';
+import { type PlannedRetry, planRetry, type RetryCandidate } from './retry-plan.ts';
+import type { RetryStore, RetryWriting } from './retry-store.ts';
+
+export type RetryFulfillments = {
+  /**
+   * Hands what failed back to the dispatcher, or with `dryRun` tells what that would do. Repeating it, also after an error, only
+   * makes due again what is still open. @throws 400 for a request that is neither of orders nor of a filter
+   */
+  retry(request: RetryRequest, operator: string): Promise<RetryAnswer>;
+};
+
+/** The operator's retry; see `planRetry` for what it touches and `RetryStore.retry` for why nothing ships twice. */
+export function createRetryFulfillments(parts: { store: RetryStore; log: Log; topic?: string }): RetryFulfillments {
+  const { store, topic = fulfillmentEventsTopic } = parts;
+  const log = parts.log.child({ station: 'operator' });
+
+  return {
+    async retry(request, operator) {
+      const { dryRun, ratePerSecond, reason } = request;
+      const { candidates, unknown, last } = await select(request);
+      const { retries, skipped } = planRetry(candidates, ratePerSecond);
+      const answer = {
+        dryRun,
+        matched: candidates.length,
+        more: last !== null,
+        nextPageToken: last && toPageToken(last),
+      };
+      const readAt = Date.now();
+      if (dryRun) {
+        const touched = retries.map(({ told, dueMs }) => ({ ...told, dueAt: new Date(readAt + dueMs).toISOString() }));
+        return { ...answer, touched, skipped: [...skipped, ...unknown] };
+      }
+      const record = { operator, reason, request, skipped: skipped.length + unknown.length };
+      const due = await store.retry(
+        retries.map((retry) => toWriting(retry, new Date(readAt))),
+        record,
+      );
+      log.info({ operator, reason, retried: due.size, skipped: record.skipped }, 'operator retries fulfillments');
+      const touched = retries.flatMap(({ told }) => {
+        const dueAt = due.get(told.orderId);
+        return dueAt === undefined ? [] : [{ ...told, dueAt: dueAt.toISOString() }];
+      });
+      const changed = retries
+        .filter(({ told }) => !due.has(told.orderId))
+        .map(({ told }) => ({ orderId: told.orderId, why: 'has changed meanwhile' }));
+      return { ...answer, touched, skipped: [...skipped, ...changed, ...unknown] };
+    },
+  };
+
+  async function select({ orderIds, filter, limit, pageToken }: RetryRequest): Promise<{
+    candidates: RetryCandidate[];
+    unknown: RetrySkipped[];
+    last: string | null;
+  }> {
+    if (filter !== undefined && orderIds === undefined) {
+      const after = pageToken === undefined ? undefined : fromPageToken(pageToken, 'body');
+      return { ...(await store.ofFilter(bounded(filter), limit, after)), unknown: [] };
+    }
+    if (orderIds === undefined) throw bodyError('/orderIds', 'is required, or else filter');
+    if (filter !== undefined) throw bodyError('/filter', 'must not stand beside orderIds');
+    const asked = [...new Set(orderIds.map((orderId) => orderId.toLowerCase()))];
+    const candidates = await store.ofOrders(asked);
+    const found = new Set(candidates.map(({ orderId }) => orderId));
+    const unknown = asked.filter((orderId) => !found.has(orderId)).map((orderId) => ({ orderId, why: 'is not known' }));
+    return { candidates, unknown, last: null };
+  }
+
+  function toWriting({ candidate, dueMs }: PlannedRetry, now: Date): RetryWriting {
+    const { orderId, sequence, attempts, error, failedAttempts, correlationId, traceparent } = candidate;
+    const after = {
+      state: 'Retrying',
+      sequence: sequence + 1,
+      attempts,
+      error,
+      failedAttempts,
+      dueMs,
+      shipment: null,
+    } as const;
+    const event = toEvent(candidate, after, 'FulfillmentRetrying', now);
+    const { eventId = '', eventType } = event;
+    const payload = JSON.stringify(event);
+    return {
+      candidate,
+      dueMs,
+      event: { topic, key: orderId, sequence: after.sequence, eventId, eventType, payload, correlationId, traceparent },
+    };
+  }
+}
+
+/** PostgreSQL's calendar has no year 0, and JavaScript's no leap seconds. */
+const earliest = Date.parse('0001-01-01T00:00:00Z');
+
+function bounded(filter: RetryFilter): RetryFilter {
+  const bounds = (['createdFrom', 'createdTo'] as const).flatMap((name) => {
+    const moment = filter[name];
+    if (moment === undefined) return [];
+    const time = Date.parse(moment);
+    if (Number.isNaN(time)) throw bodyError(`/filter/${name}`, 'must be a time');
+    return [[name, new Date(Math.max(earliest, time)).toISOString()]];
+  });
+  return { ...filter, ...Object.fromEntries(bounds) };
+}

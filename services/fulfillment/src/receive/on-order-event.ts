@@ -1,0 +1,97 @@
+// Station 6 of 9: receive. From the broker (5) come order events; what is new is filed in one statement per batch, and only then the offsets are committed; what the dispatcher (7) has room for goes to it already claimed.
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
+import { OrderCancellationRequested, OrderCreated } from '@orders/contracts/orders/events';
+import type { IncomingEvent } from '@orders/platform/messaging/broker';
+import { createEventReader } from '@orders/platform/messaging/event-reader';
+import type { OutboxRelay } from '@orders/platform/messaging/outbox-relay';
+import {
+  type DeadLetter,
+  type EventHandler,
+  storeOrBury,
+  tellOfDeadLetter,
+} from '@orders/platform/messaging/store-or-bury';
+import type { Log } from '@orders/platform/process/log';
+import { isUuid } from '@orders/platform/process/uuid';
+import type { FulfillmentMetrics } from '../metrics.ts';
+import type { FulfillmentStore } from '../ship/claim-store.ts';
+import type { Dispatcher } from '../ship/dispatcher.ts';
+import { leaseMs } from '../ship/shipping-calls.ts';
+import { firstPerOrder, type ReceivedCancel, type ReceivedOrder, toCancelFiling, toFiling, toHeld } from './filing.ts';
+
+/** One event and what is filed of it. */
+type ToFile = { event: IncomingEvent } & ({ order: ReceivedOrder } | { cancel: ReceivedCancel });
+
+/** What this service reads of `order-events`. */
+export const createOrderEventReader = () =>
+  createEventReader<OrderCreated | OrderCancellationRequested>({
+    schemas: { OrderCreated, OrderCancellationRequested },
+    check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
+  });
+
+/** Handles batches of order events; rejects when the store fails, and the same events come again. Files nothing twice. */
+export function createOrderEventHandler(parts: {
+  store: FulfillmentStore;
+  dispatcher: Dispatcher;
+  relay: OutboxRelay;
+  metrics: FulfillmentMetrics;
+  log: Log;
+  topic?: string;
+}): EventHandler {
+  const { store, dispatcher, relay, metrics, topic = fulfillmentEventsTopic } = parts;
+  const log = parts.log.child({ station: 'receive' });
+  const read = createOrderEventReader();
+  const tellBuried = tellOfDeadLetter(log, metrics.deadLetters);
+
+  return async (events, isReplay) => {
+    const began = performance.now();
+    const source = events[0]?.topic ?? '';
+    const { readable, letters } = read(events);
+    const received = readable.map(({ body, event }): ToFile => {
+      if (body.eventType === 'OrderCreated') return { event, order: toFiling(body, event, topic) };
+      return { event, cancel: toCancelFiling(body, event) };
+    });
+    const isHot = relay.isHot;
+    const orders = firstPerOrder(ordersOf(received));
+    for (const order of orders.slice(0, dispatcher.room())) order.isHandedOver = true;
+    const cancels = firstPerOrder(cancelsOf(received));
+    const batch = [
+      ...orders.map((order): ToFile => ({ event: order.source, order })),
+      ...cancels.map((cancel): ToFile => ({ event: cancel.source, cancel })),
+    ];
+    const handedOver = new Set<string>();
+    const requested = new Set<string>();
+    const due = new Set<string>();
+    const file = async (some: ToFile[], buried: DeadLetter[]): Promise<Set<string>> => {
+      const toWrite = { filings: ordersOf(some), cancellations: cancelsOf(some), letters: buried };
+      const done = await store.file(source, toWrite, { leaseMs, eventClaimMs: isHot ? relay.claimMs : null });
+      for (const orderId of done.handedOver) handedOver.add(orderId);
+      for (const orderId of done.requested) requested.add(orderId);
+      for (const orderId of done.due) due.add(orderId);
+      return done.filed;
+    };
+    const filed = await storeOrBury(batch, letters, file, tellBuried, isReplay);
+
+    const fresh = orders.filter(({ orderId }) => filed.has(orderId));
+    dispatcher.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toHeld), began);
+    if (handedOver.size < fresh.length || due.size > 0) dispatcher.noteBacklog();
+    if (isHot && fresh.length > 0) relay.offer(fresh.map(({ event }) => event));
+    const durationMs = Math.round(performance.now() - began);
+    tellFiled(fresh, durationMs);
+    if (requested.size > 0)
+      log.info({ orders: [...requested].map((orderId) => ({ orderId })), durationMs }, 'cancellations filed');
+  };
+
+  function tellFiled(fresh: ReceivedOrder[], durationMs: number): void {
+    for (const { createdAt } of fresh) {
+      // A leap second is a time that JavaScript does not know.
+      const pickupMs = Date.now() - Date.parse(createdAt);
+      if (pickupMs >= 0) metrics.pickup.observe(pickupMs / 1_000);
+    }
+    if (fresh.length === 0) return;
+    const orders = fresh.map(({ orderId, correlationId }) => ({ orderId, correlationId }));
+    log.info({ orders, durationMs }, 'fulfillments filed');
+  }
+}
+
+const ordersOf = (some: ToFile[]): ReceivedOrder[] => some.flatMap((one) => ('order' in one ? [one.order] : []));
+const cancelsOf = (some: ToFile[]): ReceivedCancel[] => some.flatMap((one) => ('cancel' in one ? [one.cancel] : []));

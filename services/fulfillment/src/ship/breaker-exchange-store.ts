@@ -1,0 +1,53 @@
+import type { BreakerView } from '@orders/contracts/operate/breakers';
+import type { Database } from '@orders/platform/postgres/database';
+
+export type BreakerMode = BreakerView['mode'];
+
+/** What an instance tells of itself. */
+export type InstanceState = {
+  breakerState: 'closed' | 'half_open' | 'open';
+  /** How long it has been in this state. */
+  breakerSinceMs: number;
+  lastError: string | null;
+  /** Calls that may be in flight, and those that are. */
+  callLimit: number;
+  calls: number;
+};
+
+/** What an instance tells the others of itself, and what operators force on all of them: one statement for both. */
+export function createInstanceStore(database: Database, instance: string) {
+  return {
+    /** Tells the state, or nothing when null, and resolves to the mode that operators have set. */
+    async exchange(state: InstanceState | null): Promise<BreakerMode> {
+      const [row] = await database.query<{ mode: BreakerMode | null }>(exchangeStatement, [
+        instance,
+        state?.breakerState ?? null,
+        Math.round(state?.breakerSinceMs ?? 0),
+        state?.lastError ?? null,
+        state?.callLimit ?? 0,
+        state?.calls ?? 0,
+      ]);
+      return row?.mode ?? 'automatic';
+    },
+  };
+}
+
+export type InstanceStore = ReturnType<typeof createInstanceStore>;
+
+// Instances that all come back after a minute without a database would delete each other while each updates itself: what is locked is
+// alive and left alone.
+const exchangeStatement = {
+  name: 'instance-exchange',
+  text: `
+    WITH told AS (
+      INSERT INTO instances AS i (instance, breaker_state, breaker_since, last_error, call_limit, calls)
+      SELECT $1::text, $2::text, now() - $3::float8 * interval '1 ms', $4::text, $5::int, $6::int WHERE $2 IS NOT NULL
+      ON CONFLICT (instance) DO UPDATE
+      SET breaker_state = excluded.breaker_state, breaker_since = excluded.breaker_since, last_error = excluded.last_error,
+          call_limit = excluded.call_limit, calls = excluded.calls, seen_at = now()),
+    gone AS (
+      DELETE FROM instances WHERE instance IN (
+        SELECT instance FROM instances
+        WHERE $2 IS NOT NULL AND seen_at < now() - interval '1 minute' AND instance <> $1 FOR UPDATE SKIP LOCKED))
+    SELECT (SELECT mode FROM breakers WHERE name = 'shipping') AS mode`,
+};

@@ -1,0 +1,157 @@
+import { createBatcher } from '@orders/platform/process/batcher';
+import { messageOf } from '@orders/platform/process/errors';
+import type { Log } from '@orders/platform/process/log';
+import { decide, type Held, nobodyCalled, type Outcome, type Policy } from '../fulfillment.ts';
+import type { FulfillmentMetrics } from '../metrics.ts';
+import { createCallLimit } from './call-limit.ts';
+import type { FulfillmentStore } from './claim-store.ts';
+import type { ShippingBreaker } from './provider-breaker.ts';
+import type { ShippingClient } from './provider-client.ts';
+import type { ReportOutcome } from './report-outcome.ts';
+
+/** What a process forgets is taken up by another after this. */
+export const leaseMs = 15_000;
+/** What is older than half a lease is not sent any more but handed back. */
+const tooOldToSendMs = leaseMs / 2;
+/** A claim says whether the order is still wanted; who has waited this long since for a free call asks again. */
+const askAgainAfterMs = 250;
+const askQueueMax = 20_000;
+/** Rows taken from the filing may wait for a free call as long as they are expected to start within this. */
+const waitForCallMs = 100;
+const callMsAtStart = 20;
+
+/** A fulfillment in this process; `leasedAt` and `claimedAt` are performance.now() from before the statement. */
+export type InHand = { held: Held; leasedAt: number; claimedAt: number };
+
+export type ShippingCalls = ReturnType<typeof createShippingCalls>;
+
+/**
+ * The calls to the provider: what is in hand waits for a free call, is called outside any transaction, and what came of it goes to be
+ * reported. `onFree` tells that a call has ended, `onDue` in how many milliseconds a fulfillment is due again.
+ */
+export function createShippingCalls(parts: {
+  store: FulfillmentStore;
+  client: ShippingClient;
+  breaker: ShippingBreaker;
+  reports: ReportOutcome;
+  metrics: FulfillmentMetrics;
+  log: Log;
+  policy: Policy;
+  concurrency: number;
+  signal: AbortSignal;
+  onFree: () => void;
+  onDue: (ms: number) => void;
+}) {
+  const { store, client, breaker, reports, metrics, log, policy, concurrency, signal } = parts;
+  const inHand = new Map<string, InHand>();
+  const waiting: InHand[] = [];
+  const limit = createCallLimit(concurrency);
+  let calling = 0;
+  let callMs = callMsAtStart;
+  metrics.observeCallLimit(() => limit.at(performance.now()));
+  const asking = createBatcher<string, boolean>({
+    name: 'cancellations',
+    flush: async (orderIds) => {
+      const requested = await store.cancelRequested(orderIds);
+      return orderIds.map((orderId) => requested.has(orderId));
+    },
+    maxItems: 500,
+    queueMax: askQueueMax,
+  });
+
+  function startWaiting(): void {
+    while (waiting.length > 0 && calling < limit.at(performance.now())) begin(waiting.shift() as InHand);
+    parts.onFree();
+  }
+
+  function begin(entry: InHand): void {
+    calling += 1;
+    void dispatch(entry);
+  }
+
+  /** One fulfillment through its call and its report. Never rejects. */
+  async function dispatch(entry: InHand): Promise<void> {
+    const { held } = entry;
+    const began = performance.now();
+    let outcome: Outcome;
+    try {
+      outcome = await callProvider(entry);
+    } catch (error) {
+      log.error({ orderId: held.orderId, err: error }, 'dispatch failed');
+      outcome = { kind: held.mustLookUp ? 'no_answer' : 'unknown', error: messageOf(error) };
+    }
+    const now = performance.now();
+    const durationMs = now - began;
+    calling -= 1;
+    if (!nobodyCalled.has(outcome.kind)) callMs += (durationMs - callMs) * 0.05;
+    if ('status' in outcome && outcome.status === 429) limit.tooMany(began, now);
+    startWaiting();
+    metrics.attempted(outcome, durationMs);
+    try {
+      const decision = decide(held, outcome, { durationMs, now: new Date(), random: Math.random() }, policy);
+      const isWritten = await reports.report(held, decision);
+      if (isWritten && decision.dueMs !== null) parts.onDue(decision.dueMs);
+    } catch (error) {
+      log.debug({ orderId: held.orderId, err: messageOf(error) }, 'outcome not written, the lease will end');
+    } finally {
+      if (inHand.get(held.orderId) === entry) inHand.delete(held.orderId);
+    }
+  }
+
+  async function callProvider(entry: InHand): Promise<Outcome> {
+    const { held, claimedAt } = entry;
+    if (held.isCancelRequested && !held.mustLookUp) return { kind: 'cancelled' };
+    if (isTooLate(entry)) return { kind: 'handed_back' };
+    if (!held.mustLookUp && performance.now() - claimedAt > askAgainAfterMs) {
+      const isUnwanted = await askAgain(held.orderId);
+      if (isUnwanted) return { kind: 'cancelled' };
+      if (isUnwanted === undefined || isTooLate(entry)) return { kind: 'handed_back' };
+    }
+    // Nothing may wait between the look at the lease and the call: what the breaker does not let through comes back at once.
+    return await breaker.execute(() => (held.mustLookUp ? client.lookUp(held) : client.ship(held)));
+  }
+
+  /** A process that was stopped or held up for long may have lost the row to another meanwhile. */
+  function isTooLate({ leasedAt }: InHand): boolean {
+    return performance.now() - leasedAt > tooOldToSendMs || signal.aborted;
+  }
+
+  /** Whether the order is to be cancelled; undefined when the database does not say. */
+  async function askAgain(orderId: string): Promise<boolean | undefined> {
+    try {
+      return await asking.add(orderId);
+    } catch (error) {
+      log.debug({ orderId, err: messageOf(error) }, 'nobody says whether it is still wanted');
+      return undefined;
+    }
+  }
+
+  return {
+    take(rows: Held[], leasedAt: number): void {
+      for (const held of rows) {
+        const entry = { held, leasedAt, claimedAt: leasedAt };
+        inHand.set(held.orderId, entry);
+        waiting.push(entry);
+      }
+      startWaiting();
+    },
+    /** Begins what waits where the limit has risen. */
+    startWaiting,
+    /** Calls in flight, and what waits for one. */
+    load: () => ({ calls: calling, waiting: waiting.length, callLimit: limit.at(performance.now()) }),
+    /** How many more would begin within a moment. */
+    room(): number {
+      const allowed = limit.at(performance.now());
+      const startSoon = Math.min(4 * allowed, Math.floor((allowed * waitForCallMs) / callMs));
+      return Math.max(0, allowed + startSoon - calling - waiting.length);
+    },
+    /** What is in hand by leases that are older than this. */
+    leasedBefore: (at: number): InHand[] => [...inHand.values()].filter(({ leasedAt }) => leasedAt < at),
+    isIdle: (): boolean => inHand.size === 0,
+    /** Hands back what waits, which needs no free call; hanging ones would keep it until its leases end. */
+    handBack(): void {
+      for (const entry of waiting.splice(0)) begin(entry);
+    },
+    close: () => asking.close(),
+  };
+}

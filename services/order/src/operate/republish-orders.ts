@@ -1,0 +1,66 @@
+import type { OrderRepublishFilter } from '@orders/contracts/operate/republish';
+import { orderEventsTopic } from '@orders/contracts/orders/events';
+import { eventIdOf } from '@orders/platform/messaging/event-id';
+import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
+import type { Retold } from '@orders/platform/operate/republish';
+import { createRepublish } from '@orders/platform/operate/republish';
+import { createRepublishStore, type RepublishTable } from '@orders/platform/operate/republish-store';
+import type { Database } from '@orders/platform/postgres/database';
+import type { Static } from 'typebox';
+import { cancellationRequestedJson, orderCreatedJson } from '../order.ts';
+
+const table: RepublishTable = {
+  name: 'orders',
+  stateColumn: 'status',
+  indexedStates: ['Pending', 'Retrying', 'Failed', 'Cancelled'],
+  indexCondition: 'attention = $4',
+};
+
+/** Republishing of `order-events`, made again from the orders' rows. */
+export function createOrderRepublish(database: Database) {
+  const retell = async (orderIds: string[]): Promise<Retold[]> =>
+    (await database.query<RetoldRow>(retellStatement, [orderIds])).map(toRetold);
+  const store = createRepublishStore(database, table);
+  return createRepublish<Static<typeof OrderRepublishFilter>>({ store, stateOf: ({ status }) => status, retell });
+}
+
+type RetoldRow = {
+  orderId: string;
+  status: string;
+  customerId: string;
+  customerName: string;
+  currency: string | null;
+  itemsJson: string;
+  correlationId: string | null;
+  cancelRequestedAt: Date | null;
+  cancelReason: string | null;
+};
+
+function toRetold(row: RetoldRow): Retold {
+  const { orderId, status, correlationId, cancelRequestedAt, cancelReason: reason } = row;
+  const eventOf = (sequence: number, eventType: string, payload: string): OutboxRow => ({
+    topic: orderEventsTopic,
+    key: orderId,
+    sequence,
+    eventId: eventIdOf(orderEventsTopic, orderId, sequence),
+    eventType,
+    payload,
+    correlationId,
+    traceparent: null,
+  });
+  const events = [eventOf(1, 'OrderCreated', orderCreatedJson(row))];
+  if (cancelRequestedAt !== null) {
+    const payload = cancellationRequestedJson({ orderId, correlationId, reason, requestedAt: cancelRequestedAt });
+    events.push(eventOf(2, 'OrderCancellationRequested', payload));
+  }
+  return { orderId, state: status, events };
+}
+
+const retellStatement = {
+  name: 'order-retell',
+  text: `
+    SELECT order_id AS "orderId", status, customer_id AS "customerId", customer_name AS "customerName", currency,
+      items::text AS "itemsJson", correlation_id AS "correlationId", cancel_requested_at AS "cancelRequestedAt",
+      cancel_reason AS "cancelReason"
+    FROM orders WHERE order_id = ANY ($1::uuid[]) ORDER BY order_id`,
+};

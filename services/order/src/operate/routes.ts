@@ -1,0 +1,28 @@
+import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
+import { OrderRepublishFilter } from '@orders/contracts/operate/republish';
+import type { HttpServer } from '@orders/platform/http/server';
+import type { EventHandler } from '@orders/platform/messaging/store-or-bury';
+import { addDeadLetterRoutes } from '@orders/platform/operate/dead-letter-routes';
+import { addReplayRoutes, createReplays } from '@orders/platform/operate/operator-journal';
+import { addRepublishRoutes } from '@orders/platform/operate/republish-routes';
+import type { SentinelStore } from '@orders/platform/operate/sentinel-store';
+import { addStuckRoutes } from '@orders/platform/operate/stuck-routes';
+import type { Database } from '@orders/platform/postgres/database';
+import { createFulfillmentEventReader } from '../show/on-fulfillment-event.ts';
+import { createOrderRepublish } from './republish-orders.ts';
+import { stuckReasons } from './watch-orders.ts';
+
+/** Adds what operators need where something went wrong. `handle` is the station of `fulfillment-events`. */
+export function addOperatorRoutes(
+  app: HttpServer,
+  parts: { database: Database; handle: EventHandler; sentinel: SentinelStore },
+): void {
+  const { database, handle, sentinel } = parts;
+  addDeadLetterRoutes(app, {
+    database,
+    station: { topic: fulfillmentEventsTopic, read: createFulfillmentEventReader(), handle },
+  });
+  addRepublishRoutes(app, { filter: OrderRepublishFilter, republish: createOrderRepublish(database) });
+  addStuckRoutes(app, { store: sentinel, reasons: stuckReasons });
+  addReplayRoutes(app, createReplays(database));
+}

@@ -1,0 +1,196 @@
+import type { OrderStatus } from '@orders/contracts/orders/api';
+import type { IncomingEvent } from '@orders/platform/messaging/broker';
+import { type DeadLetter, deadLetterParts, deadLetterValues } from '@orders/platform/messaging/store-or-bury';
+import type { Database } from '@orders/platform/postgres/database';
+import { noteChanges } from '../change-log.ts';
+import type { Placement, Projected } from '../order.ts';
+
+/** How a batch is placed: hot, claimed by this instance for the relay, or cold, born Pending and left to whoever drains. */
+export type PlaceAs = { instance: string; claimMs: number | null; topic: string };
+export type KeyedPlacement = Placement & { scope: string; key: string; hash: string };
+export type KnownKey = { scope: string; key: string; hash: string; orderId: string; status: string };
+/** With the event it was read from: where it stood is kept in the fulfillment, for an audit. */
+export type ProjectedFrom = Projected & { event: IncomingEvent };
+
+/** Every statement of the Order Service on its own tables. Each is one autocommit statement per batch. */
+export function createOrderStore(database: Database) {
+  return {
+    /** Stores orders and their events, all or nothing; resolves to their ids. */
+    async place(batch: Placement[], as: PlaceAs): Promise<Set<string>> {
+      await database.query(placeStatement, placeValues(batch, as));
+      return new Set(batch.map(({ orderId }) => orderId));
+    },
+    /** As `place`, for orders with an Idempotency-Key, sorted by key: resolves to the ids of those whose key was free. */
+    async placeKeyed(batch: KeyedPlacement[], as: PlaceAs): Promise<Set<string>> {
+      const keys = [batch.map((p) => p.scope), batch.map((p) => p.key), batch.map((p) => p.hash)];
+      const rows = await database.query<{ order_id: string }>(placeKeyedStatement, [
+        ...placeValues(batch, as),
+        ...keys,
+      ]);
+      return new Set(rows.map((row) => row.order_id));
+    },
+    async knownKeys(keys: { scope: string; key: string }[]): Promise<KnownKey[]> {
+      return await database.query(knownKeysStatement, [keys.map((k) => k.scope), keys.map((k) => k.key)]);
+    },
+    /** Deletes up to `limit` keys older than `hours`; resolves to how many. */
+    async purgeKeys(hours: number, limit: number): Promise<number> {
+      return (await database.query(purgeKeysStatement, [hours, limit])).length;
+    },
+    /** Which of these orders exist: the answer to a commit whose verdict was lost. */
+    async existing(orderIds: string[]): Promise<Set<string>> {
+      const rows = await database.query<{ order_id: string }>(existingStatement, [orderIds]);
+      return new Set(rows.map((row) => row.order_id));
+    },
+    /** Created orders whose event could not be published become Pending. */
+    async markPending(orderIds: string[]): Promise<void> {
+      await database.query(markPendingStatement, [orderIds]);
+    },
+    async clearPublishFailed(orderIds: string[]): Promise<void> {
+      await database.query(clearPublishFailedStatement, [orderIds]);
+    },
+    /**
+     * Takes over the newest fulfillment of each order (at most one event an order, sorted by order id) and buries what was
+     * unreadable in the same batch. Resolves to the ids of the orders that changed; older events and unknown orders change nothing.
+     */
+    async project(topic: string, events: ProjectedFrom[], letters: DeadLetter[]): Promise<Set<string>> {
+      const rows = await database.query<{ order_id: string }>(projectStatement, [
+        events.map((e) => e.orderId),
+        events.map((e) => e.sequence),
+        events.map((e) => e.status),
+        events.map(toFulfillmentJson).join('\n'),
+        ...deadLetterValues(topic, letters),
+      ]);
+      return new Set(rows.map((row) => row.order_id));
+    },
+  };
+}
+
+export type OrderStore = ReturnType<typeof createOrderStore>;
+
+function toFulfillmentJson({ fulfillment, event: { topic, partition, offset } }: ProjectedFrom): string {
+  return JSON.stringify({ ...fulfillment, source: { topic, partition, offset: offset.toString() } });
+}
+
+function placeValues(batch: Placement[], as: PlaceAs): unknown[] {
+  const isHot = as.claimMs !== null;
+  const status: OrderStatus = isHot ? 'Created' : 'Pending';
+  return [
+    batch.map((p) => p.orderId),
+    batch.map((p) => p.customerId),
+    batch.map((p) => p.customerName),
+    batch.map((p) => p.currency),
+    // Heavy values as one text that is split at line breaks: an array literal would escape every quote of the JSON.
+    batch.map((p) => p.itemsJson).join('\n'),
+    batch.map((p) => p.itemCount),
+    batch.map((p) => p.total),
+    batch.map((p) => p.eventId),
+    batch.map((p) => p.payload).join('\n'),
+    batch.map((p) => p.correlationId),
+    batch.map((p) => p.traceparent),
+    status,
+    as.topic,
+    as.instance,
+    as.claimMs ?? 0,
+  ];
+}
+
+const input = `
+  input AS (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], string_to_array($5, E'\\n'), $6::int[],
+      $7::numeric[], $8::uuid[], string_to_array($9, E'\\n'), $10::text[], $11::text[])
+      AS i (order_id, customer_id, customer_name, currency, items, item_count, total, event_id, payload,
+            correlation_id, traceparent))`;
+
+const insertOrders = (from: string) => `
+  INSERT INTO orders (order_id, customer_id, customer_name, currency, items, item_count, total, created_at, status,
+                      publish_failed, attention, updated_at, correlation_id)
+  SELECT order_id, customer_id, customer_name, currency, items::json, item_count, total, uuid_extract_timestamp(order_id),
+         $12, $12 = 'Pending', CASE $12 WHEN 'Pending' THEN $12 END, uuid_extract_timestamp(order_id), correlation_id
+  FROM ${from}`;
+
+const insertEvents = (from: string) => `
+  INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claimed_by, claim_until)
+  SELECT order_id::text, 1, $13, event_id, 'OrderCreated', payload, correlation_id, traceparent, $14::text,
+         CASE WHEN $15::int > 0 THEN now() + $15::int * interval '1 ms' ELSE '-infinity' END
+  FROM ${from}`;
+
+const placeStatement = {
+  name: 'order-place',
+  text: `
+    WITH ${input}, placed AS (${insertOrders('input')}), noted AS (INSERT INTO order_changes (order_ids) VALUES ($1))
+    ${insertEvents('input')}`,
+};
+
+const placeKeyedStatement = {
+  name: 'order-place-keyed',
+  text: `
+    WITH ${input},
+    winners AS (
+      INSERT INTO idempotency_keys (scope, key, hash, order_id, status)
+      SELECT k.scope, k.key, k.hash, k.order_id, $12
+      FROM unnest($16::text[], $17::text[], $18::text[], $1::uuid[]) AS k (scope, key, hash, order_id)
+      ON CONFLICT DO NOTHING RETURNING order_id),
+    free AS (SELECT input.* FROM input JOIN winners USING (order_id)),
+    placed AS (${insertOrders('free')}),
+    told AS (${insertEvents('free')}),
+    noted AS (${noteChanges('winners')})
+    SELECT order_id FROM winners`,
+};
+
+const knownKeysStatement = {
+  name: 'order-known-keys',
+  text: `
+    SELECT k.scope, k.key, k.hash, k.order_id AS "orderId", k.status
+    FROM unnest($1::text[], $2::text[]) AS asked (scope, key)
+    JOIN idempotency_keys k ON k.scope = asked.scope AND k.key = asked.key`,
+};
+
+const purgeKeysStatement = {
+  name: 'order-purge-keys',
+  text: `
+    DELETE FROM idempotency_keys k
+    USING (SELECT scope, key FROM idempotency_keys WHERE created_at < now() - $1::int * interval '1 hour'
+           ORDER BY created_at LIMIT $2) old
+    WHERE k.scope = old.scope AND k.key = old.key RETURNING 1`,
+};
+
+const existingStatement = {
+  name: 'order-existing',
+  text: 'SELECT order_id FROM orders WHERE order_id = ANY ($1::uuid[])',
+};
+
+const markPendingStatement = {
+  name: 'order-mark-pending',
+  text: `
+    WITH changed AS (
+      UPDATE orders SET status = 'Pending', publish_failed = true, attention = 'Pending', updated_at = now()
+      WHERE order_id = ANY ($1::uuid[]) AND status = 'Created' RETURNING order_id)
+    ${noteChanges('changed')}`,
+};
+
+const clearPublishFailedStatement = {
+  name: 'order-clear-publish-failed',
+  text: `
+    WITH changed AS (
+      UPDATE orders SET publish_failed = false, updated_at = now()
+      WHERE order_id = ANY ($1::uuid[]) AND publish_failed RETURNING order_id)
+    ${noteChanges('changed')}`,
+};
+
+const projectStatement = {
+  name: 'order-project',
+  text: `
+    WITH events AS (
+      SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], string_to_array($4, E'\\n'))
+        AS e (order_id, sequence, status, fulfillment)),
+    ${deadLetterParts(5)},
+    changed AS (
+      UPDATE orders o
+      SET status = e.status, sequence = e.sequence, publish_failed = false, fulfillment = e.fulfillment::json,
+          attention = CASE WHEN e.status IN ('Retrying', 'Failed', 'Cancelled') THEN e.status END,
+          updated_at = greatest(now(), o.created_at)
+      FROM events e WHERE o.order_id = e.order_id AND o.sequence < e.sequence
+      RETURNING o.order_id),
+    noted AS (${noteChanges('changed')})
+    SELECT order_id FROM changed`,
+};

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { connect as connectTo, createServer, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import type { Database } from '@orders/platform/postgres/database';
+import { intercept, startTestPostgres } from '@orders/platform/test/kit/test-postgres';
+import { until, within } from '@orders/platform/test/kit/until';
+import { newOrder, orderTables, trace } from '../order-instance.ts';
+
+const postgres = await startTestPostgres();
+const withKey = (key: string) => ({ ...trace, key: { scope: '', key } });
+
+test('a placed order is on disk with its event before the answer, and the event is published', async (t) => {
+  const { instanceOf, sql, fake, count } = await orderTables(t, postgres);
+  const { place } = instanceOf('a');
+  const placed = await place(newOrder(), trace);
+  assert.deepEqual(placed, { orderId: placed.orderId, status: 'Created', isReplay: false });
+  const [row] = await sql(
+    'SELECT order_id, status, total::text, item_count, publish_failed, attention, correlation_id, created_at, updated_at FROM orders',
+  );
+  assert.deepEqual(row, {
+    order_id: placed.orderId,
+    status: 'Created',
+    total: '39.98',
+    item_count: 1,
+    publish_failed: false,
+    attention: null,
+    correlation_id: 'test',
+    created_at: row?.created_at,
+    updated_at: row?.created_at,
+  });
+  await until('the event is published', async () => (await count('outbox')) === 0);
+  const event = JSON.parse(String(fake.taken[0]?.event.value));
+  assert.deepEqual(row?.created_at, new Date(event.createdAt));
+});
+
+test('three hundred concurrent orders share few statements, and each has its own row and event', async (t) => {
+  const { instanceOf, fake, count } = await orderTables(t, postgres);
+  let statements = 0;
+  const { place } = instanceOf('a', {
+    through: (database) =>
+      intercept(database, (name, run) => {
+        if (name === 'order-place') statements += 1;
+        return run();
+      }),
+  });
+  const placed = await Promise.all(Array.from({ length: 300 }, () => place(newOrder(), trace)));
+  assert.equal(new Set(placed.map(({ orderId }) => orderId)).size, 300);
+  assert.equal(await count('orders'), 300);
+  await until('all are published', async () => (await count('outbox')) === 0);
+  assert.equal(fake.keys().size, 300);
+  assert.ok(statements <= 4, `${statements} statements`);
+});
+
+test('a value that the database refuses fails its own order and none of its neighbours', async (t) => {
+  const { instanceOf, count } = await orderTables(t, postgres);
+  const { place } = instanceOf('a');
+  const names = Array.from({ length: 40 }, (_, i) => (i === 17 ? 'nul\u0000' : `name ${i}`));
+  const results = await Promise.allSettled(names.map((customerName) => place(newOrder({ customerName }), trace)));
+  const refused = results.flatMap((result, i) => (result.status === 'rejected' ? [[i, result.reason.code]] : []));
+  assert.deepEqual(refused, [[17, 'validation_failed']]);
+  assert.equal(await count('orders'), 39);
+});
+
+test('while the relay is cold orders are born Pending, and recovery clears the flag', async (t) => {
+  const { instanceOf, fake, sql, count } = await orderTables(t, postgres);
+  const { place, relay } = instanceOf('a');
+  let isAway = true;
+  fake.behaviour = async () => {
+    if (isAway) throw new Error('away');
+  };
+  relay.start();
+  const first = await place(newOrder(), trace);
+  assert.equal(first.status, 'Created');
+  await until('the relay is cold', () => !relay.isHot);
+  const second = await place(newOrder(), withKey('k'));
+  assert.equal(second.status, 'Pending');
+  const pending = { status: 'Pending', publish_failed: true, attention: 'Pending' };
+  const show = () => sql('SELECT status, publish_failed, attention FROM orders ORDER BY order_id');
+  await until('the first is Pending too', async () => (await show()).every((row) => row.status === 'Pending'));
+  assert.deepEqual(await show(), [pending, pending]);
+  isAway = false;
+  await until('the outbox is empty', async () => (await count('outbox')) === 0);
+  await until('the flags are cleared', async () => (await show()).every((row) => row.publish_failed === false));
+  assert.equal((await place(newOrder(), withKey('k'))).status, 'Pending', 'a replay has the first status');
+});
+
+test('the same key and content give the first answer again, other content is refused', async (t) => {
+  const { instanceOf, count } = await orderTables(t, postgres);
+  const { place } = instanceOf('a');
+  const first = await place(newOrder(), withKey('k'));
+  const again = await instanceOf('b').place(newOrder(), withKey('k'));
+  assert.deepEqual(again, { ...first, isReplay: true });
+  await assert.rejects(place(newOrder({ customerName: 'Another' }), withKey('k')), { code: 'idempotency_key_reused' });
+  const inOneBatch = await Promise.all([1, 2, 3].map(() => place(newOrder(), withKey('k2'))));
+  assert.equal(new Set(inOneBatch.map(({ orderId }) => orderId)).size, 1);
+  assert.deepEqual(inOneBatch.map(({ isReplay }) => isReplay).sort(), [false, true, true]);
+  assert.equal(await count('orders'), 2);
+});
+
+test('fifty concurrent requests with the same key at two instances make one order', async (t) => {
+  const { instanceOf, count, fake } = await orderTables(t, postgres);
+  const instances = [instanceOf('a'), instanceOf('b')];
+  for (let round = 0; round < 5; round += 1) {
+    const ask = (i: number) => instances[i % 2]?.place(newOrder(), withKey(`key ${round}`));
+    const placed = await Promise.all(Array.from({ length: 50 }, (_, i) => ask(i)));
+    assert.equal(new Set(placed.map((p) => p?.orderId)).size, 1);
+    assert.equal(placed.filter((p) => p?.isReplay === false).length, 1);
+  }
+  assert.equal(await count('orders'), 5);
+  await until('one event an order', async () => (await count('outbox')) === 0);
+  assert.equal(fake.taken.length, 5);
+});
+
+test('keys in any order at two instances at once neither deadlock nor double', async (t) => {
+  const { instanceOf, count } = await orderTables(t, postgres);
+  const instances = [instanceOf('a'), instanceOf('b')];
+  const keys = Array.from({ length: 120 }, (_, i) => `key ${i}`);
+  const all = await Promise.all(
+    [keys, keys.toReversed()].flatMap((some, i) => some.map((key) => instances[i]?.place(newOrder(), withKey(key)))),
+  );
+  assert.equal(new Set(all.map((p) => p?.orderId)).size, 120);
+  assert.equal(await count('orders'), 120);
+});
+
+/** A transaction of somebody else that stays open until released, at the latest at the end of the test; then it is undone. */
+async function holdTransaction(t: TestContext, connect: (instance: string) => Database, text: string) {
+  const [began, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  t.after(() => release.resolve());
+  const holding = connect('holder').withConnection(async (client) => {
+    await client.query(`BEGIN; ${text}`);
+    began.resolve();
+    await release.promise;
+    await client.query('ROLLBACK');
+  });
+  await within('the transaction is open', Promise.race([began.promise, holding]));
+  return async () => {
+    release.resolve();
+    await holding;
+  };
+}
+
+test('a key that another transaction holds is 409, and keyless orders do not wait for it', async (t) => {
+  const { instanceOf, connect } = await orderTables(t, postgres);
+  const { place } = instanceOf('a');
+  const insert = "INSERT INTO idempotency_keys VALUES ('', 'k', 'h', gen_random_uuid(), 'Created')";
+  const release = await holdTransaction(t, connect, insert);
+  const fault = { code: 'idempotency_in_progress', retryAfterSeconds: 1 };
+  const blocked = assert.rejects(place(newOrder(), withKey('k')), fault);
+  await within('a keyless order', place(newOrder(), trace), 1_000);
+  await within('the answer', blocked, 5_000);
+  await release();
+  assert.equal((await place(newOrder(), withKey('k'))).isReplay, false);
+});
+
+/** A proxy before the server: `cut` ends every connection, and what the server has yet to say is lost. */
+async function proxy(t: TestContext) {
+  const { hostname, port } = new URL(postgres.url);
+  const sockets = new Set<Socket>();
+  const state = { swallowAnswers: false };
+  const server = createServer((inside) => {
+    const outside = connectTo(Number(port), hostname);
+    for (const socket of [inside, outside]) {
+      sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.on('close', () => sockets.delete(socket));
+    }
+    inside.pipe(outside);
+    outside.on('data', (chunk) => state.swallowAnswers || inside.write(chunk));
+    inside.on('close', () => outside.end());
+    outside.on('close', () => inside.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+    state.swallowAnswers = false;
+  };
+  t.after(() => {
+    cut();
+    server.close();
+  });
+  const url = new URL(postgres.url);
+  url.host = `127.0.0.1:${(server.address() as { port: number }).port}`;
+  return { url: url.href, state, cut };
+}
+
+for (const kind of ['plain', 'keyed']) {
+  test(`a ${kind} commit whose verdict is lost is asked for, and the order is told as created`, async (t) => {
+    const { instanceOf, count, fake } = await orderTables(t, postgres);
+    const { url, state, cut } = await proxy(t);
+    const { place } = instanceOf('a', { url });
+    await place(newOrder(), trace);
+    state.swallowAnswers = true;
+    const placing = place(newOrder(), kind === 'keyed' ? withKey('k') : trace);
+    await until('it is committed', async () => (await count('orders')) === 2);
+    cut();
+    assert.equal((await within('the answer', placing, 5_000)).isReplay, false);
+    await until('both are published', () => fake.keys().size === 2);
+    await until('both are marked', async () => (await count('outbox')) === 0);
+  });
+}
+
+const lockOrders = 'LOCK TABLE orders IN ACCESS EXCLUSIVE MODE';
+
+test('a statement that the server ended is answered 503 in time, and no order exists', async (t) => {
+  const { instanceOf, sql, count, connect } = await orderTables(t, postgres);
+  const { place } = instanceOf('ended');
+  const unlock = await holdTransaction(t, connect, lockOrders);
+  const placing = assert.rejects(place(newOrder(), trace), { code: 'store_unavailable', status: 503 });
+  const waiting = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE '%-ended' AND wait_event_type = 'Lock'";
+  await until('it waits for the lock', async () => (await sql(waiting)).length === 1, 1_500);
+  await sql(waiting.replace('SELECT pid', 'SELECT pg_terminate_backend(pid)'));
+  await unlock();
+  await within('the answer', placing, 4_000);
+  assert.equal(await count('orders'), 0);
+});
+
+test('an order without a key that waited too long for a lock is 503, not a conflict of keys', async (t) => {
+  const { instanceOf, connect } = await orderTables(t, postgres);
+  const unlock = await holdTransaction(t, connect, lockOrders);
+  const placing = assert.rejects(instanceOf('a').place(newOrder(), trace), { code: 'store_unavailable' });
+  await within('the answer', placing, 4_000);
+  await unlock();
+});
+
+test('a database that is away is answered 503 within three seconds', async (t) => {
+  const { instanceOf } = await orderTables(t, postgres);
+  const { place } = instanceOf('a', { url: 'postgres://a:b@127.0.0.1:1/c' });
+  await within('the answer', assert.rejects(place(newOrder(), trace), { code: 'store_unavailable' }), 3_000);
+});
+
+test('closing commits what waits and refuses what comes', async (t) => {
+  const { instanceOf, count } = await orderTables(t, postgres);
+  const { place, close } = instanceOf('a');
+  const all = Array.from({ length: 300 }, () => place(newOrder(), trace));
+  await close();
+  await Promise.all(all);
+  assert.equal(await count('orders'), 300);
+  await assert.rejects(place(newOrder(), trace), { code: 'overloaded' });
+});
