@@ -1,6 +1,7 @@
-// Imports go one way: contracts <- platform <- services <- embedded <- lab <- system-tests; tools build the documents.
-// Inside platform: process <- postgres <- {http, messaging} <- {kafka, operate}. Inside a service: no stage imports operate.
-// `npm run check` runs this and also makes sure that every source file was looked at.
+// Imports go one way: contracts <- platform <- services <- embedded <- lab <- system-tests; tools
+// build the documents. Inside platform: process <- postgres <- {http, messaging} <- {kafka,
+// operate}. Inside a service: no stage imports operate. `npm run check` runs this and also makes
+// sure that every source file was looked at.
 
 const above = (...folders) => ({ path: `^(?:${folders.join('|')})/` });
 const forbidden = (name, from, to) => ({ name, severity: 'error', from, to });
@@ -19,7 +20,10 @@ const walls = Object.entries(rooms).map(([room, below]) =>
   forbidden(
     `platform-${room}-imports-only-the-rooms-below`,
     { path: `^packages/platform/src/${room}/` },
-    { path: '^packages/platform/src/', pathNot: `^packages/platform/src/(?:${[room, ...below].join('|')})/` },
+    {
+      path: '^packages/platform/src/',
+      pathNot: `^packages/platform/src/(?:${[room, ...below].join('|')})/`,
+    },
   ),
 );
 
@@ -45,7 +49,11 @@ export default {
       above('services', ...everythingAbove),
     ),
     ...walls,
-    forbidden('services-import-only-contracts-and-platform', { path: '^services/' }, above(...everythingAbove)),
+    forbidden(
+      'services-import-only-contracts-and-platform',
+      { path: '^services/' },
+      above(...everythingAbove),
+    ),
     forbidden(
       'services-never-import-each-other',
       { path: '^services/([^/]+)/' },
@@ -56,7 +64,11 @@ export default {
       { path: '^services/[^/]+/src/(?:take|show|receive|ship)/' },
       { path: '^services/[^/]+/src/operate/' },
     ),
-    forbidden('embedded-is-not-above-lab', { path: '^embedded/' }, above('lab', 'system-tests', 'tools', 'console')),
+    forbidden(
+      'embedded-is-not-above-lab',
+      { path: '^embedded/' },
+      above('lab', 'system-tests', 'tools', 'console'),
+    ),
     forbidden(
       'lab-sees-the-system-from-outside',
       { path: '^lab/', pathNot: '^lab/(?:src|test)/bench/' },
@@ -72,7 +84,11 @@ export default {
       { path: '^system-tests/' },
       above('packages/platform', 'services', 'tools', 'console'),
     ),
-    forbidden('tools-are-not-above-lab', { path: '^tools/' }, above('lab', 'system-tests', 'console')),
+    forbidden(
+      'tools-are-not-above-lab',
+      { path: '^tools/' },
+      above('lab', 'system-tests', 'console'),
+    ),
     forbidden(
       'only-the-way-in-of-embedded',
       { path: '^(?:system-tests|lab)/', pathNot: '^lab/(?:src|test)/bench/' },
@@ -98,6 +114,9 @@ export default {
     exclude: { path: '/node_modules/' },
     tsPreCompilationDeps: true, // imports of types are imports too
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['node', 'import', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['node', 'import', 'types'],
+    },
   },
 };

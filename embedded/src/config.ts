@@ -4,7 +4,10 @@ import type { ConfigRules } from '@orders/platform/process/config';
 import { shippingProviderVariables } from '@orders/shipping-provider/config';
 import Type, { type Static } from 'typebox';
 
-/** What `npm start` takes from its environment: the services' variables, of which the databases are supplied where unset. */
+/**
+ * What `npm start` takes from its environment: the services' variables, of which the databases are
+ * supplied where unset.
+ */
 export const EmbeddedConfig = Type.Object({
   ...OrderConfig.properties,
   ...FulfillmentConfig.properties,
@@ -18,16 +21,24 @@ export const EmbeddedConfig = Type.Object({
       description: 'The shipping provider; where it is set, no mock is started',
     }),
   ),
-  DATA_DIR: Type.String({ minLength: 1, default: '.data', description: 'Where npm start keeps its data' }),
+  DATA_DIR: Type.String({
+    minLength: 1,
+    default: '.data',
+    description: 'Where npm start keeps its data',
+  }),
 });
 export type EmbeddedConfig = Static<typeof EmbeddedConfig>;
 
-/** What the profile demands: of both services once, and in prod no embedded database, whose role owns its schemas. */
+/**
+ * What the profile demands: of both services once, and in prod no embedded database, whose role
+ * owns its schemas.
+ */
 export const embeddedRules: ConfigRules<EmbeddedConfig> = (config) => {
   const faults = new Set([...orderRules(config), ...fulfillmentRules(config)]);
   if (config.PROFILE === 'prod') {
     for (const name of ['ORDERS_DATABASE_URL', 'FULFILLMENT_DATABASE_URL'] as const) {
-      if (config[name] === undefined) faults.add(`${name} must be set: the embedded PostgreSQL is not for prod`);
+      if (config[name] === undefined)
+        faults.add(`${name} must be set: the embedded PostgreSQL is not for prod`);
     }
   }
   return [...faults];

@@ -12,7 +12,9 @@ await runProcess(async (signal) => {
   const url = everything.orderServiceUrl;
   const curl = `curl -X POST ${url}/api/orders -H "Content-Type: application/json" -d '{"customerId":"customer-123","customerName":"John Doe","items":[{"productId":"product-456","quantity":2}]}'`;
   if (process.stdout.isTTY) {
-    process.stdout.write(`\nReady: ${url}  (API page: ${url}/docs, Ctrl-C stops everything)\n\nTry:\n  ${curl}\n\n`);
+    process.stdout.write(
+      `\nReady: ${url}  (API page: ${url}/docs, Ctrl-C stops everything)\n\nTry:\n  ${curl}\n\n`,
+    );
   } else {
     log.info({ service: 'npm-start', url, curl }, 'ready');
   }

@@ -18,7 +18,13 @@ await runProcess(async (signal) => {
   const config = readConfig(KafkaConfig, process.env);
   const log = createLog({ service: 'kafka', level: config.LOG_LEVEL });
   const { DATA_DIR: dataDir, KAFKA_PORT: port, KAFKA_ADVERTISED_PORT: advertisedPort } = config;
-  const kafka = await startKafka({ dataDir, port, ...(advertisedPort && { advertisedPort }), log, signal });
+  const kafka = await startKafka({
+    dataDir,
+    port,
+    ...(advertisedPort && { advertisedPort }),
+    log,
+    signal,
+  });
   const { bootstrapServers, pid } = kafka;
   let isClosing = false;
   void kafka.exited.then((how) => {

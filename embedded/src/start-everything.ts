@@ -30,10 +30,15 @@ const groups = {
 const instance = 'npm-start';
 
 /**
- * The composition root of `npm start`: PostgreSQL, the in-process broker, the mock provider and both services in this process.
- * When one part cannot start, those that run are closed and the error is thrown.
+ * The composition root of `npm start`: PostgreSQL, the in-process broker, the mock provider and
+ * both services in this process. When one part cannot start, those that run are closed and the
+ * error is thrown.
  */
-export async function startEverything(config: EmbeddedConfig, log: Log, signal: AbortSignal): Promise<Everything> {
+export async function startEverything(
+  config: EmbeddedConfig,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Everything> {
   const started: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
     for (const part of started.splice(0).reverse()) await part.close();
@@ -45,7 +50,9 @@ export async function startEverything(config: EmbeddedConfig, log: Log, signal: 
   try {
     const lock = await lockDataDirectory(config.DATA_DIR);
     keep({ close: () => lock.release() });
-    const databases = keep(await supplyDatabases(config, log.child({ service: 'postgres' }), signal));
+    const databases = keep(
+      await supplyDatabases(config, log.child({ service: 'postgres' }), signal),
+    );
     const shippingProviderUrl = config.SHIPPING_BASE_URL ?? (await startMock(config, log, keep));
     const broker = keep(createInProcessBroker({ groups }));
 
@@ -67,18 +74,27 @@ export async function startEverything(config: EmbeddedConfig, log: Log, signal: 
         signal,
       }),
     );
-    // Closed first: orders in flight are published while the Fulfillment Service still listens, and its events while the order
-    // service does.
+    // Closed first: orders in flight are published while the Fulfillment Service still listens, and
+    // its events while the order service does.
     keep({ close: () => orderService.stopTaking() });
     const fulfillmentServiceUrl = await fulfillmentService.listen();
-    return { orderServiceUrl: await orderService.listen(), fulfillmentServiceUrl, shippingProviderUrl, close };
+    return {
+      orderServiceUrl: await orderService.listen(),
+      fulfillmentServiceUrl,
+      shippingProviderUrl,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function startMock(config: EmbeddedConfig, log: Log, keep: <T extends { close(): Promise<void> }>(part: T) => T) {
+async function startMock(
+  config: EmbeddedConfig,
+  log: Log,
+  keep: <T extends { close(): Promise<void> }>(part: T) => T,
+) {
   const mock = await createShippingProvider({
     config,
     log: log.child({ service: 'shipping-provider' }),

@@ -17,12 +17,17 @@ import { kafkaPortVariable } from './variables.ts';
 const StartKafkaConfig = Type.Object({
   ...EmbeddedConfig.properties,
   KAFKA_PORT: kafkaPortVariable,
-  KAFKA_BOOTSTRAP_SERVERS: Type.Optional(Type.String({ description: 'Where it is set, no broker is started' })),
+  KAFKA_BOOTSTRAP_SERVERS: Type.Optional(
+    Type.String({ description: 'Where it is set, no broker is started' }),
+  ),
   KAFKA_SSL: kafkaVariables.KAFKA_SSL,
   KAFKA_SASL_MECHANISM: kafkaVariables.KAFKA_SASL_MECHANISM,
 });
 type StartKafkaConfig = Static<typeof StartKafkaConfig>;
-const startKafkaRules: ConfigRules<StartKafkaConfig> = (config) => [...embeddedRules(config), ...kafkaFaults(config)];
+const startKafkaRules: ConfigRules<StartKafkaConfig> = (config) => [
+  ...embeddedRules(config),
+  ...kafkaFaults(config),
+];
 type Closable = { close(): Promise<void> };
 
 await runProcess(async (signal) => {
@@ -35,13 +40,15 @@ await runProcess(async (signal) => {
 });
 
 /**
- * The composition root of `npm run start:kafka`: broker and PostgreSQL where none is given, then each service as a process of its own.
- * When one part cannot start, those that run are closed and the error is thrown.
+ * The composition root of `npm run start:kafka`: broker and PostgreSQL where none is given, then
+ * each service as a process of its own. When one part cannot start, those that run are closed and
+ * the error is thrown.
  */
 async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSignal) {
   const foundation: Closable[] = [];
   const services: Closable[] = [];
-  // Services need the foundation until they have drained; among themselves they need no order, Kafka keeps what is not read yet.
+  // Services need the foundation until they have drained; among themselves they need no order,
+  // Kafka keeps what is not read yet.
   const close = async (): Promise<void> => {
     await Promise.all(services.map((service) => service.close()));
     await Promise.all(foundation.map((part) => part.close()));
@@ -58,14 +65,27 @@ async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSign
     ]);
     // Read already where they stood in files; a service takes no secret that is given twice.
     const read = { ORDERS_DATABASE_URL_FILE: '', FULFILLMENT_DATABASE_URL_FILE: '' };
-    const env = { ...process.env, ...databases.urls, ...read, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers };
-    const run = async (name: string, portVariable: string, port: number, extra: NodeJS.ProcessEnv = {}) => {
+    const env = {
+      ...process.env,
+      ...databases.urls,
+      ...read,
+      KAFKA_BOOTSTRAP_SERVERS: bootstrapServers,
+    };
+    const run = async (
+      name: string,
+      portVariable: string,
+      port: number,
+      extra: NodeJS.ProcessEnv = {},
+    ) => {
       const chosen = port === 0 ? await choosePort(undefined) : port;
-      const scheme = config.TLS_CERT_FILE !== undefined && name !== 'shipping-provider' ? 'https' : 'http';
+      const scheme =
+        config.TLS_CERT_FILE !== undefined && name !== 'shipping-provider' ? 'https' : 'http';
       const url = `${scheme}://${config.HOST === '0.0.0.0' ? '127.0.0.1' : config.HOST}:${chosen}`;
       const options = { module: `@orders/${name}/main`, url, signal };
       const itsEnv = { ...env, ...extra, [portVariable]: String(chosen) };
-      services.push(await keepRunning(name, log, () => startServiceProcess({ ...options, env: itsEnv })));
+      services.push(
+        await keepRunning(name, log, () => startServiceProcess({ ...options, env: itsEnv })),
+      );
       return url;
     };
     const provider =
@@ -86,16 +106,30 @@ async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSign
   }
 }
 
-/** As Promise.all, but rejects only when all have settled: what came up beside the one that failed must be closed too. */
-async function allOf<T extends unknown[]>(parts: [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T> {
+/**
+ * As Promise.all, but rejects only when all have settled: what came up beside the one that failed
+ * must be closed too.
+ */
+async function allOf<T extends unknown[]>(
+  parts: [...{ [K in keyof T]: Promise<T[K]> }],
+): Promise<T> {
   await Promise.allSettled(parts);
   return (await Promise.all(parts)) as T;
 }
 
-async function supplyKafka(config: StartKafkaConfig, log: Log, signal: AbortSignal, into: Closable[]): Promise<string> {
+async function supplyKafka(
+  config: StartKafkaConfig,
+  log: Log,
+  signal: AbortSignal,
+  into: Closable[],
+): Promise<string> {
   if (config.KAFKA_BOOTSTRAP_SERVERS !== undefined) return config.KAFKA_BOOTSTRAP_SERVERS;
   // The same port for all its lives: the services know no other.
   const port = config.KAFKA_PORT === 0 ? await choosePort(undefined) : config.KAFKA_PORT;
-  into.push(await keepRunning('kafka', log, () => startKafka({ dataDir: config.DATA_DIR, port, log, signal })));
+  into.push(
+    await keepRunning('kafka', log, () =>
+      startKafka({ dataDir: config.DATA_DIR, port, log, signal }),
+    ),
+  );
   return `127.0.0.1:${port}`;
 }

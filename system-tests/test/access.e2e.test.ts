@@ -13,7 +13,12 @@ const directory = mkdtempSync(join(tmpdir(), 'orders-access-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const keys = join(directory, 'keys.json');
 const system = await startSystem({
-  env: { PROFILE: 'dev', API_KEYS_FILE: keys, TLS_ENDS_IN_FRONT: 'true', RATE_LIMIT_PER_SECOND: '1000' },
+  env: {
+    PROFILE: 'dev',
+    API_KEYS_FILE: keys,
+    TLS_ENDS_IN_FRONT: 'true',
+    RATE_LIMIT_PER_SECOND: '1000',
+  },
 });
 const headers = { authorization: `Bearer ${readFileSync(`${keys}.key`, 'utf8').trim()}` };
 const open = ['/health/live', '/health/ready'];
@@ -27,7 +32,12 @@ test('Every route of both services but health asks for a key', async () => {
         const url = base + path.replace('{orderId}', crypto.randomUUID()).replace(/\{\w+\}/, 'x');
         const answer = await call<{ code: string }>(method.toUpperCase(), url);
         if (open.includes(path)) assert.equal(answer.status, 200, path);
-        else assert.deepEqual([answer.status, answer.body.code], [401, 'unauthenticated'], `${method} ${path}`);
+        else
+          assert.deepEqual(
+            [answer.status, answer.body.code],
+            [401, 'unauthenticated'],
+            `${method} ${path}`,
+          );
         assert.equal(security === undefined, open.includes(path), `${method} ${path}`);
         asked += 1;
       }
@@ -37,14 +47,21 @@ test('Every route of both services but health asks for a key', async () => {
 });
 
 test('With a key an order is placed, ships and can be seen by operators', async () => {
-  const placed = await call<{ orderId: string }>('POST', `${system.url}/api/orders`, { headers, json: anOrder() });
+  const placed = await call<{ orderId: string }>('POST', `${system.url}/api/orders`, {
+    headers,
+    json: anOrder(),
+  });
   assert.equal(placed.status, 201);
   const shown = `${system.url}/api/orders/${placed.body.orderId}`;
   await until('the order to be Shipped', 15, async () => {
     const { body } = await call<{ status: string }>('GET', shown, { headers });
     return body.status === 'Shipped';
   });
-  const filed = await call('GET', `${system.fulfillmentUrl}/api/fulfillments/${placed.body.orderId}`, { headers });
+  const filed = await call(
+    'GET',
+    `${system.fulfillmentUrl}/api/fulfillments/${placed.body.orderId}`,
+    { headers },
+  );
   assert.equal(filed.status, 200);
   assert.equal((await call('GET', `${system.url}/metrics`, { headers })).status, 200);
 });

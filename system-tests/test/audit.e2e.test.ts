@@ -19,7 +19,9 @@ const impatient = ['--grace', '0', '--stuck-after', '1'];
 
 /** Places so many orders, each with a key, and waits until all are shipped. */
 async function shipped(count: number, name: string): Promise<string[]> {
-  const places = Array.from({ length: count }, (_, n) => place(url, anOrder(), { 'idempotency-key': `${name}-${n}` }));
+  const places = Array.from({ length: count }, (_, n) =>
+    place(url, anOrder(), { 'idempotency-key': `${name}-${n}` }),
+  );
   const ids = await Promise.all(places);
   await Promise.all(ids.map((id) => untilOrder(url, id, 'Shipped')));
   return ids;
@@ -41,31 +43,44 @@ test('An audit of some dozens of orders, one of them failed, ends with 0 and cou
   await untilOrder(url, await place(url, anOrderOf('TEST-REFUSE')), 'Failed');
   const { code, report, text } = await runAudit({ directory, env, args: impatient });
   assert.equal(code, 0, text);
-  assert.match(text, /^OK: \d+ orders, nothing lost, doubled, orphaned, contradictory or stuck \(embedded/m);
+  assert.match(
+    text,
+    /^OK: \d+ orders, nothing lost, doubled, orphaned, contradictory or stuck \(embedded/m,
+  );
   const { orders = 0, fulfillments, projected, bookings, booked, foreign } = report?.stations ?? {};
   assert.ok(orders !== null && orders > ids.length);
-  assert.deepEqual([fulfillments, projected, bookings, booked, foreign], [orders, orders, orders - 1, orders - 1, 0]);
+  assert.deepEqual(
+    [fulfillments, projected, bookings, booked, foreign],
+    [orders, orders, orders - 1, orders - 1, 0],
+  );
 });
 
 test('At a provider without a ledger only suspects are looked up, and the report says so', async () => {
-  // Any server that has no such route stands for a provider of the real world; it has no shipment either.
+  // Any server that has no such route stands for a provider of the real world; it has no shipment
+  // either.
   const { code, report, text } = await runAudit({
     directory,
     env: { ...env, SHIPPING_BASE_URL: system.fulfillmentUrl },
   });
   assert.equal(code, 0, text);
-  assert.deepEqual([report?.ledger, report?.stations.bookings, report?.suspects], ['none', null, 1]);
+  assert.deepEqual(
+    [report?.ledger, report?.stations.bookings, report?.suspects],
+    ['none', null, 1],
+  );
   assert.match(text, /^note: The shipping provider has no ledger: only suspects/m);
 });
 
 test('An audit names every order that was damaged, and how, and ends with 1', async (t) => {
   const ids = await shipped(12, 'damaged');
-  const [gone, renumbered, cancelled, fallen, deleted, stuck, doubled, unlearned, ahead, waiting] = ids;
+  const [gone, renumbered, cancelled, fallen, deleted, stuck, doubled, unlearned, ahead, waiting] =
+    ids;
   const urls = databaseUrls(dataDir);
   const orders = await connectTo(t, urls.orders, 'orders');
   const fulfillment = await connectTo(t, urls.fulfillment, 'fulfillment');
   await fulfillment('DELETE FROM fulfillments WHERE order_id = $1', [gone]);
-  await fulfillment(`UPDATE fulfillments SET tracking_number = 'X' WHERE order_id = $1`, [renumbered]);
+  await fulfillment(`UPDATE fulfillments SET tracking_number = 'X' WHERE order_id = $1`, [
+    renumbered,
+  ]);
   await fulfillment(`UPDATE fulfillments SET state = 'Cancelled' WHERE order_id = $1`, [cancelled]);
   await orders(`UPDATE orders SET status = 'Created' WHERE order_id = $1`, [fallen]);
   await orders('DELETE FROM orders WHERE order_id = $1', [deleted]);
@@ -87,9 +102,14 @@ test('An audit names every order that was damaged, and how, and ends with 1', as
     [waiting],
   );
 
-  const { code, report, text } = await runAudit({ directory, env, args: [...impatient, '--strict'] });
+  const { code, report, text } = await runAudit({
+    directory,
+    env,
+    args: [...impatient, '--strict'],
+  });
   assert.equal(code, 1, text);
-  const found = report?.findings.map(({ kind, name, orderId }) => `${kind} ${name} ${orderId}`) ?? [];
+  const found =
+    report?.findings.map(({ kind, name, orderId }) => `${kind} ${name} ${orderId}`) ?? [];
   assert.deepEqual(
     found.sort(),
     [
@@ -122,15 +142,24 @@ test('An audit that cannot look ends with 2 and says what is away', async (t) =>
   const nothing = await runAudit({ directory, env: { DATA_DIR: directory } });
   assert.equal(nothing.code, 2, nothing.text);
   assert.match(nothing.text, /Start it with "npm start", or set ORDERS_DATABASE_URL/);
-  const database = await runAudit({ directory, env: { ...env, ORDERS_DATABASE_URL: `postgres://o:p@${away}/o` } });
+  const database = await runAudit({
+    directory,
+    env: { ...env, ORDERS_DATABASE_URL: `postgres://o:p@${away}/o` },
+  });
   assert.equal(database.code, 2, database.text);
   assert.match(database.text, /The database of ORDERS_DATABASE_URL cannot be read: .*ECONNREFUSED/);
-  const provider = await runAudit({ directory, env: { ...env, SHIPPING_BASE_URL: `http://${away}` } });
+  const provider = await runAudit({
+    directory,
+    env: { ...env, SHIPPING_BASE_URL: `http://${away}` },
+  });
   assert.equal(provider.code, 2, provider.text);
   assert.match(provider.text, /The shipping provider at http:.* cannot be read/);
   // Regression: a ledger that is given up in the middle must not hold the end up.
   const longLedger = { SHIPPING_BASE_URL: await startLongLedger(t) };
-  const kafka = await runAudit({ directory, env: { ...env, ...longLedger, KAFKA_BOOTSTRAP_SERVERS: away } });
+  const kafka = await runAudit({
+    directory,
+    env: { ...env, ...longLedger, KAFKA_BOOTSTRAP_SERVERS: away },
+  });
   assert.equal(kafka.code, 2, kafka.text);
   assert.match(kafka.text, /Kafka at .* cannot be read.*--mode embedded/);
 });
@@ -154,9 +183,10 @@ test('Thousands of rows are read page by page, and the findings are shown in par
   const { code, report, text } = await runAudit({ directory, env });
   assert.equal(code, 1, text);
   const planted = report?.findings.filter(({ orderId }) => orderId.startsWith('ffffffff'));
-  assert.deepEqual(Object.keys(Object.groupBy(planted ?? [], ({ kind, name }) => `${kind} ${name}`)), [
-    'stuck refused_event',
-  ]);
+  assert.deepEqual(
+    Object.keys(Object.groupBy(planted ?? [], ({ kind, name }) => `${kind} ${name}`)),
+    ['stuck refused_event'],
+  );
   assert.equal(new Set(planted?.map(({ orderId }) => orderId)).size, many);
   assert.ok((report?.stations.idempotencyKeys ?? 0) > many);
   assert.match(text, /^ {2}and \d+ more; --json FILE has all$/m);
@@ -164,9 +194,13 @@ test('Thousands of rows are read page by page, and the findings are shown in par
 
 /** A provider whose ledger is far longer than any buffer on its way. */
 async function startLongLedger(t: TestContext): Promise<string> {
-  const line = (n: number) => `${JSON.stringify({ reference: String(n).padStart(9, '0'), bookings: 0, posts: 1 })}\n`;
+  const line = (n: number) =>
+    `${JSON.stringify({ reference: String(n).padStart(9, '0'), bookings: 0, posts: 1 })}\n`;
   const text = Array.from({ length: 100_000 }, (_, n) => line(n)).join('');
-  const server = createServer((_request, response) => void response.end(text)).listen(0, '127.0.0.1');
+  const server = createServer((_request, response) => void response.end(text)).listen(
+    0,
+    '127.0.0.1',
+  );
   await once(server, 'listening');
   t.after(() => {
     server.close();

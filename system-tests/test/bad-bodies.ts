@@ -1,6 +1,9 @@
 import { anOrder } from '@orders/lab/kit/orders';
 
-/** A body of POST /api/orders that must be refused: where its faults are, or only the code where it is no JSON. */
+/**
+ * A body of POST /api/orders that must be refused: where its faults are, or only the code where it
+ * is no JSON.
+ */
 export type BadBody = { name: string; body: string | Buffer; code: string; pointers?: string[] };
 
 const good = anOrder();
@@ -12,11 +15,18 @@ const faulty = (name: string, body: unknown, ...pointers: string[]): BadBody => 
   code: 'validation_failed',
   pointers,
 });
-const order = (name: string, over: object, ...pointers: string[]) => faulty(name, { ...good, ...over }, ...pointers);
+const order = (name: string, over: object, ...pointers: string[]) =>
+  faulty(name, { ...good, ...over }, ...pointers);
 const item = (name: string, over: object, member: string) =>
   order(name, { items: [goodItem, { ...goodItem, ...over }] }, `/items/1/${member}`);
 /** The good order with one piece of its text replaced: for what JSON.stringify cannot write. */
-const text = (name: string, from: string, to: string, code: string, ...pointers: string[]): BadBody => {
+const text = (
+  name: string,
+  from: string,
+  to: string,
+  code: string,
+  ...pointers: string[]
+): BadBody => {
   const body = JSON.stringify(good).replace(from, () => to);
   return { name, body, code, ...(pointers.length > 0 && { pointers }) };
 };
@@ -45,7 +55,13 @@ const numbers = [
   ...[-0.01, 1_000_000_000.0001, 0.00001, 19.99999, 1e-7, '19.99', false, null].map((unitPrice) =>
     item(`unitPrice ${JSON.stringify(unitPrice)}`, { unitPrice }, 'unitPrice'),
   ),
-  text('quantity 1e400', '"quantity":2', '"quantity":1e400', 'validation_failed', '/items/0/quantity'),
+  text(
+    'quantity 1e400',
+    '"quantity":2',
+    '"quantity":1e400',
+    'validation_failed',
+    '/items/0/quantity',
+  ),
 ];
 const shapes = [
   order('129 code points', { customerId: '😀'.repeat(129) }, '/customerId'),
@@ -66,8 +82,20 @@ const shapes = [
     faulty(`a body that is ${JSON.stringify(body).slice(0, 12)}`, body, ''),
   ),
   text('a lone surrogate', 'Jane Roe', 'x\\ud800y', 'validation_failed', '/customerName'),
-  text('a __proto__ property', '{', '{"__proto__":{"polluted":true},', 'validation_failed', '/__proto__'),
-  text('a constructor property', '{', '{"constructor":{"prototype":{}},', 'validation_failed', '/constructor'),
+  text(
+    'a __proto__ property',
+    '{',
+    '{"__proto__":{"polluted":true},',
+    'validation_failed',
+    '/__proto__',
+  ),
+  text(
+    'a constructor property',
+    '{',
+    '{"constructor":{"prototype":{}},',
+    'validation_failed',
+    '/constructor',
+  ),
   text(
     'a __proto__ property of an item',
     '{"productId"',
@@ -119,7 +147,11 @@ const noJson: BadBody[] = [
   { name: '500,000 open brackets', body: '['.repeat(500_000), code: 'invalid_json' },
 ];
 const deep: BadBody[] = [
-  { name: '100,000 levels of arrays', body: `${'['.repeat(100_000)}${']'.repeat(100_000)}`, code: 'validation_failed' },
+  {
+    name: '100,000 levels of arrays',
+    body: `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+    code: 'validation_failed',
+  },
   text(
     '100,000 levels in an item',
     '"product-456"',
@@ -136,4 +168,11 @@ const deep: BadBody[] = [
   ),
 ];
 
-export const badBodies: readonly BadBody[] = [...missing, ...texts, ...numbers, ...shapes, ...noJson, ...deep];
+export const badBodies: readonly BadBody[] = [
+  ...missing,
+  ...texts,
+  ...numbers,
+  ...shapes,
+  ...noJson,
+  ...deep,
+];

@@ -35,7 +35,11 @@ test('Every bad body is refused with a problem that points at every fault at onc
     assertProblem(answer, 400, code, name);
     const named = new Set((answer.body.errors ?? []).map(({ pointer }) => String(pointer)));
     if (pointers !== undefined)
-      assert.deepEqual([...named].toSorted(), pointers.toSorted(), `${name}: ${answer.text.slice(0, 500)}`);
+      assert.deepEqual(
+        [...named].toSorted(),
+        pointers.toSorted(),
+        `${name}: ${answer.text.slice(0, 500)}`,
+      );
     for (const { detail } of answer.body.errors ?? []) assert.ok(detail, name);
   }
   assert.deepEqual(await readOrders(url), []);
@@ -60,15 +64,27 @@ test('Of hundreds of thousands of faults 100 are told, quickly', async () => {
 });
 
 test('A body above 1 MiB is 413, one just below it is read', async () => {
-  const large = await call('POST', `${url}/api/orders`, { body: Buffer.alloc(1024 * 1024 + 1, 0x20), headers: json });
+  const large = await call('POST', `${url}/api/orders`, {
+    body: Buffer.alloc(1024 * 1024 + 1, 0x20),
+    headers: json,
+  });
   assertProblem(large, 413, 'body_too_large', '1 MiB and a byte');
   const padded = JSON.stringify(anOrder()).padEnd(1024 * 1024, ' ');
-  assert.equal((await call('POST', `${url}/api/orders`, { body: padded, headers: json })).status, 201);
+  assert.equal(
+    (await call('POST', `${url}/api/orders`, { body: padded, headers: json })).status,
+    201,
+  );
 });
 
 test('Anything but application/json is 415; a charset and any letter case are welcome', async () => {
   const body = JSON.stringify(anOrder());
-  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/xml', 'nonsense', undefined]) {
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/xml',
+    'nonsense',
+    undefined,
+  ]) {
     const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type };
     const answer = await call('POST', `${url}/api/orders`, { body, headers });
     assertProblem(answer, 415, 'unsupported_media_type', String(type));
@@ -95,7 +111,14 @@ test('A method that a path does not have is 405 with Allow, a path that is not t
       assert.match(String(answer.headers.allow), allowed);
     }
   }
-  for (const path of ['/', '/api', '/api/order', '/api/orders/x/y/z', '/api/orders//', '/%2e%2e/etc/passwd']) {
+  for (const path of [
+    '/',
+    '/api',
+    '/api/order',
+    '/api/orders/x/y/z',
+    '/api/orders//',
+    '/%2e%2e/etc/passwd',
+  ]) {
     const { status } = await call('GET', `${url}${path}`);
     assert.ok(status === 404 || status === 400, `${path}: ${status}`);
   }
@@ -113,13 +136,22 @@ test('An Idempotency-Key that is empty, too long or not printable ASCII is refus
       answer.text,
     );
   }
-  assert.equal((await post(url, anOrder(), { 'idempotency-key': `~ ${'k'.repeat(252)}!` })).status, 201);
+  assert.equal(
+    (await post(url, anOrder(), { 'idempotency-key': `~ ${'k'.repeat(252)}!` })).status,
+    201,
+  );
 });
 
 test('Faults of the body and of a header are told together', async () => {
-  const answer = await post(url, { ...anOrder(), customerId: '' }, { 'idempotency-key': 'k'.repeat(256) });
+  const answer = await post(
+    url,
+    { ...anOrder(), customerId: '' },
+    { 'idempotency-key': 'k'.repeat(256) },
+  );
   assertProblem(answer, 400, 'validation_failed', 'both');
-  const named = answer.body.errors?.map(({ pointer, parameter }) => pointer ?? parameter?.toLowerCase()).toSorted();
+  const named = answer.body.errors
+    ?.map(({ pointer, parameter }) => pointer ?? parameter?.toLowerCase())
+    .toSorted();
   assert.deepEqual(named, ['/customerId', 'idempotency-key'], answer.text);
 });
 
@@ -137,10 +169,16 @@ test('What is no HTTP at all is answered 400 or cut off, and disturbs nobody', a
     `GET /api/orders HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(100_000)}\r\n\r\n`,
   ];
   for (const request of requests) {
-    const socket = connect(system.ports[0] ?? 0, '127.0.0.1').setTimeout(10_000, () => socket.destroy());
+    const socket = connect(system.ports[0] ?? 0, '127.0.0.1').setTimeout(10_000, () =>
+      socket.destroy(),
+    );
     socket.write(request, 'latin1');
     const answer = await textOf(socket).catch((error: NodeJS.ErrnoException) => String(error.code));
-    assert.match(answer, /^(HTTP\/1\.1 4\d\d |ECONNRESET|EPIPE)/, JSON.stringify(request.slice(0, 60)));
+    assert.match(
+      answer,
+      /^(HTTP\/1\.1 4\d\d |ECONNRESET|EPIPE)/,
+      JSON.stringify(request.slice(0, 60)),
+    );
   }
   await untilOrder(url, await place(url, anOrder()), 'Shipped');
 });

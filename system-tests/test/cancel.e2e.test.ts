@@ -30,9 +30,13 @@ for (const product of ['TEST-DOWN', 'TEST-HANG']) {
     const asked = await cancel(orderId, { reason: 'changed my mind' });
     assert.equal(asked.status, 202, asked.text);
     assert.equal(asked.body.cancellation?.outcome, null);
-    const waited = await call<OrderView>('GET', `${url}/api/orders/${orderId}?waitFor=Cancelled&timeoutSeconds=20`, {
-      timeoutMs: 25_000,
-    });
+    const waited = await call<OrderView>(
+      'GET',
+      `${url}/api/orders/${orderId}?waitFor=Cancelled&timeoutSeconds=20`,
+      {
+        timeoutMs: 25_000,
+      },
+    );
     assert.equal(waited.body.status, 'Cancelled', waited.text);
     assert.equal(waited.body.cancellation?.outcome, 'cancelled');
     const { body } = await call<Timeline>('GET', `${url}/api/orders/${orderId}/timeline`);
@@ -60,12 +64,17 @@ test('A hundred orders that are cancelled while they ship are either shipped onc
   for (const { status, text } of answers) assert.ok(status === 202 || status === 409, text);
   const ledger = () => readLedger(providerUrl);
   for (const orderId of orderIds) {
-    const waited = await call<OrderView>('GET', `${url}/api/orders/${orderId}?waitFor=Shipped&timeoutSeconds=20`, {
-      timeoutMs: 25_000,
-    });
+    const waited = await call<OrderView>(
+      'GET',
+      `${url}/api/orders/${orderId}?waitFor=Shipped&timeoutSeconds=20`,
+      {
+        timeoutMs: 25_000,
+      },
+    );
     const { status, cancellation } = waited.body;
     assert.ok(status === 'Shipped' || status === 'Cancelled', waited.text);
-    if (cancellation !== null) assert.equal(cancellation.outcome, status === 'Cancelled' ? 'cancelled' : 'too_late');
+    if (cancellation !== null)
+      assert.equal(cancellation.outcome, status === 'Cancelled' ? 'cancelled' : 'too_late');
     const bookings = (await ledger()).get(orderId)?.bookings ?? 0;
     assert.equal(bookings, status === 'Shipped' ? 1 : 0, waited.text);
   }

@@ -1,4 +1,5 @@
-// A short round of each mode; `npm run chaos` does more of them. SEED repeats a round; REAL_ORDERS names a file of real orders.
+// A short round of each mode; `npm run chaos` does more of them. SEED repeats a round; REAL_ORDERS
+// names a file of real orders.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +21,16 @@ async function runShortRound(t: TestContext, mode: 'embedded' | 'kafka') {
   const program = startScript('chaos', {
     directory,
     env: { ...(REQUIRE_KAFKA && { REQUIRE_KAFKA }), ...(REAL_ORDERS && { REAL_ORDERS }) },
-    args: ['--mode', mode, '--faults', String(faults), '--seed', String(seedOfRun() % 2 ** 30), '--results', results],
+    args: [
+      '--mode',
+      mode,
+      '--faults',
+      String(faults),
+      '--seed',
+      String(seedOfRun() % 2 ** 30),
+      '--results',
+      results,
+    ],
   });
   const { code } = await program.untilExit(390);
   const said = program.tail(40);

@@ -7,7 +7,12 @@ import { anOrder, place, readOrders, untilOrder } from '@orders/lab/kit/orders';
 import { reconcile } from '@orders/lab/kit/reconcile';
 import { readLedger } from '@orders/lab/kit/shipping-provider';
 import { elapse, until } from '@orders/lab/kit/until';
-import { type OrderLoad, percentile, type SeenAnswer, startOrderLoad } from '@orders/lab/load/order-load';
+import {
+  type OrderLoad,
+  percentile,
+  type SeenAnswer,
+  startOrderLoad,
+} from '@orders/lab/load/order-load';
 import { readRealOrders } from '@orders/lab/load/real-orders';
 
 const perSecond = Number(process.env.CONTAINERS_RATE ?? 25);
@@ -27,46 +32,63 @@ const system = await startComposeSystem({
   SIMULATION_LOST_RESPONSE_RATE: '0.02',
   SIMULATION_DEDUPE: 'false',
 });
-if (system !== undefined) say(`built, up and healthy in ${Math.round(performance.now() - began)} ms`);
-const options = system === undefined ? { skip: 'there is no Docker engine' } : { timeout: 1_200_000 };
+if (system !== undefined)
+  say(`built, up and healthy in ${Math.round(performance.now() - began)} ms`);
+const options =
+  system === undefined ? { skip: 'there is no Docker engine' } : { timeout: 1_200_000 };
 
-test('An order placed through the load balancer is shipped, and the pages of both services load', options, async () => {
-  assert.ok(system);
-  const placed = performance.now();
-  const orderId = await place(system.url, anOrder());
-  await untilOrder(system.url, orderId, 'Shipped', 30);
-  say(`the first order was Shipped after ${Math.round(performance.now() - placed)} ms`);
-  for (const url of [system.url, system.fulfillmentUrl]) {
-    const page = await call('GET', `${url}/docs/`);
-    assert.equal(page.status, 200);
-    assert.match(page.text, /swagger-ui/);
-    assert.equal((await call('GET', `${url}/docs/static/swagger-ui-bundle.js`)).status, 200);
-  }
-});
+test(
+  'An order placed through the load balancer is shipped, and the pages of both services load',
+  options,
+  async () => {
+    assert.ok(system);
+    const placed = performance.now();
+    const orderId = await place(system.url, anOrder());
+    await untilOrder(system.url, orderId, 'Shipped', 30);
+    say(`the first order was Shipped after ${Math.round(performance.now() - placed)} ms`);
+    for (const url of [system.url, system.fulfillmentUrl]) {
+      const page = await call('GET', `${url}/docs/`);
+      assert.equal(page.status, 200);
+      assert.match(page.text, /swagger-ui/);
+      assert.equal((await call('GET', `${url}/docs/static/swagger-ui-bundle.js`)).status, 200);
+    }
+  },
+);
 
-test('The load balancer carries a body of 1 MiB and refuses a larger one as the service would', options, async () => {
-  assert.ok(system);
-  const headers = { 'content-type': 'application/json' };
-  const send = (bytes: number): Promise<Answer<Problem>> =>
-    call('POST', `${system.url}/api/orders`, { body: Buffer.alloc(bytes, 'a'), headers });
-  const [carried, refused] = [await send(1_048_576), await send(1_048_577)];
-  assert.deepEqual([carried.status, carried.body.code], [400, 'invalid_json']);
-  assert.deepEqual([refused.status, refused.body.code], [413, 'body_too_large']);
-});
+test(
+  'The load balancer carries a body of 1 MiB and refuses a larger one as the service would',
+  options,
+  async () => {
+    assert.ok(system);
+    const headers = { 'content-type': 'application/json' };
+    const send = (bytes: number): Promise<Answer<Problem>> =>
+      call('POST', `${system.url}/api/orders`, { body: Buffer.alloc(bytes, 'a'), headers });
+    const [carried, refused] = [await send(1_048_576), await send(1_048_577)];
+    assert.deepEqual([carried.status, carried.body.code], [400, 'invalid_json']);
+    assert.deepEqual([refused.status, refused.body.code], [413, 'body_too_large']);
+  },
+);
 
-test('While no instance runs, the load balancer answers 503 as a problem document', options, async () => {
-  assert.ok(system);
-  await system.compose('stop', 'order-service');
-  const { status, headers, body } = await call<Problem>('GET', `${system.url}/api/orders`);
-  assert.deepEqual([status, body.status, body.code, headers['retry-after']], [503, 503, 'no_upstream', '1']);
-  assert.equal(headers['content-type'], 'application/problem+json');
-  await system.compose('start', 'order-service');
-  await until(
-    'orders to be taken again',
-    30,
-    async () => (await call('GET', `${system.url}/health/ready`)).status === 200,
-  );
-});
+test(
+  'While no instance runs, the load balancer answers 503 as a problem document',
+  options,
+  async () => {
+    assert.ok(system);
+    await system.compose('stop', 'order-service');
+    const { status, headers, body } = await call<Problem>('GET', `${system.url}/api/orders`);
+    assert.deepEqual(
+      [status, body.status, body.code, headers['retry-after']],
+      [503, 503, 'no_upstream', '1'],
+    );
+    assert.equal(headers['content-type'], 'application/problem+json');
+    await system.compose('start', 'order-service');
+    await until(
+      'orders to be taken again',
+      30,
+      async () => (await call('GET', `${system.url}/health/ready`)).status === 200,
+    );
+  },
+);
 
 test(
   'With three instances of each service, killing some under load and stopping Kafka loses and doubles nothing',
@@ -76,7 +98,13 @@ test(
     const { url, scale, containers, kill, crash, compose } = system;
     const others = new Set((await readOrders(url)).map(({ orderId }) => orderId));
     const { onAnswer, during } = createPhases();
-    const load = startOrderLoad({ url, orders: await readRealOrders(), perSecond, name: 'containers', onAnswer });
+    const load = startOrderLoad({
+      url,
+      orders: await readRealOrders(),
+      perSecond,
+      name: 'containers',
+      onAnswer,
+    });
     const watch = startOrderWatch(url);
     t.after(() => Promise.all([load.stop(), watch.stop()]));
     await during('scaled to 3 and 3', () => scale(3, 3));
@@ -100,7 +128,16 @@ test(
     await watch.stop();
     await assertShippedOnce(system, load, others);
     // Rejects where it finds anything.
-    const audited = await compose('run', '--rm', '--build', 'audit', '--grace', '0', '--stuck-after', '0');
+    const audited = await compose(
+      'run',
+      '--rm',
+      '--build',
+      'audit',
+      '--grace',
+      '0',
+      '--stuck-after',
+      '0',
+    );
     say(`the audit: ${audited.trim().split('\n').at(-1)}`);
     assert.deepEqual(watch.stepsBack, []);
   },
@@ -117,7 +154,9 @@ function createPhases() {
     const ms = Math.round(performance.now() - from);
     const failed = answers.filter(({ status }) => status !== 201).length;
     const p95 = Math.round(percentile(answers, 0.95));
-    say(`${name}: took ${ms} ms, ${answers.length} answers, ${failed} of them not 201, p95 ${p95} ms`);
+    say(
+      `${name}: took ${ms} ms, ${answers.length} answers, ${failed} of them not 201, p95 ${p95} ms`,
+    );
   };
   return { onAnswer, during };
 }
@@ -134,12 +173,23 @@ async function untilAllShipped(url: string): Promise<void> {
 }
 
 /** `others`: orders that are not of this load. */
-async function assertShippedOnce({ url, providerUrl }: ComposeSystem, load: OrderLoad, others: ReadonlySet<string>) {
+async function assertShippedOnce(
+  { url, providerUrl }: ComposeSystem,
+  load: OrderLoad,
+  others: ReadonlySet<string>,
+) {
   const orders = (await readOrders(url)).filter(({ orderId }) => !others.has(orderId));
-  const ledger = new Map([...(await readLedger(providerUrl))].filter(([reference]) => !others.has(reference)));
+  const ledger = new Map(
+    [...(await readLedger(providerUrl))].filter(([reference]) => !others.has(reference)),
+  );
   const again = [...ledger.values()].filter(({ posts }) => posts > 1).length;
   const counts = `${load.sent.length} sent, ${load.accepted.length} accepted, ${orders.length} orders`;
   say(`${counts}, ${ledger.size} at the provider, ${again} of them posted more than once`);
-  assert.deepEqual(reconcile(load.sent, orders, ledger), { lost: [], doubled: [], stuck: [], orphans: [] });
+  assert.deepEqual(reconcile(load.sent, orders, ledger), {
+    lost: [],
+    doubled: [],
+    stuck: [],
+    orphans: [],
+  });
   assert.equal(load.accepted.length, load.sent.length);
 }

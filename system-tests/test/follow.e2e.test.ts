@@ -6,22 +6,31 @@ import { call } from '@orders/lab/kit/http';
 import { anOrder, anOrderOf, place } from '@orders/lab/kit/orders';
 import { startSystem } from '@orders/lab/kit/started-system';
 
-const { url } = await startSystem({ env: { SHIPPING_BACKOFF_MS: '100', SHIPPING_BACKOFF_MAX_MS: '300' } });
+const { url } = await startSystem({
+  env: { SHIPPING_BACKOFF_MS: '100', SHIPPING_BACKOFF_MAX_MS: '300' },
+});
 
 const wait = (orderId: string, status: string) =>
-  call<OrderView>('GET', `${url}/api/orders/${orderId}?waitFor=${status}&timeoutSeconds=15`, { timeoutMs: 20_000 });
+  call<OrderView>('GET', `${url}/api/orders/${orderId}?waitFor=${status}&timeoutSeconds=15`, {
+    timeoutMs: 20_000,
+  });
 
 test('A client that waits for Shipped gets the shipped order in one call', async () => {
   const orderIds = await Promise.all(Array.from({ length: 50 }, () => place(url, anOrder())));
   const answers = await Promise.all(orderIds.map((orderId) => wait(orderId, 'Shipped')));
-  for (const { status, body, text } of answers) assert.deepEqual([status, body.status], [200, 'Shipped'], text);
+  for (const { status, body, text } of answers)
+    assert.deepEqual([status, body.status], [200, 'Shipped'], text);
 });
 
 test('A stream of one order never goes back and ends when it is final', async () => {
   const orderId = await place(url, anOrderOf('TEST-FLAKY-2'));
-  const { status, headers, text } = await call('GET', `${url}/api/orders/${orderId}/events`, { timeoutMs: 20_000 });
+  const { status, headers, text } = await call('GET', `${url}/api/orders/${orderId}/events`, {
+    timeoutMs: 20_000,
+  });
   assert.deepEqual([status, headers['content-type']], [200, 'text/event-stream']);
-  const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(String(data)) as OrderChange);
+  const events = [...text.matchAll(/^data: (.*)$/gm)].map(
+    ([, data]) => JSON.parse(String(data)) as OrderChange,
+  );
   assert.equal(events.at(-1)?.status, 'Shipped', text);
   assert.equal(events.at(-1)?.fulfillment?.attempts, 3);
   const order = ['Created', 'Processing', 'Retrying', 'Shipped'];
@@ -34,7 +43,12 @@ test('A timeline tells how a flaky provider was asked three times', async () => 
   await wait(orderId, 'Shipped');
   const { body, text } = await call<Timeline>('GET', `${url}/api/orders/${orderId}/timeline`);
   const kinds = body.entries.map(({ kind }) => kind);
-  assert.deepEqual(kinds, ['accepted', 'published', 'picked_up', 'attempt', 'attempt', 'shipped'], text);
+  assert.deepEqual(
+    kinds,
+    ['accepted', 'published', 'picked_up', 'attempt', 'attempt', 'shipped'],
+    text,
+  );
   assert.deepEqual(body.published, true);
-  for (const { kind, outcome } of body.entries) if (kind === 'attempt') assert.equal(outcome, 'not_booked');
+  for (const { kind, outcome } of body.entries)
+    if (kind === 'attempt') assert.equal(outcome, 'not_booked');
 });

@@ -25,7 +25,10 @@ const { url } = await startSystem({
 
 type Script = Partial<Pick<ScriptedProvider, 'onPost' | 'onLookUp'>>;
 
-/** Places an order that the provider treats like this until the test is over; then it ships everything, which closes the breaker. */
+/**
+ * Places an order that the provider treats like this until the test is over; then it ships
+ * everything, which closes the breaker.
+ */
 async function placeWith(t: TestContext, script: Script): Promise<string> {
   Object.assign(provider, { onLookUp: () => ({ status: 404 }), ...script });
   t.after(() => {
@@ -34,18 +37,23 @@ async function placeWith(t: TestContext, script: Script): Promise<string> {
   });
   return await place(url, anOrder());
 }
-const timesOf = (calls: string[], orderId: string) => calls.filter((reference) => reference === orderId).length;
+const timesOf = (calls: string[], orderId: string) =>
+  calls.filter((reference) => reference === orderId).length;
 
 test('While nobody can tell whether it was booked, an order stays Retrying beyond its last attempt, and is not sent again', async (t) => {
   // The first sending is turned away and counts, the second, the last one allowed, is cut off.
-  const onPost = (reference: string): Reaction => (timesOf(provider.posts, reference) === 1 ? { status: 503 } : 'cut');
+  const onPost = (reference: string): Reaction =>
+    timesOf(provider.posts, reference) === 1 ? { status: 503 } : 'cut';
   const orderId = await placeWith(t, { onPost, onLookUp: () => ({ status: 500 }) });
   await until('five look-ups without an answer', 20, async () => {
     assert.ok((await readOrder(url, orderId)).status !== 'Failed');
     return timesOf(provider.lookUps, orderId) >= 5;
   });
   const { status, fulfillment } = await readOrder(url, orderId);
-  assert.deepEqual([status, fulfillment?.attempts, timesOf(provider.posts, orderId)], ['Retrying', 2, 2]);
+  assert.deepEqual(
+    [status, fulfillment?.attempts, timesOf(provider.posts, orderId)],
+    ['Retrying', 2, 2],
+  );
   provider.onLookUp = (reference) => ({ status: 200, body: shipmentOf(reference) });
   const shipped = await untilOrder(url, orderId, 'Shipped', 20);
   assert.equal(shipped.fulfillment?.trackingNumber, `SP-${orderId}`);
@@ -92,13 +100,21 @@ for (const [name, reaction] of Object.entries(unclear)) {
     const onLookUp = (reference: string) => ({ status: 200, body: shipmentOf(reference) });
     const orderId = await placeWith(t, { onPost: () => reaction, onLookUp });
     await untilOrder(url, orderId, 'Shipped', 20);
-    assert.deepEqual([timesOf(provider.posts, orderId), timesOf(provider.lookUps, orderId) >= 1], [1, true]);
+    assert.deepEqual(
+      [timesOf(provider.posts, orderId), timesOf(provider.lookUps, orderId) >= 1],
+      [1, true],
+    );
   });
 }
 
 for (const status of [400, 402, 410, 422]) {
   test(`A ${status} is a refusal: Failed with the provider's words, sent once`, async (t) => {
-    const body = { type: 'about:blank', title: 'Refused', status, detail: `No parcels of kind ${status}` };
+    const body = {
+      type: 'about:blank',
+      title: 'Refused',
+      status,
+      detail: `No parcels of kind ${status}`,
+    };
     const orderId = await placeWith(t, { onPost: () => ({ status, body }) });
     const { fulfillment } = await untilOrder(url, orderId, 'Failed', 20);
     assert.match(String(fulfillment?.errorMessage), new RegExp(`No parcels of kind ${status}`));

@@ -44,7 +44,11 @@ test('The same key with other content is 422 and changes nothing', async () => {
   ];
   for (const other of others) {
     const refused = await post(url, other, keyed('reuse'));
-    assert.deepEqual([refused.status, refused.body.code], [422, 'idempotency_key_reused'], refused.text);
+    assert.deepEqual(
+      [refused.status, refused.body.code],
+      [422, 'idempotency_key_reused'],
+      refused.text,
+    );
   }
   assert.equal((await post(url, order, keyed('reuse'))).text, first.text);
   assert.equal(await countOf('reuse'), 1);
@@ -60,18 +64,25 @@ test('Keys that differ only in letter case are different keys, and without a key
 
 test('Fifty requests at once with one key make one order, and all get its answer', async () => {
   const order = anOrder({ customerId: 'fifty' });
-  const answers = await Promise.all(Array.from({ length: 50 }, () => post(url, order, keyed('fifty'))));
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () => post(url, order, keyed('fifty'))),
+  );
   const accepted = answers.filter(({ status }) => status === 201);
   for (const { status, body, text } of answers) {
     assert.ok(status === 201 || (status === 409 && body.code === 'idempotency_in_progress'), text);
   }
   assert.equal(new Set(accepted.map(({ text }) => text)).size, 1);
-  assert.equal(accepted.filter(({ headers }) => headers['idempotent-replayed'] === undefined).length, 1);
+  assert.equal(
+    accepted.filter(({ headers }) => headers['idempotent-replayed'] === undefined).length,
+    1,
+  );
   assert.equal(await countOf('fifty'), 1);
 });
 
 test('Many keys in one moment, each twice and once with other content, make one order each', async () => {
-  const requests = Array.from({ length: 40 }, (_, n) => [0, 0, 1].map((other) => ({ n, other }))).flat();
+  const requests = Array.from({ length: 40 }, (_, n) =>
+    [0, 0, 1].map((other) => ({ n, other })),
+  ).flat();
   const answers = await Promise.all(
     requests.map(({ n, other }) =>
       post(url, anOrder({ customerId: `many-${n}`, customerName: `${other}` }), keyed(`many-${n}`)),
@@ -82,7 +93,11 @@ test('Many keys in one moment, each twice and once with other content, make one 
 });
 
 test('A refusal is not remembered: the key is free for the corrected order', async () => {
-  const wrong = await post(url, { ...anOrder({ customerId: 'corrected' }), items: [] }, keyed('corrected'));
+  const wrong = await post(
+    url,
+    { ...anOrder({ customerId: 'corrected' }), items: [] },
+    keyed('corrected'),
+  );
   assert.equal(wrong.status, 400, wrong.text);
   const right = await post(url, anOrder({ customerId: 'corrected' }), keyed('corrected'));
   assert.equal(right.status, 201, right.text);
@@ -95,7 +110,10 @@ test('After kill -9 of everything and a restart the key still gives the first an
   await system.kill('everything');
   await system.start();
   const again = await post(url, order, keyed('restart'));
-  assert.deepEqual([again.status, again.text, again.headers['idempotent-replayed']], [201, first.text, 'true']);
+  assert.deepEqual(
+    [again.status, again.text, again.headers['idempotent-replayed']],
+    [201, first.text, 'true'],
+  );
   assert.equal((await post(url, anOrder({ customerId: 'other' }), keyed('restart'))).status, 422);
   assert.equal(await countOf('restart'), 1);
 });

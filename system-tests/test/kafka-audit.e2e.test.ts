@@ -25,12 +25,19 @@ test(
       SHIPPING_BASE_URL: provider.url,
       ...names.topicVariables,
     };
-    const groups = ['--order-group', names.orderGroup, '--fulfillment-group', names.fulfillmentGroup];
+    const groups = [
+      '--order-group',
+      names.orderGroup,
+      '--fulfillment-group',
+      names.fulfillmentGroup,
+    ];
     const audit = (...args: string[]) =>
       runAudit({ directory: tmpdir(), env, args: [...impatient, ...groups, ...args] });
     const orders = Array.from({ length: 30 }, () => place(url, anOrder()));
     const ids = await Promise.all(orders);
-    await produce(kafka.bootstrapServers, names.orderEvents, [{ key: 'poison', value: Buffer.from('{') }]);
+    await produce(kafka.bootstrapServers, names.orderEvents, [
+      { key: 'poison', value: Buffer.from('{') },
+    ]);
     await Promise.all(ids.map((id) => untilOrder(url, id, 'Shipped', 30)));
 
     const whole = await until('an audit of settled topics', 60, async () => {
@@ -55,7 +62,9 @@ test(
     const busy = await audit();
     assert.equal(busy.code, 0, busy.text);
     await load.stop();
-    await Promise.all(load.accepted.map(({ orderId = '' }) => untilOrder(url, orderId, 'Shipped', 30)));
+    await Promise.all(
+      load.accepted.map(({ orderId = '' }) => untilOrder(url, orderId, 'Shipped', 30)),
+    );
 
     await Promise.all(fulfillmentServices.map((service) => service.kill()));
     const waiting = await place(url, anOrder());

@@ -1,5 +1,6 @@
-// The broker dies or hangs under load. KAFKA_KILLED_SECONDS (default 10; the full exams have 30 and 600) and KAFKA_HUNG_SECONDS
-// (8; 20) are the outages, KAFKA_RATE the orders per second (default 40).
+// The broker dies or hangs under load. KAFKA_KILLED_SECONDS (default 10; the full exams have 30 and
+// 600) and KAFKA_HUNG_SECONDS (8; 20) are the outages, KAFKA_RATE the orders per second (default
+// 40).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { skipWithout, startKafkaSystemWithBroker } from '@orders/lab/kit/kafka-system';
@@ -31,7 +32,10 @@ const hung: Outage = {
   begin: async (kafka) => kafka.signal('SIGSTOP'),
   end: async (kafka) => kafka.signal('SIGCONT'),
 };
-/** Garbage between two collections comes and goes. A backlog in memory shows from some 30,000 orders on (1 kB of JSON each, more as objects). */
+/**
+ * Garbage between two collections comes and goes. A backlog in memory shows from some 30,000 orders
+ * on (1 kB of JSON each, more as objects).
+ */
 const growthMaxMb = 60;
 const residentMaxMb = 300;
 const tell = (value: object) => JSON.stringify(value);
@@ -81,12 +85,15 @@ for (const [what, { seconds, begin, end }] of Object.entries({ killed, hung })) 
       await elapse(3_000);
       await load.stop();
       const settled = async () => {
-        // Few rows as long as any is open: reading all of them would be the larger part of the load.
+        // Few rows as long as any is open: reading all of them would be the larger part of the
+        // load.
         for (const status of ['Created', 'Pending', 'Processing', 'Retrying']) {
           const [open] = (await readPage(url, { status, limit: 1 })).items;
           if (open !== undefined) throw new Error(`still open: ${JSON.stringify(open)}`);
         }
-        return (await readOrders(url)).every((order) => order.status === 'Shipped' && !order.publishFailed);
+        return (await readOrders(url)).every(
+          (order) => order.status === 'Shipped' && !order.publishFailed,
+        );
       };
       await until('all to be Shipped and no flag set', 90 + seconds / 2, settled, 250);
       const drainedMs = Date.now() - backAt;
@@ -106,11 +113,20 @@ for (const [what, { seconds, begin, end }] of Object.entries({ killed, hung })) 
         answers.filter(({ status }) => status !== 201),
         [],
       );
-      assert.ok(during.length >= perSecond * seconds * 0.5, `only ${during.length} requests in the outage`);
+      assert.ok(
+        during.length >= perSecond * seconds * 0.5,
+        `only ${during.length} requests in the outage`,
+      );
       assert.ok(p95 < 500, `p95 ${p95} ms`);
       for (const { name } of tellsCpuTime ? services : []) {
-        const [waiting = Number.NaN, draining = Number.NaN] = [residentDuring[name], residentDraining[name]];
-        assert.ok(draining < waiting + growthMaxMb && draining < residentMaxMb, `${name} had ${draining} MB resident`);
+        const [waiting = Number.NaN, draining = Number.NaN] = [
+          residentDuring[name],
+          residentDraining[name],
+        ];
+        assert.ok(
+          draining < waiting + growthMaxMb && draining < residentMaxMb,
+          `${name} had ${draining} MB resident`,
+        );
       }
       assert.deepEqual(
         services.map(({ starts, program }) => [starts, program.exit]),
@@ -118,8 +134,15 @@ for (const [what, { seconds, begin, end }] of Object.entries({ killed, hung })) 
         'a service has ended or was restarted',
       );
       const orders = (await readOrders(url)).filter(({ orderId }) => !before.has(orderId));
-      const ledger = new Map([...(await readLedger(provider.url))].filter(([reference]) => !before.has(reference)));
-      assert.deepEqual(reconcile(load.sent, orders, ledger), { lost: [], doubled: [], stuck: [], orphans: [] });
+      const ledger = new Map(
+        [...(await readLedger(provider.url))].filter(([reference]) => !before.has(reference)),
+      );
+      assert.deepEqual(reconcile(load.sent, orders, ledger), {
+        lost: [],
+        doubled: [],
+        stuck: [],
+        orphans: [],
+      });
       assert.deepEqual(watch.stepsBack, []);
     },
   );

@@ -1,5 +1,6 @@
-// Two instances of each service on one broker. Counts: KAFKA_ORDERS accepted orders in the kill test (default 1,500; the full exam has 5000),
-// KAFKA_RATE orders per second (default 40). REAL_ORDERS names a file of real orders; SEED repeats a run.
+// Two instances of each service on one broker. Counts: KAFKA_ORDERS accepted orders in the kill
+// test (default 1,500; the full exam has 5000), KAFKA_RATE orders per second (default 40).
+// REAL_ORDERS names a file of real orders; SEED repeats a run.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { partitionsOfMembers } from '@orders/lab/kit/kafka-records';
@@ -12,7 +13,12 @@ import { reconcile } from '@orders/lab/kit/reconcile';
 import type { ServiceProcess } from '@orders/lab/kit/service-process';
 import { readLedger } from '@orders/lab/kit/shipping-provider';
 import { elapse, until } from '@orders/lab/kit/until';
-import { type OrderLoad, percentile, type SeenAnswer, startOrderLoad } from '@orders/lab/load/order-load';
+import {
+  type OrderLoad,
+  percentile,
+  type SeenAnswer,
+  startOrderLoad,
+} from '@orders/lab/load/order-load';
 import { readRealOrders } from '@orders/lab/load/real-orders';
 
 const ordersMin = Number(process.env.KAFKA_ORDERS ?? 1_500);
@@ -68,13 +74,20 @@ test(
       const group = groupOf(system, service);
       await untilSharedBy(1, system, group);
       const ms = Date.now() - from;
-      say(`${service.name} killed: the group has taken over after ${ms} ms, ${load.accepted.length} orders accepted`);
+      say(
+        `${service.name} killed: the group has taken over after ${ms} ms, ${load.accepted.length} orders accepted`,
+      );
       assert.ok(ms < takeoverMs, `${service.name} killed: taken over after ${ms} ms`);
       takeovers.push({ from, to: from + takeoverMs });
       await service.start();
       await untilAllShared(system);
     }
-    await until('enough orders', (ordersMin / perSecond) * 3 + 60, () => load.accepted.length >= ordersMin, 500);
+    await until(
+      'enough orders',
+      (ordersMin / perSecond) * 3 + 60,
+      () => load.accepted.length >= ordersMin,
+      500,
+    );
     await load.stop();
     const orders = await untilAllShipped(url);
     await watch.stop();
@@ -88,7 +101,10 @@ test(
     );
     await assertNothingLost(system, load);
     assert.deepEqual(watch.stepsBack, []);
-    assert.ok(outside.length > 100 && percentile(outside, 0.95) < 5_000, `p95 ${percentile(outside, 0.95)} ms`);
+    assert.ok(
+      outside.length > 100 && percentile(outside, 0.95) < 5_000,
+      `p95 ${percentile(outside, 0.95)} ms`,
+    );
   },
 );
 
@@ -129,7 +145,9 @@ test(
     await elapse(1_000);
     await load.stop();
     await untilAllShipped(url);
-    const failed = answers.filter(({ status, url: asked, down: gone }) => status !== 201 && asked !== gone);
+    const failed = answers.filter(
+      ({ status, url: asked, down: gone }) => status !== 201 && asked !== gone,
+    );
     const elsewhere = answers.filter(({ status }) => status !== 201).length - failed.length;
     say(
       `${answers.length} requests, ${failed.length} failed at the remaining instance, ${elsewhere} at the one restarted`,
@@ -144,7 +162,11 @@ const groupOf = ({ names, orderServices }: KafkaSystem, service: ServiceProcess)
   orderServices.includes(service) ? names.orderGroup : names.fulfillmentGroup;
 
 /** Each of so many members of the group has partitions, and together they have all. */
-async function untilSharedBy(members: number, { kafka }: KafkaSystem, group: string): Promise<void> {
+async function untilSharedBy(
+  members: number,
+  { kafka }: KafkaSystem,
+  group: string,
+): Promise<void> {
   await until(`${members} member(s) to share ${group}`, 30, async () => {
     const counts = await partitionsOfMembers(kafka.bootstrapServers, group);
     const sum = counts?.reduce((before, count) => before + count, 0);
@@ -161,8 +183,8 @@ async function untilAllShared(all: KafkaSystem): Promise<void> {
 async function untilAllShipped(url: string) {
   const open = async () => (await readOrders(url)).filter(({ status }) => status !== 'Shipped');
   const begun = performance.now();
-  await until('all orders to be Shipped', 120, async () => (await open()).length === 0, 500).catch((error: Error) =>
-    say(error.message),
+  await until('all orders to be Shipped', 120, async () => (await open()).length === 0, 500).catch(
+    (error: Error) => say(error.message),
   );
   say(`drained in ${Math.round(performance.now() - begun)} ms`);
   return await readOrders(url);
@@ -173,14 +195,20 @@ async function assertNothingLost({ url, provider }: KafkaSystem, load: OrderLoad
   const all = await readOrders(url);
   const prefix = load.sent[0]?.mark.split(' ').slice(0, 2).join(' ') ?? '';
   const orders = all.filter(({ customerName }) => customerName.startsWith(prefix));
-  const others = new Set(all.filter((order) => !orders.includes(order)).map(({ orderId }) => orderId));
-  const ledger = new Map([...(await readLedger(provider.url))].filter(([reference]) => !others.has(reference)));
+  const others = new Set(
+    all.filter((order) => !orders.includes(order)).map(({ orderId }) => orderId),
+  );
+  const ledger = new Map(
+    [...(await readLedger(provider.url))].filter(([reference]) => !others.has(reference)),
+  );
   const found = reconcile(load.sent, orders, ledger);
   const again = [...ledger.values()].filter(({ posts }) => posts > 1).length;
   say(
     `${load.sent.length} sent, ${load.accepted.length} accepted, ${orders.length} orders, ${again} posted more than once`,
   );
   assert.deepEqual(found, { lost: [], doubled: [], stuck: [], orphans: [] }, `SEED=${seed}`);
-  const refused = load.sent.filter(({ key, orderId }) => key !== undefined && orderId === undefined);
+  const refused = load.sent.filter(
+    ({ key, orderId }) => key !== undefined && orderId === undefined,
+  );
   assert.deepEqual(refused, [], 'an order with an Idempotency-Key was never accepted');
 }

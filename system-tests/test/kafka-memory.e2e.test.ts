@@ -1,4 +1,5 @@
-// A backlog in Kafka. KAFKA_BACKLOG is its number of orders (default 5,000; the full exam has 100000), REAL_ORDERS a file of real orders.
+// A backlog in Kafka. KAFKA_BACKLOG is its number of orders (default 5,000; the full exam has
+// 100000), REAL_ORDERS a file of real orders.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { skipWithout, startKafkaSystem } from '@orders/lab/kit/kafka-system';
@@ -24,7 +25,12 @@ test(
     assert.ok(orders && fulfillment);
     await fulfillment.stop();
     const filling = performance.now();
-    const load = startOrderLoad({ url, orders: await readRealOrders(), perSecond: 2_000, name: 'backlog' });
+    const load = startOrderLoad({
+      url,
+      orders: await readRealOrders(),
+      perSecond: 2_000,
+      name: 'backlog',
+    });
     t.after(() => load.stop());
     await until('the backlog', 30 + backlog / 100, () => load.accepted.length >= backlog, 250);
     await load.stop();
@@ -39,15 +45,20 @@ test(
       async () => (await readLedger(provider.url)).size >= ids.length,
       1_000,
     );
-    for (const orderId of [ids[0], ids.at(-1)]) await untilOrder(url, String(orderId), 'Shipped', 60);
+    for (const orderId of [ids[0], ids.at(-1)])
+      await untilOrder(url, String(orderId), 'Shipped', 60);
     await untilOrder(url, await place(url, anOrder()), 'Shipped', 60);
-    const peaks = services.map(({ name, program }) => ({ name, mb: Math.round(peakResidentMb(program.pid)) }));
+    const peaks = services.map(({ name, program }) => ({
+      name,
+      mb: Math.round(peakResidentMb(program.pid)),
+    }));
     const seconds = (ms: number) => (ms / 1_000).toFixed(1);
     t.diagnostic(
       `${ids.length} orders queued in ${seconds(filled - filling)} s, worked off in ${seconds(performance.now() - filled)} s; most memory: ` +
         peaks.map(({ name, mb }) => `${name} ${mb} MB`).join(', '),
     );
-    for (const { name, mb } of peaks) assert.ok(mb < residentMaxMb, `${name} had ${mb} MB resident`);
+    for (const { name, mb } of peaks)
+      assert.ok(mb < residentMaxMb, `${name} had ${mb} MB resident`);
   },
 );
 

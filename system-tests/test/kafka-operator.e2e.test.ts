@@ -6,7 +6,8 @@ import { anOrder, place, untilOrder } from '@orders/lab/kit/orders';
 import { readLedger, simulate } from '@orders/lab/kit/shipping-provider';
 import { until } from '@orders/lab/kit/until';
 
-// Two instances that share the work. Without the provider's own memory of keys every second booking would show.
+// Two instances that share the work. Without the provider's own memory of keys every second booking
+// would show.
 const system = await startKafkaSystem({
   fulfillmentServices: 2,
   env: {
@@ -49,32 +50,47 @@ test(
     for (const orderId of orderIds) await untilOrder(url, orderId, 'Shipped', seconds);
     const ledger = await readLedger(provider.url);
     assert.deepEqual(
-      orderIds.filter((orderId) => ledger.get(orderId)?.bookings !== 1 || ledger.get(orderId)?.posts !== 1),
+      orderIds.filter(
+        (orderId) => ledger.get(orderId)?.bookings !== 1 || ledger.get(orderId)?.posts !== 1,
+      ),
       [],
     );
   },
 );
 
-test('What failed in an outage is retried by two instances and booked once each', options, async () => {
-  assert.ok(system);
-  const { url, provider } = system;
-  const { one, other } = operatorsOf(system);
-  await one.force('forced_closed');
-  await until('both instances to follow', 20, async () => (await one.breaker()).instances.length === 2);
-  await simulate(provider.url, { failureRate: 1 });
-  const orderIds = await placeAll(url, 40);
-  for (const orderId of orderIds) await untilOrder(url, orderId, 'Failed', seconds);
-  await simulate(provider.url, { failureRate: 0 });
-  // Two operators at the same moment: what one has touched the other finds changed, or touches again without harm.
-  const filter = { state: 'Failed' } as const;
-  const answers = await Promise.all([one, other].map((operator) => operator.retry({ filter, ratePerSecond: 20 })));
-  const touched = answers.flatMap((answer) => answer.touched.map(({ orderId }) => orderId));
-  assert.deepEqual(touched.toSorted(), orderIds.toSorted());
-  for (const orderId of orderIds) await untilOrder(url, orderId, 'Shipped', seconds);
-  const ledger = await readLedger(provider.url);
-  assert.deepEqual(
-    orderIds.filter((orderId) => ledger.get(orderId)?.bookings !== 1 || ledger.get(orderId)?.posts !== 2),
-    [],
-  );
-  await one.force('automatic');
-});
+test(
+  'What failed in an outage is retried by two instances and booked once each',
+  options,
+  async () => {
+    assert.ok(system);
+    const { url, provider } = system;
+    const { one, other } = operatorsOf(system);
+    await one.force('forced_closed');
+    await until(
+      'both instances to follow',
+      20,
+      async () => (await one.breaker()).instances.length === 2,
+    );
+    await simulate(provider.url, { failureRate: 1 });
+    const orderIds = await placeAll(url, 40);
+    for (const orderId of orderIds) await untilOrder(url, orderId, 'Failed', seconds);
+    await simulate(provider.url, { failureRate: 0 });
+    // Two operators at the same moment: what one has touched the other finds changed, or touches
+    // again without harm.
+    const filter = { state: 'Failed' } as const;
+    const answers = await Promise.all(
+      [one, other].map((operator) => operator.retry({ filter, ratePerSecond: 20 })),
+    );
+    const touched = answers.flatMap((answer) => answer.touched.map(({ orderId }) => orderId));
+    assert.deepEqual(touched.toSorted(), orderIds.toSorted());
+    for (const orderId of orderIds) await untilOrder(url, orderId, 'Shipped', seconds);
+    const ledger = await readLedger(provider.url);
+    assert.deepEqual(
+      orderIds.filter(
+        (orderId) => ledger.get(orderId)?.bookings !== 1 || ledger.get(orderId)?.posts !== 2,
+      ),
+      [],
+    );
+    await one.force('automatic');
+  },
+);

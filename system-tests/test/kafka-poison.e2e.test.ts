@@ -21,12 +21,19 @@ test(
     assert.ok(system);
     const { kafka, names, provider, url } = system;
     const servers = kafka.bootstrapServers;
-    const load = startOrderLoad({ url, orders: await readRealOrders(), perSecond: 40, name: 'poison' });
+    const load = startOrderLoad({
+      url,
+      orders: await readRealOrders(),
+      perSecond: 40,
+      name: 'poison',
+    });
     t.after(() => load.stop());
     const partitions = await partitionsOf(servers, names.orderEvents);
     assert.ok(partitions > 1, `${names.orderEvents} has ${partitions} partition(s)`);
     const foreign: string[] = [];
-    const records = Array.from({ length: partitions }, (_, partition) => recordsFor(partition, foreign)).flat();
+    const records = Array.from({ length: partitions }, (_, partition) =>
+      recordsFor(partition, foreign),
+    ).flat();
     const written = await produce(servers, names.orderEvents, records);
     await until('orders after the poison', 20, () => load.accepted.length >= 120);
     await load.stop();
@@ -39,7 +46,9 @@ test(
       throw new Error(`there are ${found.length} of ${poison.length}`);
     });
     const placeOf = (partition: unknown, offset: unknown) => `${partition}/${offset}`;
-    const byPlace = new Map(letters.map((l) => [placeOf(l.headers['dlq-partition'], l.headers['dlq-offset']), l]));
+    const byPlace = new Map(
+      letters.map((l) => [placeOf(l.headers['dlq-partition'], l.headers['dlq-offset']), l]),
+    );
     for (const { partition, offset, record } of poison) {
       const what = `${record.headers?.poison} at ${partition}/${offset}`;
       const letter = byPlace.get(placeOf(partition, offset));
@@ -54,7 +63,8 @@ test(
     // Every place once, and nothing else: neither good nor unknown events.
     assert.equal(letters.length, poison.length);
 
-    const isShipped = async () => (await readOrders(url)).every(({ status }) => status === 'Shipped');
+    const isShipped = async () =>
+      (await readOrders(url)).every(({ status }) => status === 'Shipped');
     await until('all good orders to be Shipped', 60, isShipped);
     const ledger = await until('all foreign orders to be booked', 30, async () => {
       const found = await readLedger(provider.url);
@@ -70,27 +80,34 @@ test(
   },
 );
 
-test('Poison among the fulfillment events does not keep an order from being shown as Shipped', options, async (t) => {
-  assert.ok(system);
-  const { kafka, names, url } = system;
-  const servers = kafka.bootstrapServers;
-  const partitions = await partitionsOf(servers, names.fulfillmentEvents);
-  const values = ['no JSON', '{"eventType":"OrderFulfilled"}', '{"eventType":"Unheard"}'].map((text) =>
-    Buffer.from(text),
-  );
-  const records = Array.from({ length: partitions }, (_, partition) => values.map((value) => ({ partition, value })));
-  await produce(servers, names.fulfillmentEvents, records.flat());
-  const load = startOrderLoad({ url, orders: [anOrder()], perSecond: 40, name: 'after' });
-  t.after(() => load.stop());
-  await until('orders after the poison', 20, () => load.accepted.length >= 60);
-  await load.stop();
-  const isShipped = async () => (await readOrders(url)).every(({ status }) => status === 'Shipped');
-  await until('all good orders to be Shipped', 60, isShipped);
-  await until('the dead letters', 30, async () => {
-    const letters = await readRecords(servers, `${names.fulfillmentEvents}.dlq`);
-    return letters.length === 2 * partitions;
-  });
-});
+test(
+  'Poison among the fulfillment events does not keep an order from being shown as Shipped',
+  options,
+  async (t) => {
+    assert.ok(system);
+    const { kafka, names, url } = system;
+    const servers = kafka.bootstrapServers;
+    const partitions = await partitionsOf(servers, names.fulfillmentEvents);
+    const values = ['no JSON', '{"eventType":"OrderFulfilled"}', '{"eventType":"Unheard"}'].map(
+      (text) => Buffer.from(text),
+    );
+    const records = Array.from({ length: partitions }, (_, partition) =>
+      values.map((value) => ({ partition, value })),
+    );
+    await produce(servers, names.fulfillmentEvents, records.flat());
+    const load = startOrderLoad({ url, orders: [anOrder()], perSecond: 40, name: 'after' });
+    t.after(() => load.stop());
+    await until('orders after the poison', 20, () => load.accepted.length >= 60);
+    await load.stop();
+    const isShipped = async () =>
+      (await readOrders(url)).every(({ status }) => status === 'Shipped');
+    await until('all good orders to be Shipped', 60, isShipped);
+    await until('the dead letters', 30, async () => {
+      const letters = await readRecords(servers, `${names.fulfillmentEvents}.dlq`);
+      return letters.length === 2 * partitions;
+    });
+  },
+);
 
 /** Poison of all kinds with good foreign orders between, and events that are nobody's business. */
 function recordsFor(partition: number, foreign: string[]): NewRecord[] {
@@ -103,11 +120,15 @@ function recordsFor(partition: number, foreign: string[]): NewRecord[] {
     { partition, key: `poison-${n}`, value: value(), headers: { poison } },
     ...(n % 4 === 0 ? [good()] : []),
   ]);
-  const unknown = unknownEvents.map((value): NewRecord => ({ partition, key: 'unknown', value: value() }));
+  const unknown = unknownEvents.map(
+    (value): NewRecord => ({ partition, key: 'unknown', value: value() }),
+  );
   return [...bad, ...unknown, good()];
 }
 
-/** The foreign orders' own way in fulfillment-events; the unknown events have left nothing there. */
+/**
+ * The foreign orders' own way in fulfillment-events; the unknown events have left nothing there.
+ */
 async function assertFulfilled({ kafka, names }: KafkaSystem, foreign: string[]): Promise<void> {
   await until('the events of the foreign orders', 30, async () => {
     const events = (await readRecords(kafka.bootstrapServers, names.fulfillmentEvents)).map(
@@ -116,7 +137,10 @@ async function assertFulfilled({ kafka, names }: KafkaSystem, foreign: string[])
     const fulfilled = Map.groupBy(events, ({ orderId }) => orderId);
     for (const id of foreign) {
       const types = new Set((fulfilled.get(id) ?? []).map(({ eventType }) => eventType));
-      assert.ok(types.has('FulfillmentStarted') && types.has('OrderFulfilled'), `${id}: ${[...types]}`);
+      assert.ok(
+        types.has('FulfillmentStarted') && types.has('OrderFulfilled'),
+        `${id}: ${[...types]}`,
+      );
     }
     return true;
   });

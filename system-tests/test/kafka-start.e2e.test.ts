@@ -21,7 +21,12 @@ test('npm run start:kafka takes an order to Shipped, stops on SIGTERM and leaves
   const directory = await mkdtemp(join(tmpdir(), 'orders-start-kafka-'));
   t.after(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   const ports = await freePorts(4);
-  const [kafka, orders, fulfillment, provider] = ports.map(String) as [string, string, string, string];
+  const [kafka, orders, fulfillment, provider] = ports.map(String) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   const env = {
     KAFKA_PORT: kafka,
     ORDER_SERVICE_PORT: orders,
@@ -44,9 +49,14 @@ test('npm run start:kafka takes an order to Shipped, stops on SIGTERM and leaves
     const orderId = await place(url, order);
     await untilOrder(url, orderId, 'Shipped', 30);
     const members = treeOf(program.pid);
-    assert.ok(members.some(({ name }) => name === 'java') && members.some(({ name }) => name === 'postgres'));
+    assert.ok(
+      members.some(({ name }) => name === 'java') &&
+        members.some(({ name }) => name === 'postgres'),
+    );
     const shippedAfter = performance.now() - begun;
-    await until('the line that says ready', 15, () => program.lines.some((line) => line.includes('"ready"')));
+    await until('the line that says ready', 15, () =>
+      program.lines.some((line) => line.includes('"ready"')),
+    );
 
     const stopping = performance.now();
     signalTo(program.pid, 'SIGTERM');
@@ -62,7 +72,8 @@ test('npm run start:kafka takes an order to Shipped, stops on SIGTERM and leaves
 });
 
 function killTree(program: Program): void {
-  if (program.exit === undefined) for (const { pid } of treeOf(program.pid)) signalTo(pid, 'SIGKILL');
+  if (program.exit === undefined)
+    for (const { pid } of treeOf(program.pid)) signalTo(pid, 'SIGKILL');
 }
 
 /** Without Java or Maven it says so and ends; with REQUIRE_KAFKA=1 that is a failure. */

@@ -30,7 +30,8 @@ test(`${kills} kills at random moments under load lose nothing, book nothing twi
     },
   });
   const { url, directory } = system;
-  // Without the provider's own memory of keys every second booking would show: only asking before sending again avoids it.
+  // Without the provider's own memory of keys every second booking would show: only asking before
+  // sending again avoids it.
   const provider = await startShippingProvider({
     port,
     directory,
@@ -63,32 +64,47 @@ test(`${kills} kills at random moments under load lose nothing, book nothing twi
   };
   const watch = startOrderWatch(url);
   const orders = await readRealOrders();
-  const load = startOrderLoad({ url, orders, perSecond: 60, name: `kill ${seed}`, keylessEvery: 4, retrySeconds: 90 });
+  const load = startOrderLoad({
+    url,
+    orders,
+    perSecond: 60,
+    name: `kill ${seed}`,
+    keylessEvery: 4,
+    retrySeconds: 90,
+  });
   const victims: (keyof typeof strikes)[] = [];
   const begun = performance.now();
   for (let kill = 1; kill <= kills; kill += 1) {
     await elapse(random.between(100, 1_200));
-    if (victims.length === 0) victims.push(...random.shuffled(['node', 'postgres', 'everything', 'provider'] as const));
+    if (victims.length === 0)
+      victims.push(...random.shuffled(['node', 'postgres', 'everything', 'provider'] as const));
     const victim = victims.pop() ?? 'everything';
     const struckAt = performance.now();
     await strikes[victim]();
     // Now and then the next blow comes while the system is still getting up.
     const waits = random.next() < 0.8 || kill === kills;
     if (waits) await system.untilReady(60);
-    const took = waits ? `ready after ${Math.round(performance.now() - struckAt)} ms` : 'not waited for';
+    const took = waits
+      ? `ready after ${Math.round(performance.now() - struckAt)} ms`
+      : 'not waited for';
     say(`kill ${kill}/${kills}: ${victim}, ${took}, ${load.accepted.length} orders accepted`);
   }
   await load.stop();
   const stoppedAt = performance.now();
-  const open = async () => (await readOrders(url)).filter(({ status }) => status !== 'Shipped').length;
-  await until('all orders to be Shipped', 120, async () => (await open()) === 0, 500).catch((error: Error) =>
-    say(error.message),
+  const open = async () =>
+    (await readOrders(url)).filter(({ status }) => status !== 'Shipped').length;
+  await until('all orders to be Shipped', 120, async () => (await open()) === 0, 500).catch(
+    (error: Error) => say(error.message),
   );
   await watch.stop();
   const all = await readOrders(url);
   const found = reconcile(load.sent, all, await readLedger(provider.url));
-  const refused = load.sent.filter(({ key, orderId }) => key !== undefined && orderId === undefined);
-  const unknown = load.sent.filter(({ key, orderId }) => key === undefined && orderId === undefined);
+  const refused = load.sent.filter(
+    ({ key, orderId }) => key !== undefined && orderId === undefined,
+  );
+  const unknown = load.sent.filter(
+    ({ key, orderId }) => key === undefined && orderId === undefined,
+  );
   say(
     `${kills} kills in ${((stoppedAt - begun) / 1000).toFixed(1)} s, drained in ${((performance.now() - stoppedAt) / 1000).toFixed(1)} s: ` +
       `${load.sent.length} sent, ${load.accepted.length} accepted, ${unknown.length} without an answer, ${all.length} orders, ` +
@@ -97,5 +113,8 @@ test(`${kills} kills at random moments under load lose nothing, book nothing twi
   assert.deepEqual(found, { lost: [], doubled: [], stuck: [], orphans: [] }, `SEED=${seed}`);
   assert.deepEqual(refused, [], 'an order with an Idempotency-Key was never accepted');
   assert.deepEqual(watch.stepsBack, []);
-  assert.ok(watch.seen > 0 && load.accepted.length > kills * 10, `${load.accepted.length} accepted`);
+  assert.ok(
+    watch.seen > 0 && load.accepted.length > kills * 10,
+    `${load.accepted.length} accepted`,
+  );
 });

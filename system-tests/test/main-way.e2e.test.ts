@@ -18,7 +18,9 @@ test('The start prints its address and a curl line that goes through and leads t
   const text = system.program.lines.join('\n');
   assert.match(text, new RegExp(`http://127\\.0\\.0\\.1:${system.ports[0]}`));
   // On a terminal it stands alone; elsewhere it is a field of the log line that says "ready".
-  const line = system.program.lines.flatMap((one) => (one.startsWith('{') ? [JSON.parse(one).curl] : [])).find(Boolean);
+  const line = system.program.lines
+    .flatMap((one) => (one.startsWith('{') ? [JSON.parse(one).curl] : []))
+    .find(Boolean);
   assert.ok(line, `no curl line in:\n${text}`);
   const { stdout } = await run('bash', ['-c', line], { timeout: 10_000 });
   const [answer] = /\{"orderId".*\}/.exec(stdout) ?? [];
@@ -43,7 +45,10 @@ test('An accepted order has a Location, ships, and GET shows everything the cont
   const shipment = await readShipment(system.providerUrl, shown.orderId);
   const { createdAt, updatedAt, fulfillment } = shown;
   for (const at of [createdAt, updatedAt, fulfillment?.shippedAt]) assert.match(String(at), moment);
-  assert.ok(createdAt <= updatedAt && Date.now() - Date.parse(createdAt) < 60_000, JSON.stringify(shown));
+  assert.ok(
+    createdAt <= updatedAt && Date.now() - Date.parse(createdAt) < 60_000,
+    JSON.stringify(shown),
+  );
   assert.deepEqual(shown, {
     orderId: accepted.body.orderId,
     status: 'Shipped',
@@ -92,13 +97,19 @@ test('The largest order the contract allows ships and is kept to the letter', as
 
 test('Text in any script, with quotes, SQL and HTML in it, is kept to the letter', async () => {
   const customerName = `Zoë 山田 عمر 👩🏽‍🚀 'OR 1=1;-- <script>"\\\n\t\u2028 {"a":[1,}`;
-  const shown = await readOrder(url, await place(url, anOrder({ customerName, customerId: " a'b " })));
+  const shown = await readOrder(
+    url,
+    await place(url, anOrder({ customerName, customerId: " a'b " })),
+  );
   assert.equal(shown.customerName, customerName);
   assert.equal(shown.customerId, " a'b ");
 });
 
 test('Totals are exact: no binary rounding, at least two decimals, no further trailing zeros', async () => {
-  const totals: [items: [quantity: number, unitPrice?: number | undefined][], total: string | null][] = [
+  const totals: [
+    items: [quantity: number, unitPrice?: number | undefined][],
+    total: string | null,
+  ][] = [
     [
       [
         [1, 0.1],

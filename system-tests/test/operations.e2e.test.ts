@@ -13,11 +13,17 @@ type OpenApi = {
   info: { title: string };
   paths: Record<string, Record<string, { responses: object }>>;
 };
-type AsyncApi = { asyncapi: string; channels: Record<string, { address?: string }>; operations: object };
+type AsyncApi = {
+  asyncapi: string;
+  channels: Record<string, { address?: string }>;
+  operations: object;
+};
 
 /** Values of a metric by its labels, `{}` for none. */
 function samplesOf(text: string, name: string): number[] {
-  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  const lines = text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
   return lines.map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
 }
 
@@ -33,7 +39,8 @@ for (const [name, base] of Object.entries(services)) {
     assert.match(openapi.body.openapi, /^3\.1\./);
     const asyncapi = await call<AsyncApi>('GET', `${base}/asyncapi.json`);
     assert.match(asyncapi.body.asyncapi, /^3\./);
-    for (const topic of ['order-events', 'fulfillment-events']) assert.ok(asyncapi.text.includes(topic), topic);
+    for (const topic of ['order-events', 'fulfillment-events'])
+      assert.ok(asyncapi.text.includes(topic), topic);
   });
 
   test(`The ${name} has a documentation page that loads nothing from elsewhere`, async () => {
@@ -54,15 +61,21 @@ for (const [name, base] of Object.entries(services)) {
 
 test('The OpenAPI document has the routes of the contract', async () => {
   const { paths } = (await call<OpenApi>('GET', `${url}/openapi.json`)).body;
-  for (const [path, methods] of Object.entries({ '/api/orders': ['get', 'post'], '/api/orders/{orderId}': ['get'] })) {
-    for (const method of methods) assert.ok(paths[path]?.[method], `${method} ${path} is not described`);
+  for (const [path, methods] of Object.entries({
+    '/api/orders': ['get', 'post'],
+    '/api/orders/{orderId}': ['get'],
+  })) {
+    for (const method of methods)
+      assert.ok(paths[path]?.[method], `${method} ${path} is not described`);
   }
 });
 
 test('The OpenAPI document tells how placing an order can be refused', async () => {
   const { paths } = (await call<OpenApi>('GET', `${url}/openapi.json`)).body;
   const described = Object.keys(paths['/api/orders']?.post?.responses ?? {});
-  const missing = ['201', '400', '409', '413', '415', '422', '503'].filter((status) => !described.includes(status));
+  const missing = ['201', '400', '409', '413', '415', '422', '503'].filter(
+    (status) => !described.includes(status),
+  );
   assert.deepEqual(missing, []);
 });
 
@@ -92,7 +105,10 @@ test('The metrics have the names of the contract and count what happened', async
   ]) {
     assert.ok(samplesOf(order, name).length > 0, `the Order Service has no ${name}`);
   }
-  const attempts = samplesOf(fulfillment, 'shipping_attempts_total').reduce((sum, value) => sum + value, 0);
+  const attempts = samplesOf(fulfillment, 'shipping_attempts_total').reduce(
+    (sum, value) => sum + value,
+    0,
+  );
   assert.equal(attempts, 6);
   for (const name of [
     'shipping_attempt_duration_seconds_count',
@@ -113,7 +129,11 @@ test('While PostgreSQL is away a service is live but not ready, and says why wit
     assert.equal(live.status, 200, name);
     // It may have come back already: recovery can be quicker than the question.
     if (ready.status !== 200)
-      assert.deepEqual([ready.status, ready.body.code], [503, 'store_unavailable'], `${name}: ${ready.text}`);
+      assert.deepEqual(
+        [ready.status, ready.body.code],
+        [503, 'store_unavailable'],
+        `${name}: ${ready.text}`,
+      );
   }
   await system.untilReady(30);
 });

@@ -25,7 +25,9 @@ const bookedAndPosted = async (orderId: string) => {
   return [entry?.bookings ?? 0, entry?.posts ?? 0];
 };
 const placeAll = async (count: number, productId?: string): Promise<string[]> => {
-  const orders = Array.from({ length: count }, () => (productId === undefined ? anOrder() : anOrderOf(productId)));
+  const orders = Array.from({ length: count }, () =>
+    productId === undefined ? anOrder() : anOrderOf(productId),
+  );
   return (await Promise.all(orders.map((order) => place(url, order)))).sort();
 };
 
@@ -34,14 +36,18 @@ test('What failed is listed, a dry run names exactly that, and the real run ship
   const down = await placeAll(4);
   const refused = await placeAll(2, 'TEST-REFUSE');
   for (const orderId of [...down, ...refused]) await untilOrder(url, orderId, 'Failed');
-  assert.deepEqual(idsOf((await operator.list('state=Failed')).items), [...down, ...refused].sort());
+  assert.deepEqual(
+    idsOf((await operator.list('state=Failed')).items),
+    [...down, ...refused].sort(),
+  );
   await simulate(providerUrl, works);
   await untilOrder(url, await place(url, anOrder()), 'Shipped');
 
   const filter = { state: 'Failed', errorContains: '503' } as const;
   const dry = await operator.retry({ filter, dryRun: true });
   assert.deepEqual([idsOf(dry.touched), dry.skipped, dry.more], [down, [], false]);
-  for (const entry of dry.touched) assert.match(entry.whatHappened, /^1 attempt; last failure .*503/);
+  for (const entry of dry.touched)
+    assert.match(entry.whatHappened, /^1 attempt; last failure .*503/);
   for (const orderId of down) assert.equal((await readOrder(url, orderId)).status, 'Failed');
 
   const real = await operator.retry({ filter });
@@ -75,7 +81,8 @@ test('What failed is listed, a dry run names exactly that, and the real run ship
 });
 
 test('An order that failed although it was booked is found at the provider by the retry, and not sent again', async () => {
-  // The look-up lags beyond the settle time, against what the guarantee asks of a provider: the order fails in spite of its booking.
+  // The look-up lags beyond the settle time, against what the guarantee asks of a provider: the
+  // order fails in spite of its booking.
   await simulate(providerUrl, { lostResponseRate: 1, lookupDelayMs: 600_000 });
   const [orderId = ''] = await placeAll(1);
   await untilOrder(url, orderId, 'Failed');
@@ -101,8 +108,15 @@ test('An order whose outcome is unknown keeps its settle time when it is retried
 
 test('While the breaker is forced open no call leaves, and afterwards what waited ships', async () => {
   const forced = await operator.force('forced_open');
-  assert.deepEqual([forced.mode, forced.changedBy, forced.reason], ['forced_open', 'system test', 'tested']);
-  await until('the instance to follow', 10, async () => (await operator.breaker()).instances[0]?.state === 'open');
+  assert.deepEqual(
+    [forced.mode, forced.changedBy, forced.reason],
+    ['forced_open', 'system test', 'tested'],
+  );
+  await until(
+    'the instance to follow',
+    10,
+    async () => (await operator.breaker()).instances[0]?.state === 'open',
+  );
   const orderIds = await placeAll(5);
   for (const orderId of orderIds) {
     const { fulfillment } = await untilOrder(url, orderId, 'Retrying');

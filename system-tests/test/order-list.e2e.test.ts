@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { call } from '@orders/lab/kit/http';
-import { anOrder, anOrderOf, place, readOrder, readOrders, readPage, untilOrder } from '@orders/lab/kit/orders';
+import {
+  anOrder,
+  anOrderOf,
+  place,
+  readOrder,
+  readOrders,
+  readPage,
+  untilOrder,
+} from '@orders/lab/kit/orders';
 import { startSystem } from '@orders/lab/kit/started-system';
 
 const { url } = await startSystem();
@@ -15,7 +23,11 @@ test('Pages hold every order once, newest first, while new orders arrive', async
   let pageToken: string | null = null;
   let pages = 0;
   do {
-    const page = await readPage(url, { customerId: 'pager', limit: 10, ...(pageToken !== null && { pageToken }) });
+    const page = await readPage(url, {
+      customerId: 'pager',
+      limit: 10,
+      ...(pageToken !== null && { pageToken }),
+    });
     assert.ok(page.items.length <= 10);
     found.push(...page.items.map(({ orderId }) => orderId));
     pageToken = page.nextPageToken;
@@ -24,7 +36,9 @@ test('Pages hold every order once, newest first, while new orders arrive', async
   } while (pageToken !== null && pages < 20);
   assert.equal(pageToken, null);
   assert.deepEqual(found.toSorted(), placed.toSorted());
-  const times = await Promise.all(found.map(async (orderId) => (await readOrder(url, orderId)).createdAt));
+  const times = await Promise.all(
+    found.map(async (orderId) => (await readOrder(url, orderId)).createdAt),
+  );
   assert.deepEqual(times, times.toSorted().toReversed());
 });
 
@@ -35,7 +49,9 @@ test('A page has 50 entries unless the query says otherwise; an entry is the ord
   assert.ok(page.nextPageToken);
   const orderId = await place(url, anOrder({ customerId: 'entry' }));
   const { items, ...order } = await untilOrder(url, orderId, 'Shipped');
-  assert.deepEqual((await readPage(url, { customerId: 'entry' })).items, [{ ...order, itemCount: items.length }]);
+  assert.deepEqual((await readPage(url, { customerId: 'entry' })).items, [
+    { ...order, itemCount: items.length },
+  ]);
 });
 
 test('The filters for status, customer and time find exactly what they name, alone and together', async () => {
@@ -57,7 +73,9 @@ test('The filters for status, customer and time find exactly what they name, alo
   assert.deepEqual(await idsOf({ createdTo: createdAt }), [...shipped, refused].toSorted());
   const after = new Date(Date.parse(createdAt) + 1_000).toISOString();
   assert.deepEqual(await idsOf({ createdFrom: after }), []);
-  assert.deepEqual(await idsOf({ createdFrom: createdAt, createdTo: after, status: 'Failed' }), [refused]);
+  assert.deepEqual(await idsOf({ createdFrom: createdAt, createdTo: after, status: 'Failed' }), [
+    refused,
+  ]);
   assert.deepEqual((await readPage(url, { customerId: 'nobody' })).items, []);
 });
 

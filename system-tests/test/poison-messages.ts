@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 
-/** An OrderCreated as the first published schema had it, from a producer that is not our Order Service. */
+/**
+ * An OrderCreated as the first published schema had it, from a producer that is not our Order
+ * Service.
+ */
 export function minimalOrderCreated(orderId: string = randomUUID()) {
   return {
     eventType: 'OrderCreated',
@@ -12,13 +15,15 @@ export function minimalOrderCreated(orderId: string = randomUUID()) {
   };
 }
 
-const event = (over: object): Buffer => Buffer.from(JSON.stringify({ ...minimalOrderCreated(), ...over }));
+const event = (over: object): Buffer =>
+  Buffer.from(JSON.stringify({ ...minimalOrderCreated(), ...over }));
 
 /** Ten values that no reader of order-events can take, and why not. */
 export const poisonMessages: Record<string, () => Buffer> = {
   'text that is no JSON': () => Buffer.from('{"eventType": "OrderCreated", "orderId":'),
   'no bytes at all': () => Buffer.alloc(0),
-  'bytes that are no UTF-8': () => Buffer.concat([event({}).subarray(0, -2), Buffer.from([0xff, 0xfe, 0x22, 0x7d])]),
+  'bytes that are no UTF-8': () =>
+    Buffer.concat([event({}).subarray(0, -2), Buffer.from([0xff, 0xfe, 0x22, 0x7d])]),
   'JSON that is no object': () => Buffer.from('42'),
   'no eventType': () => event({ eventType: undefined }),
   'no orderId': () => event({ orderId: undefined }),

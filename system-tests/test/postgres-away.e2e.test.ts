@@ -45,7 +45,12 @@ async function probeUntilReady(url: string, seconds: number): Promise<Probe[]> {
 test('While PostgreSQL is killed under load callers get 503 quickly, Node lives on, and all that was accepted ships', async (t) => {
   const system = await startSystem({ t });
   const { url } = system;
-  const load = startOrderLoad({ url, orders: await readRealOrders(), perSecond: 60, name: 'outage' });
+  const load = startOrderLoad({
+    url,
+    orders: await readRealOrders(),
+    perSecond: 60,
+    name: 'outage',
+  });
   const watch = startOrderWatch(url);
   for (let kills = 0; kills < 3; kills += 1) {
     const before = load.accepted.length;
@@ -72,8 +77,11 @@ test('While PostgreSQL is killed under load callers get 503 quickly, Node lives 
     [...answers].filter((status) => status !== 201 && status !== 503),
     [],
   );
-  const ours = async () => (await readOrders(url)).filter(({ customerName }) => customerName !== 'in the outage');
-  await until('all orders to be Shipped', 60, async () => (await ours()).every(({ status }) => status === 'Shipped'));
+  const ours = async () =>
+    (await readOrders(url)).filter(({ customerName }) => customerName !== 'in the outage');
+  await until('all orders to be Shipped', 60, async () =>
+    (await ours()).every(({ status }) => status === 'Shipped'),
+  );
   const everything = new Set((await readOrders(url)).map(({ orderId }) => orderId));
   await watch.stop();
   const ledger = await readLedger(system.providerUrl);
@@ -93,5 +101,9 @@ test('Orders that come by the hundred while PostgreSQL is away are turned away q
     assert.ok(status === 201 || status === 503, text);
     assert.ok(status === 201 || ms < 2_000, `${status} after ${ms} ms`);
   }
-  await until('orders to be accepted again', 30, async () => (await post(system.url, anOrder())).status === 201);
+  await until(
+    'orders to be accepted again',
+    30,
+    async () => (await post(system.url, anOrder())).status === 201,
+  );
 });

@@ -28,11 +28,18 @@ const fulfillment = {
 };
 const everything = { ...orders, ...fulfillment };
 
-/** Each takes one thing away from a configuration that is refused for nothing else. An empty variable counts as unset. */
+/**
+ * Each takes one thing away from a configuration that is refused for nothing else. An empty
+ * variable counts as unset.
+ */
 type Case = [what: string, change: Record<string, string>, names: string];
 const doorCases: Case[] = [
   ['no API keys', { API_KEYS_FILE: '' }, 'API_KEYS_FILE'],
-  ['a file of API keys that is not there', { API_KEYS_FILE: join(directory, 'none') }, 'API_KEYS_FILE'],
+  [
+    'a file of API keys that is not there',
+    { API_KEYS_FILE: join(directory, 'none') },
+    'API_KEYS_FILE',
+  ],
   ['no TLS', { TLS_CERT_FILE: '', TLS_KEY_FILE: '' }, 'TLS_CERT_FILE'],
   ['a certificate without its key', { TLS_KEY_FILE: '' }, 'TLS_KEY_FILE'],
   ['a certificate that is none', { TLS_CERT_FILE: door.API_KEYS_FILE }, 'TLS_CERT_FILE'],
@@ -41,19 +48,35 @@ const doorCases: Case[] = [
 ];
 const databaseCases = (name: string, url: string): Case[] => [
   ['no database', { [name]: '' }, name],
-  ['a database password that anybody would guess', { [name]: url.replace(secret, 'postgres') }, name],
+  [
+    'a database password that anybody would guess',
+    { [name]: url.replace(secret, 'postgres') },
+    name,
+  ],
   ['a database password that cannot be read', { [name]: url.replace(secret, `${secret}%`) }, name],
   ['a plain connection to a database', { [name]: url.replace('verify-full', 'disable') }, name],
-  ['a database that may show any certificate', { [name]: url.replace('verify-full', 'no-verify') }, name],
+  [
+    'a database that may show any certificate',
+    { [name]: url.replace('verify-full', 'no-verify') },
+    name,
+  ],
   ['a secret that is given twice', { [`${name}_FILE`]: file(name, url) }, `${name}_FILE`],
 ];
 const kafkaCases: Case[] = [
   ['plain Kafka', { KAFKA_SSL: '' }, 'KAFKA_SSL'],
-  ['a readable password for Kafka', { KAFKA_SSL: '', KAFKA_SASL_MECHANISM: 'PLAIN' }, 'KAFKA_SASL_MECHANISM'],
+  [
+    'a readable password for Kafka',
+    { KAFKA_SSL: '', KAFKA_SASL_MECHANISM: 'PLAIN' },
+    'KAFKA_SASL_MECHANISM',
+  ],
 ];
 const providerCases: Case[] = [
   ['no provider of its own', { SHIPPING_BASE_URL: '' }, 'SHIPPING_BASE_URL'],
-  ['a plain connection to the provider', { SHIPPING_BASE_URL: 'http://ship.example' }, 'SHIPPING_BASE_URL'],
+  [
+    'a plain connection to the provider',
+    { SHIPPING_BASE_URL: 'http://ship.example' },
+    'SHIPPING_BASE_URL',
+  ],
 ];
 
 refuses('order-service', orders, [
@@ -83,8 +106,8 @@ const owner = { ...orders, ORDERS_MIGRATION_DATABASE_URL: orders.ORDERS_DATABASE
 refuses(
   'migrate:order-service',
   owner,
-  databaseCases('ORDERS_MIGRATION_DATABASE_URL', owner.ORDERS_MIGRATION_DATABASE_URL).filter(([what]) =>
-    /anybody would|plain/.test(what),
+  databaseCases('ORDERS_MIGRATION_DATABASE_URL', owner.ORDERS_MIGRATION_DATABASE_URL).filter(
+    ([what]) => /anybody would|plain/.test(what),
   ),
 );
 
@@ -92,7 +115,10 @@ function refuses(script: string, secure: Record<string, string>, cases: Case[]):
   describe(`in prod ${script} refuses`, { concurrency: 2 }, () => {
     for (const [what, change, name] of cases) {
       test(what, async () => {
-        const { code, output } = await runScript(script, { directory, env: { ...secure, ...change } });
+        const { code, output } = await runScript(script, {
+          directory,
+          env: { ...secure, ...change },
+        });
         assert.equal(code, 1, output);
         assert.match(output, new RegExp(`1 fault\\(s\\):\\n {2}(?:\\w+ and )?${name}\\b`));
         assert.ok(!output.includes(secret), output);
@@ -102,16 +128,27 @@ function refuses(script: string, secure: Record<string, string>, cases: Case[]):
 }
 
 test('the configuration that is refused for nothing else has no fault, and is printed without a secret', async () => {
-  const services = { 'order-service': orders, 'fulfillment-service': fulfillment, start: everything };
+  const services = {
+    'order-service': orders,
+    'fulfillment-service': fulfillment,
+    start: everything,
+  };
   for (const [service, env] of Object.entries(services)) {
     const more = {
       KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
       KAFKA_SASL_USERNAME: 'u',
       KAFKA_SASL_PASSWORD: `a:${secret}`,
     };
-    const { code, output } = await runScript('config', { directory, env: { ...env, ...more }, args: [service] });
+    const { code, output } = await runScript('config', {
+      directory,
+      env: { ...env, ...more },
+      args: [service],
+    });
     assert.equal(code, 0, output);
-    assert.match(output, /_DATABASE_URL +postgres:\/\/\w+_service:\*\*\*@db\.example\/\w+ +environment/);
+    assert.match(
+      output,
+      /_DATABASE_URL +postgres:\/\/\w+_service:\*\*\*@db\.example\/\w+ +environment/,
+    );
     assert.ok(!output.includes(secret), output);
   }
 });
@@ -121,6 +158,9 @@ test('a secret from a file is named by its file, and not shown', async () => {
   const env = { ...rest, ORDERS_DATABASE_URL_FILE: file('url', `${ORDERS_DATABASE_URL}\n`) };
   const { code, output } = await runScript('config', { directory, env, args: ['order-service'] });
   assert.equal(code, 0, output);
-  assert.match(output, /orders_service:\*\*\*@db.example\/orders +ORDERS_DATABASE_URL_FILE .*url$/m);
+  assert.match(
+    output,
+    /orders_service:\*\*\*@db.example\/orders +ORDERS_DATABASE_URL_FILE .*url$/m,
+  );
   assert.ok(!output.includes(secret), output);
 });

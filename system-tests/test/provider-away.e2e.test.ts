@@ -28,7 +28,10 @@ test('While the provider is away orders are accepted fast and shown Retrying, an
   await load.stop();
   const during = load.accepted.slice(before);
   assert.equal(load.accepted.length, load.sent.length);
-  assert.ok(percentile(during, 0.95) < 500, `p95 of POST during the outage: ${percentile(during, 0.95)} ms`);
+  assert.ok(
+    percentile(during, 0.95) < 500,
+    `p95 of POST during the outage: ${percentile(during, 0.95)} ms`,
+  );
 
   await until('every open order to be Retrying', 15, async () => {
     const orders = await readOrders(url);

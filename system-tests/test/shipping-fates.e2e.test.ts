@@ -14,15 +14,23 @@ const system = await startSystem({
   },
 });
 const { url, providerUrl } = system;
-const bookingsOf = async (orderId: string) => (await readLedger(providerUrl)).get(orderId)?.bookings ?? 0;
+const bookingsOf = async (orderId: string) =>
+  (await readLedger(providerUrl)).get(orderId)?.bookings ?? 0;
 const postsOf = async (orderId: string) => (await readLedger(providerUrl)).get(orderId)?.posts ?? 0;
 
 test('A refused order becomes Failed with the message of the provider, without a second attempt', async () => {
-  const { fulfillment } = await untilOrder(url, await place(url, anOrderOf('TEST-REFUSE')), 'Failed');
+  const { fulfillment } = await untilOrder(
+    url,
+    await place(url, anOrderOf('TEST-REFUSE')),
+    'Failed',
+  );
   assert.equal(fulfillment?.status, 'Failed');
   assert.equal(fulfillment.attempts, 1);
   assert.match(String(fulfillment.errorMessage), /\w/);
-  assert.deepEqual([fulfillment.trackingNumber, fulfillment.shippedAt, fulfillment.nextAttemptAt], [null, null, null]);
+  assert.deepEqual(
+    [fulfillment.trackingNumber, fulfillment.shippedAt, fulfillment.nextAttemptAt],
+    [null, null, null],
+  );
 });
 
 test('A shipment whose answer was lost is found at the provider and booked only once', async () => {
@@ -31,13 +39,18 @@ test('A shipment whose answer was lost is found at the provider and booked only 
   assert.equal(await bookingsOf(orderId), 1);
   assert.equal(await postsOf(orderId), 1);
   assert.equal(fulfillment?.attempts, 1);
-  assert.equal(fulfillment.trackingNumber, (await readLedger(providerUrl)).get(orderId)?.trackingNumber);
+  assert.equal(
+    fulfillment.trackingNumber,
+    (await readLedger(providerUrl)).get(orderId)?.trackingNumber,
+  );
   assert.equal(fulfillment.errorMessage, null);
 });
 
 test('An order that fails twice is shown Retrying meanwhile, with the reason and the next time, and ships at the third attempt', async () => {
   // Several, because the random backoff of a single one may be over before anybody looks.
-  const orderIds = await Promise.all(Array.from({ length: 4 }, () => place(url, anOrderOf('TEST-FLAKY-2'))));
+  const orderIds = await Promise.all(
+    Array.from({ length: 4 }, () => place(url, anOrderOf('TEST-FLAKY-2'))),
+  );
   const { fulfillment } = await until('an order to be Retrying', 15, async () => {
     const orders = await Promise.all(orderIds.map((orderId) => readOrder(url, orderId)));
     return orders.find(({ status }) => status === 'Retrying');
@@ -49,7 +62,10 @@ test('An order that fails twice is shown Retrying meanwhile, with the reason and
   assert.ok(waitMs > -2_000 && waitMs < 10_000, `next attempt in ${waitMs} ms`);
   for (const orderId of orderIds) {
     const shipped = (await untilOrder(url, orderId, 'Shipped', 20)).fulfillment;
-    assert.deepEqual([shipped?.attempts, shipped?.errorMessage, shipped?.nextAttemptAt], [3, null, null]);
+    assert.deepEqual(
+      [shipped?.attempts, shipped?.errorMessage, shipped?.nextAttemptAt],
+      [3, null, null],
+    );
     assert.equal(await bookingsOf(orderId), 1);
   }
 });

@@ -10,7 +10,9 @@ test('It is ready within 10 s on a new directory and within 5 s on an old one', 
   const first = await system.start();
   await system.stop();
   const second = await system.start();
-  t.diagnostic(`ready after ${Math.round(first)} ms on a new directory, ${Math.round(second)} ms on an old one`);
+  t.diagnostic(
+    `ready after ${Math.round(first)} ms on a new directory, ${Math.round(second)} ms on an old one`,
+  );
   assert.ok(first < 10_000, `new directory: ${first} ms`);
   assert.ok(second < 5_000, `old directory: ${second} ms`);
 });
@@ -40,7 +42,11 @@ test('Of two starts at the same moment on one directory exactly one succeeds', a
 
 test('A port in use stops the start with a message that names the port and its variable, and leaves nothing running', async (t) => {
   const system = await systemFor(t);
-  for (const [index, name] of ['ORDER_SERVICE_PORT', 'FULFILLMENT_SERVICE_PORT', 'SHIPPING_PROVIDER_PORT'].entries()) {
+  for (const [index, name] of [
+    'ORDER_SERVICE_PORT',
+    'FULFILLMENT_SERVICE_PORT',
+    'SHIPPING_PROVIDER_PORT',
+  ].entries()) {
     const port = system.ports[index] ?? 0;
     const blocker = createServer();
     await new Promise<void>((resolve) => blocker.listen(port, '127.0.0.1', resolve));
@@ -70,7 +76,8 @@ test('Wrong values stop the start with every fault listed at once', async (t) =>
   const { code } = await system.program.untilExit(10);
   assert.equal(code, 1, system.program.tail());
   const said = system.program.lines.join('\n');
-  for (const name of Object.keys(wrong)) assert.ok(said.includes(name), `${name} is not named in:\n${said}`);
+  for (const name of Object.keys(wrong))
+    assert.ok(said.includes(name), `${name} is not named in:\n${said}`);
   assert.doesNotMatch(said, /^\s+at /m);
 });
 

@@ -26,7 +26,8 @@ test('SIGINT and SIGTERM under load end everything within 10 s with exit code 0,
     assert.ok(ms < 10_000, `${signal}: ${ms} ms`);
     const left = livingProcesses().filter(({ pid }) => members.includes(pid));
     assert.deepEqual(left, [], `${signal} left processes behind`);
-    for (const port of system.ports) assert.ok(await isFree(port), `${signal}: somebody still listens on ${port}`);
+    for (const port of system.ports)
+      assert.ok(await isFree(port), `${signal}: somebody still listens on ${port}`);
     await system.start();
   }
   await load.stop();
@@ -54,7 +55,12 @@ test('A call to the provider that never ends does not hold up the stop', async (
 test('A restart, after a stop or after kill -9, keeps every order unchanged', async (t) => {
   const system = await startSystem({ t });
   const { url } = system;
-  const load = startOrderLoad({ url, orders: await readRealOrders(), perSecond: 100, name: 'keep' });
+  const load = startOrderLoad({
+    url,
+    orders: await readRealOrders(),
+    perSecond: 100,
+    name: 'keep',
+  });
   await until('orders to be accepted', 15, () => load.accepted.length >= 60);
   await load.stop();
   const refused = await place(url, anOrderOf('TEST-REFUSE'));
@@ -63,7 +69,11 @@ test('A restart, after a stop or after kill -9, keeps every order unchanged', as
   for (const orderId of ids.slice(1)) await untilOrder(url, orderId, 'Shipped', 30);
   const readAll = () => Promise.all(ids.map((orderId) => readOrder(url, orderId)));
   const [orders, list] = [await readAll(), await readOrders(url)];
-  const ends = [() => system.stop('SIGTERM'), () => system.kill('everything'), () => system.kill('node')];
+  const ends = [
+    () => system.stop('SIGTERM'),
+    () => system.kill('everything'),
+    () => system.kill('node'),
+  ];
   for (const end of ends) {
     await end();
     await system.start();

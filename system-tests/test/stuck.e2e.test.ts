@@ -13,7 +13,8 @@ const system = await startSystem({ env: { STUCK_AFTER_SECONDS: '1', SHIPPING_BAC
 const { url, fulfillmentUrl, providerUrl } = system;
 const operator = createOperator(fulfillmentUrl);
 
-const stuckAt = async (base: string) => (await call<StuckPage>('GET', `${base}/api/stuck`)).body.items;
+const stuckAt = async (base: string) =>
+  (await call<StuckPage>('GET', `${base}/api/stuck`)).body.items;
 const gaugeOf = async (base: string, reason: string): Promise<string | undefined> => {
   const { text } = await call('GET', `${base}/metrics`);
   return new RegExp(`stuck_orders\\{reason="${reason}"[^}]*\\} (\\d+)`).exec(text)?.[1];
@@ -36,7 +37,9 @@ test('What waits behind a breaker that was forced open is stuck for that reason,
   await until('nothing to be stuck', 20, async () => {
     return (await stuckAt(fulfillmentUrl)).length === 0 && (await stuckAt(url)).length === 0;
   });
-  const told = system.program.lines.filter((line) => line.includes('orders are') && line.includes(orderId));
+  const told = system.program.lines.filter(
+    (line) => line.includes('orders are') && line.includes(orderId),
+  );
   assert.ok(
     told.some((line) => line.includes('orders are stuck')),
     told.join('\n'),
@@ -53,10 +56,14 @@ test('Events that are published again ship nothing twice and change no order', a
   const before = await Promise.all(orderIds.map((orderId) => readOrder(url, orderId)));
   for (const base of [url, fulfillmentUrl]) {
     const json = { orderIds, ratePerSecond: 100, reason: 'tested' };
-    const { status, body, text } = await call<RepublishAnswer>('POST', `${base}/api/events/republish`, {
-      json,
-      headers: { 'x-operator': 'system test' },
-    });
+    const { status, body, text } = await call<RepublishAnswer>(
+      'POST',
+      `${base}/api/events/republish`,
+      {
+        json,
+        headers: { 'x-operator': 'system test' },
+      },
+    );
     assert.equal(status, 200, text);
     assert.equal(body.touched.length, 5);
     await until('the copies to be published', 20, async () => {
@@ -66,5 +73,6 @@ test('Events that are published again ship nothing twice and change no order', a
   }
   assert.deepEqual(await Promise.all(orderIds.map((orderId) => readOrder(url, orderId))), before);
   const ledger = await readLedger(providerUrl);
-  for (const orderId of orderIds) assert.deepEqual([ledger.get(orderId)?.bookings, ledger.get(orderId)?.posts], [1, 1]);
+  for (const orderId of orderIds)
+    assert.deepEqual([ledger.get(orderId)?.bookings, ledger.get(orderId)?.posts], [1, 1]);
 });

@@ -24,5 +24,7 @@ const rules = [
 
 const repository = await openRepository(join(import.meta.dirname, '../..'));
 const failed = await runRules(rules, repository, (text) => process.stdout.write(text));
-process.stdout.write(failed === 0 ? `all ${rules.length} rules hold\n` : `${failed} of ${rules.length} rules failed\n`);
+process.stdout.write(
+  failed === 0 ? `all ${rules.length} rules hold\n` : `${failed} of ${rules.length} rules failed\n`,
+);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,5 +1,8 @@
 import { EmbeddedConfig, embeddedRules } from '@orders/embedded/config';
-import { FulfillmentProcessConfig, fulfillmentProcessRules } from '@orders/fulfillment-service/config';
+import {
+  FulfillmentProcessConfig,
+  fulfillmentProcessRules,
+} from '@orders/fulfillment-service/config';
 import { OrderProcessConfig, orderProcessRules } from '@orders/order-service/config';
 import {
   ConfigError,
@@ -9,10 +12,16 @@ import {
   loadEnvFile,
   readConfig,
 } from '@orders/platform/process/config';
-import { ShippingProviderProcessConfig, shippingProviderRules } from '@orders/shipping-provider/config';
+import {
+  ShippingProviderProcessConfig,
+  shippingProviderRules,
+} from '@orders/shipping-provider/config';
 import type { TObject } from 'typebox';
 
-/** `npm run config -- SERVICE`: what the service would start with, where each value is from, and every fault; secrets are not shown. */
+/**
+ * `npm run config -- SERVICE`: what the service would start with, where each value is from, and
+ * every fault; secrets are not shown.
+ */
 const services: Record<string, { schema: TObject; rules: ConfigRules<never> }> = {
   'order-service': { schema: OrderProcessConfig, rules: orderProcessRules },
   'fulfillment-service': { schema: FulfillmentProcessConfig, rules: fulfillmentProcessRules },
@@ -43,7 +52,11 @@ const rows = Object.entries(schema.properties).map(([variable, one]) => {
       : fromFile.has(variable)
         ? '.env'
         : 'environment';
-  return { variable, shown: isGiven && isSecret(one) ? redacted(String(value)) : String(value ?? ''), from };
+  return {
+    variable,
+    shown: isGiven && isSecret(one) ? redacted(String(value)) : String(value ?? ''),
+    from,
+  };
 });
 const width = (pick: (row: (typeof rows)[number]) => string): number =>
   Math.max(...rows.map((row) => pick(row).length));
@@ -59,9 +72,15 @@ try {
   process.exit(1);
 }
 
-/** A database's URL without its password and parameters, anything else not at all: any text with a colon may pass for a URL. */
+/**
+ * A database's URL without its password and parameters, anything else not at all: any text with a
+ * colon may pass for a URL.
+ */
 function redacted(value: string): string {
-  const { protocol, username, password, host, pathname } = URL.canParse(value) ? new URL(value) : ({} as Partial<URL>);
-  const isWhole = /^postgres(ql)?:$/.test(protocol ?? '') && password !== '' && !pathname?.includes('@');
+  const { protocol, username, password, host, pathname } = URL.canParse(value)
+    ? new URL(value)
+    : ({} as Partial<URL>);
+  const isWhole =
+    /^postgres(ql)?:$/.test(protocol ?? '') && password !== '' && !pathname?.includes('@');
   return isWhole ? `${protocol}//${username}:***@${host}${pathname}` : '***';
 }

@@ -31,7 +31,8 @@ export function freshDocs(docs: readonly GeneratedDoc[]): Rule {
       const problems: string[] = [];
       for (const { file, generate } of docs) {
         if (!repository.files.includes(file)) problems.push(`${file}: is missing: npm run docs`);
-        else if ((await repository.read(file)) !== (await generate())) problems.push(`${file}: is stale: npm run docs`);
+        else if ((await repository.read(file)) !== (await generate()))
+          problems.push(`${file}: is stale: npm run docs`);
       }
       return { problems, notes: [] };
     },

@@ -1,9 +1,18 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { newApiKey, readApiKeys, type Scope, scopes, writeApiKeys } from '@orders/platform/http/api-keys';
+import {
+  newApiKey,
+  readApiKeys,
+  type Scope,
+  scopes,
+  writeApiKeys,
+} from '@orders/platform/http/api-keys';
 import { ConfigError, loadEnvFile } from '@orders/platform/process/config';
 
-/** `npm run keys -- create | list | revoke`: keeps the file of API keys, which running services read again by themselves. */
+/**
+ * `npm run keys -- create | list | revoke`: keeps the file of API keys, which running services read
+ * again by themselves.
+ */
 const usage = `npm run keys -- create --name NAME --scopes ${scopes.join(',')}
 npm run keys -- list
 npm run keys -- revoke ID
@@ -35,13 +44,18 @@ async function run(): Promise<number> {
 }
 
 async function create(file: string, name = '', wanted = ''): Promise<number> {
-  const of = wanted.split(',').filter((scope): scope is Scope => (scopes as readonly string[]).includes(scope));
-  if (name === '' || of.length === 0 || of.length !== wanted.split(',').length) return refuse(usage);
+  const of = wanted
+    .split(',')
+    .filter((scope): scope is Scope => (scopes as readonly string[]).includes(scope));
+  if (name === '' || of.length === 0 || of.length !== wanted.split(',').length)
+    return refuse(usage);
   const keys = existsSync(file) ? readApiKeys(file) : [];
   const { key, entry } = newApiKey(name, of);
   await writeApiKeys(file, [...keys, entry]);
   process.stdout.write(`${key}\n`);
-  process.stderr.write(`Key ${entry.id} (${name}: ${of.join(', ')}) is in ${file}. It is shown only now.\n`);
+  process.stderr.write(
+    `Key ${entry.id} (${name}: ${of.join(', ')}) is in ${file}. It is shown only now.\n`,
+  );
   return 0;
 }
 

@@ -46,14 +46,20 @@ export async function startJava(program: JavaProgram, signal: AbortSignal): Prom
   const isArchived = await pathExists(archive);
   // Java writes it at its orderly end; under another name, as two may do so at once.
   const fresh = `${archive}.${process.pid}`;
-  const classes = isArchived ? [`-XX:SharedArchiveFile=${archive}`] : [`-XX:ArchiveClassesAtExit=${fresh}`];
+  const classes = isArchived
+    ? [`-XX:SharedArchiveFile=${archive}`]
+    : [`-XX:ArchiveClassesAtExit=${fresh}`];
   const { java, classPath } = libraries;
   const command = [java, `@${jvmOptions}`, ...classes, '-cp', classPath, mainClass, program.config];
   const logFile = join(dataDir, `${name}.log`);
   const file = await open(logFile, 'w');
   let child: BoundChild;
   try {
-    child = spawnBound(command, { env: { PATH: process.env.PATH, LC_ALL: 'C' }, cwd: dataDir, output: file.fd });
+    child = spawnBound(command, {
+      env: { PATH: process.env.PATH, LC_ALL: 'C' },
+      cwd: dataDir,
+      output: file.fd,
+    });
   } finally {
     await file.close();
   }
@@ -83,8 +89,14 @@ export async function runJava(
 }
 
 /** Writes the templates, one after the other, with a value for each `${NAME}` outside comments. */
-export async function writeSettings(path: string, templates: string[], values: Record<string, string>): Promise<void> {
-  const text = (await Promise.all(templates.map((template) => readFile(template, 'utf8')))).join('\n');
+export async function writeSettings(
+  path: string,
+  templates: string[],
+  values: Record<string, string>,
+): Promise<void> {
+  const text = (await Promise.all(templates.map((template) => readFile(template, 'utf8')))).join(
+    '\n',
+  );
   const filled = (_: string, name: string): string => (values[name] ?? '').replaceAll('\\', '\\\\');
   await writeFile(
     path,
@@ -102,12 +114,15 @@ async function untilReady(
   void child.exited.then((how) => {
     end = how;
   });
-  const isReady = async (): Promise<boolean> => end !== undefined || (await readFile(logFile, 'utf8')).includes(ready);
+  const isReady = async (): Promise<boolean> =>
+    end !== undefined || (await readFile(logFile, 'utf8')).includes(ready);
   try {
     const inTime = await holdsWithin(readyWithinMs, isReady, { everyMs: 100, signal });
     if (inTime && end === undefined) return;
     const lines = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-15).join('\n');
-    throw new Error(`${name} did not start: ${end ?? `not ready after ${readyWithinMs} ms`}; its log says:\n${lines}`);
+    throw new Error(
+      `${name} did not start: ${end ?? `not ready after ${readyWithinMs} ms`}; its log says:\n${lines}`,
+    );
   } catch (error) {
     await child.stop(0);
     throw error;

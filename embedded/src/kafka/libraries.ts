@@ -23,16 +23,24 @@ export type KafkaLibraries = {
 };
 
 /**
- * The jars that `<settings>/pom.xml` names, from the cache directory (`$XDG_CACHE_HOME` or `~/.cache`); on first use Maven fetches
- * them, which takes about a minute. Several processes may do so at once.
+ * The jars that `<settings>/pom.xml` names, from the cache directory (`$XDG_CACHE_HOME` or
+ * `~/.cache`); on first use Maven fetches them, which takes about a minute. Several processes may
+ * do so at once.
  * @throws Error naming what is missing (Java 17, Maven) and what to install
  */
-export async function kafkaLibraries(settings: string, log: ServerLog, signal: AbortSignal): Promise<KafkaLibraries> {
+export async function kafkaLibraries(
+  settings: string,
+  log: ServerLog,
+  signal: AbortSignal,
+): Promise<KafkaLibraries> {
   const pom = join(settings, 'pom.xml');
   const { java, version } = await findJava();
   const hash = createHash('sha256').update(await readFile(pom));
   const name = `kafka-${hash.digest('hex').slice(0, 12)}`;
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'order-processing-system');
+  const cache = join(
+    process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
+    'order-processing-system',
+  );
   const directory = join(cache, name);
   if (!(await pathExists(directory))) await fetchJars(pom, directory, log, signal);
   const jars = (await readdir(directory)).filter((file) => file.endsWith('.jar')).sort();
@@ -51,9 +59,12 @@ async function findJava(): Promise<{ java: string; version: string }> {
   try {
     said = (await run(java, ['-version'], { timeout: 30_000 })).stderr;
   } catch (cause) {
-    throw new Error(`A local Kafka needs Java ${javaVersionMin} or newer, and ${java} does not run. ${install}`, {
-      cause,
-    });
+    throw new Error(
+      `A local Kafka needs Java ${javaVersionMin} or newer, and ${java} does not run. ${install}`,
+      {
+        cause,
+      },
+    );
   }
   const version = /version "([^"]+)"/.exec(said)?.[1] ?? '';
   if (Number.parseInt(version, 10) >= javaVersionMin) return { java, version };
@@ -62,14 +73,27 @@ async function findJava(): Promise<{ java: string; version: string }> {
   );
 }
 
-async function fetchJars(pom: string, directory: string, log: ServerLog, signal: AbortSignal): Promise<void> {
+async function fetchJars(
+  pom: string,
+  directory: string,
+  log: ServerLog,
+  signal: AbortSignal,
+): Promise<void> {
   log.info({ directory }, 'fetching Kafka with Maven, once; this takes about a minute');
   // Under another name until complete: what a killed process leaves must not look like the jars.
   const unfinished = `${directory}.${process.pid}`;
   await mkdir(unfinished, { recursive: true });
-  const goal = ['-DincludeScope=runtime', `-DoutputDirectory=${unfinished}`, 'dependency:copy-dependencies'];
+  const goal = [
+    '-DincludeScope=runtime',
+    `-DoutputDirectory=${unfinished}`,
+    'dependency:copy-dependencies',
+  ];
   try {
-    await run('mvn', ['-q', '-B', '-f', pom, ...goal], { timeout: fetchTimeoutMs, signal, maxBuffer: 16_000_000 });
+    await run('mvn', ['-q', '-B', '-f', pom, ...goal], {
+      timeout: fetchTimeoutMs,
+      signal,
+      maxBuffer: 16_000_000,
+    });
     await rename(unfinished, directory);
   } catch (error) {
     signal.throwIfAborted();

@@ -21,7 +21,10 @@ export type LocalKafka = {
   close(): Promise<void>;
 };
 
-/** A broker that takes nothing in the clear: users over SASL_SSL at its port, client certificates over TLS at another one. */
+/**
+ * A broker that takes nothing in the clear: users over SASL_SSL at its port, client certificates
+ * over TLS at another one.
+ */
 export type KafkaSecurity = {
   /** PEM file: the broker's private key, then its certificate for `localhost`. */
   keyStore: string;
@@ -34,9 +37,11 @@ export type KafkaSecurity = {
 };
 
 /**
- * Starts a single-node Kafka broker (KRaft) on 127.0.0.1 that keeps its data in `<dataDir>/kafka` and ends with this process at the
- * latest. `port` 0 takes any free one. `<dataDir>/kafka.json` tells operators pid and address; its log is `<dataDir>/kafka.log`.
- * @throws Error naming what is missing or what its log says; AbortError. No process is left running then.
+ * Starts a single-node Kafka broker (KRaft) on 127.0.0.1 that keeps its data in `<dataDir>/kafka`
+ * and ends with this process at the latest. `port` 0 takes any free one. `<dataDir>/kafka.json`
+ * tells operators pid and address; its log is `<dataDir>/kafka.log`.
+ * @throws Error naming what is missing or what its log says; AbortError. No process is left running
+ * then.
  */
 export async function startKafka(o: {
   dataDir: string;
@@ -51,7 +56,11 @@ export async function startKafka(o: {
   const dataDir = resolve(o.dataDir);
   const libraries = await kafkaLibraries(settings, o.log, signal);
   const port = await freePort(o.port);
-  const config = await configure(dataDir, { port, advertisedPort: o.advertisedPort ?? port }, o.security);
+  const config = await configure(
+    dataDir,
+    { port, advertisedPort: o.advertisedPort ?? port },
+    o.security,
+  );
   await format(libraries, config, dataDir, o.security, signal);
   const program = {
     name: 'kafka',
@@ -71,7 +80,9 @@ export async function startKafka(o: {
 export async function freePort(wanted: number): Promise<number> {
   const port = await choosePort(wanted === 0 ? undefined : wanted);
   if (wanted === 0 || port === wanted) return port;
-  throw new Error(`Port ${wanted} of 127.0.0.1 is in use; end what listens there, or set KAFKA_PORT to another one.`);
+  throw new Error(
+    `Port ${wanted} of 127.0.0.1 is in use; end what listens there, or set KAFKA_PORT to another one.`,
+  );
 }
 
 async function configure(
@@ -104,7 +115,10 @@ async function configure(
   return path;
 }
 
-/** Makes the directory a broker's, once. Until it is finished `meta.properties` is not there, and it is done again. */
+/**
+ * Makes the directory a broker's, once. Until it is finished `meta.properties` is not there, and it
+ * is done again.
+ */
 async function format(
   libraries: KafkaLibraries,
   config: string,
@@ -114,19 +128,33 @@ async function format(
 ): Promise<void> {
   if (await pathExists(join(dataDir, 'kafka', 'meta.properties'))) return;
   const clusterId = randomBytes(16).toString('base64url');
-  const users = security === undefined ? [] : ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap(scramUser(security));
+  const users =
+    security === undefined ? [] : ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap(scramUser(security));
   // One in 64 ids begins with a dash, and as a word of its own would be taken for an option.
   const id = `--cluster-id=${clusterId}`;
-  const args = ['kafka.tools.StorageTool', 'format', id, '-c', config, '--ignore-formatted', ...users];
+  const args = [
+    'kafka.tools.StorageTool',
+    'format',
+    id,
+    '-c',
+    config,
+    '--ignore-formatted',
+    ...users,
+  ];
   try {
     await runJava(libraries, args, { timeout: formatTimeoutMs, signal });
   } catch (error) {
     signal.throwIfAborted();
     const { stderr = '', message } = error as Error & { stderr?: string };
-    throw new Error(`Kafka cannot use ${join(dataDir, 'kafka')}: ${stderr.trim() || message}`, { cause: error });
+    throw new Error(`Kafka cannot use ${join(dataDir, 'kafka')}: ${stderr.trim() || message}`, {
+      cause: error,
+    });
   }
 }
 
 const scramUser =
   ({ username, password }: KafkaSecurity) =>
-  (mechanism: string): string[] => ['--add-scram', `${mechanism}=[name=${username},password=${password}]`];
+  (mechanism: string): string[] => [
+    '--add-scram',
+    `${mechanism}=[name=${username},password=${password}]`,
+  ];

@@ -9,9 +9,11 @@ import { freePort, type LocalKafka } from './server.ts';
 const settings = join(import.meta.dirname, '../../../deploy/kafka-zookeeper');
 
 /**
- * As `startKafka`, with Kafka 3.9 on a ZooKeeper of its own, whose data are in `<dataDir>/zookeeper`. Two processes: `pid` is the
- * broker's, `exited` resolves when either is gone, `close` ends the broker first.
- * @throws Error naming what is missing or what a log says; AbortError. No process is left running then.
+ * As `startKafka`, with Kafka 3.9 on a ZooKeeper of its own, whose data are in
+ * `<dataDir>/zookeeper`. Two processes: `pid` is the broker's, `exited` resolves when either is
+ * gone, `close` ends the broker first.
+ * @throws Error naming what is missing or what a log says; AbortError. No process is left running
+ * then.
  */
 export async function startKafkaOnZooKeeper(o: {
   dataDir: string;
@@ -36,7 +38,13 @@ export async function startKafkaOnZooKeeper(o: {
     signal,
   );
   try {
-    const program = { name: 'kafka', libraries, mainClass: 'kafka.Kafka', config: brokerConfig, dataDir };
+    const program = {
+      name: 'kafka',
+      libraries,
+      mainClass: 'kafka.Kafka',
+      config: brokerConfig,
+      dataDir,
+    };
     const kafka = await startJava({ ...program, ready: '[KafkaServer id=1] started' }, signal);
     return {
       bootstrapServers: `127.0.0.1:${port}`,
@@ -53,7 +61,10 @@ export async function startKafkaOnZooKeeper(o: {
   }
 }
 
-async function configure(dataDir: string, port: number): Promise<{ kafka: string; zookeeper: string }> {
+async function configure(
+  dataDir: string,
+  port: number,
+): Promise<{ kafka: string; zookeeper: string }> {
   const values = {
     PORT: String(port),
     ZOOKEEPER_PORT: String(await choosePort(undefined)),
@@ -62,7 +73,10 @@ async function configure(dataDir: string, port: number): Promise<{ kafka: string
   };
   await mkdir(values.DIRECTORY, { recursive: true });
   await mkdir(values.ZOOKEEPER_DIRECTORY, { recursive: true });
-  const paths = { kafka: join(dataDir, 'kafka.properties'), zookeeper: join(dataDir, 'zookeeper.properties') };
+  const paths = {
+    kafka: join(dataDir, 'kafka.properties'),
+    zookeeper: join(dataDir, 'zookeeper.properties'),
+  };
   await writeSettings(paths.kafka, [join(settings, 'server.properties')], values);
   await writeSettings(paths.zookeeper, [join(settings, 'zookeeper.properties')], values);
   return paths;

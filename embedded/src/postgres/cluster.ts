@@ -15,7 +15,10 @@ const unfinished = 'postgres.new-';
 /** The files of a database cluster and the secret that opens it. */
 export type Cluster = { directory: string; password: string };
 
-/** Programs of the npm package for this platform. @throws Error naming the platform where there is none */
+/**
+ * Programs of the npm package for this platform. @throws Error naming the platform where there is
+ * none
+ */
 export async function postgresPrograms(): Promise<{ initdb: string; postgres: string }> {
   const platform = `${process.platform}-${process.arch}`;
   try {
@@ -30,8 +33,9 @@ export async function postgresPrograms(): Promise<{ initdb: string; postgres: st
 }
 
 /**
- * The cluster in `<dataDir>/postgres`, made if it is not there. It is made under another name and renamed when complete and on disk, so
- * a process killed in the middle leaves nothing that could be mistaken for a cluster.
+ * The cluster in `<dataDir>/postgres`, made if it is not there. It is made under another name and
+ * renamed when complete and on disk, so a process killed in the middle leaves nothing that could be
+ * mistaken for a cluster.
  */
 export async function ensureCluster(o: {
   dataDir: string;
@@ -50,7 +54,8 @@ export async function ensureCluster(o: {
   await rm(passwordFile, { force: true });
   await writeFile(passwordFile, password, { mode: 0o600, flush: true });
   await o.launcher.own(passwordFile);
-  // A name of its own each time: an initdb that outlived its killed parent may still be writing into the last one.
+  // A name of its own each time: an initdb that outlived its killed parent may still be writing
+  // into the last one.
   const fresh = join(o.dataDir, unfinished + randomUUID());
   await runInitdb(o, fresh, passwordFile);
   await rename(fresh, directory);
@@ -58,13 +63,23 @@ export async function ensureCluster(o: {
   return { directory, password };
 }
 
-/** A connection string; passwords are derived from the cluster's secret, so there is only one to keep. */
+/**
+ * A connection string; passwords are derived from the cluster's secret, so there is only one to
+ * keep.
+ */
 export function databaseUrl(cluster: Cluster, port: number, name: string): string {
   return `postgres://${name}:${passwordOf(cluster, name)}@127.0.0.1:${port}/${name}`;
 }
 
-/** A superuser's connection. Rejects with pg's error while the server does not (yet) accept it; bounded by `timeoutMs`. */
-export async function connectAsSuperuser(cluster: Cluster, port: number, timeoutMs: number): Promise<pg.Client> {
+/**
+ * A superuser's connection. Rejects with pg's error while the server does not (yet) accept it;
+ * bounded by `timeoutMs`.
+ */
+export async function connectAsSuperuser(
+  cluster: Cluster,
+  port: number,
+  timeoutMs: number,
+): Promise<pg.Client> {
   const client = new pg.Client({
     host: '127.0.0.1',
     port,
@@ -74,30 +89,43 @@ export async function connectAsSuperuser(cluster: Cluster, port: number, timeout
     connectionTimeoutMillis: timeoutMs,
     query_timeout: 30_000,
   });
-  // Without a listener a connection lost between two queries would end the process; the next query reports it anyway.
+  // Without a listener a connection lost between two queries would end the process; the next query
+  // reports it anyway.
   client.on('error', () => undefined);
   await client.connect();
   return client;
 }
 
 /**
- * One role and one database for each name; only the role that owns a database may connect to it. Each step looks before it acts, so a
- * crash between two of them heals on the next call.
+ * One role and one database for each name; only the role that owns a database may connect to it.
+ * Each step looks before it acts, so a crash between two of them heals on the next call.
  */
-export async function ensureDatabases(cluster: Cluster, port: number, names: string[]): Promise<void> {
+export async function ensureDatabases(
+  cluster: Cluster,
+  port: number,
+  names: string[],
+): Promise<void> {
   const client = await connectAsSuperuser(cluster, port, 10_000);
   try {
     for (const name of names) {
       const id = pg.escapeIdentifier(name);
-      const { rows: roles } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [name]);
-      if (roles.length === 0) {
-        await client.query(`CREATE ROLE ${id} LOGIN PASSWORD ${pg.escapeLiteral(passwordOf(cluster, name))}`);
-      }
-      const { rows: databases } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name]);
-      if (databases.length === 0) await client.query(`CREATE DATABASE ${id} OWNER ${id}`);
-      const { rows: open } = await client.query(`SELECT 1 WHERE has_database_privilege('public', $1, 'CONNECT')`, [
+      const { rows: roles } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [
         name,
       ]);
+      if (roles.length === 0) {
+        await client.query(
+          `CREATE ROLE ${id} LOGIN PASSWORD ${pg.escapeLiteral(passwordOf(cluster, name))}`,
+        );
+      }
+      const { rows: databases } = await client.query(
+        'SELECT 1 FROM pg_database WHERE datname = $1',
+        [name],
+      );
+      if (databases.length === 0) await client.query(`CREATE DATABASE ${id} OWNER ${id}`);
+      const { rows: open } = await client.query(
+        `SELECT 1 WHERE has_database_privilege('public', $1, 'CONNECT')`,
+        [name],
+      );
       if (open.length > 0) await client.query(`REVOKE ALL ON DATABASE ${id} FROM PUBLIC`);
     }
   } finally {
@@ -126,7 +154,13 @@ async function runInitdb(
   ];
   const { program, args: full, options } = o.launcher.command(o.initdb, args);
   try {
-    await run(program, full, { ...options, cwd: '/', env: launchEnvironment, timeout: 120_000, signal: o.signal });
+    await run(program, full, {
+      ...options,
+      cwd: '/',
+      env: launchEnvironment,
+      timeout: 120_000,
+      signal: o.signal,
+    });
   } catch (error) {
     o.signal.throwIfAborted();
     const { stderr = '', message } = error as Error & { stderr?: string };
@@ -140,13 +174,17 @@ async function readPassword(path: string, directory: string): Promise<string> {
   } catch (cause) {
     if (errnoOf(cause) !== 'ENOENT') throw cause;
     const remedy = `Put it back from a backup, or remove ${directory} to start with empty databases.`;
-    throw new Error(`${path}, the password of the databases in ${directory}, is missing. ${remedy}`, { cause });
+    throw new Error(
+      `${path}, the password of the databases in ${directory}, is missing. ${remedy}`,
+      { cause },
+    );
   }
 }
 
 async function removeUnfinished(dataDir: string): Promise<void> {
   const left = (await readdir(dataDir)).filter((name) => name.startsWith(unfinished));
-  for (const name of left) await rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 });
+  for (const name of left)
+    await rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 });
 }
 
 /** Makes a rename in it survive a power failure. */

@@ -1,19 +1,29 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { holdsWithin } from '../processes/bounded-wait.ts';
-import { errnoOf, isTakenByAnother, postgresProcessesIn, sendSignal } from '../processes/process-table.ts';
+import {
+  errnoOf,
+  isTakenByAnother,
+  postgresProcessesIn,
+  sendSignal,
+} from '../processes/process-table.ts';
 import type { ServerLog } from './postmaster.ts';
 import { shutDownServer } from './shut-down.ts';
 
 const killedWithinMs = 5_000;
 
 /**
- * Ends what still works on the directory: a server left running by a killed Node process (fast shutdown, then immediate, then SIGKILL),
- * or backends that outlived their server and hold the shared memory a new one needs. The caller holds the lock of the data directory,
- * so no server found here belongs to anybody.
+ * Ends what still works on the directory: a server left running by a killed Node process (fast
+ * shutdown, then immediate, then SIGKILL), or backends that outlived their server and hold the
+ * shared memory a new one needs. The caller holds the lock of the data directory, so no server
+ * found here belongs to anybody.
  * @throws Error naming the pids if they survive SIGKILL; AbortError
  */
-export async function endLeftoverServer(directory: string, log: ServerLog, signal: AbortSignal): Promise<void> {
+export async function endLeftoverServer(
+  directory: string,
+  log: ServerLog,
+  signal: AbortSignal,
+): Promise<void> {
   const recorded = await recordedPid(directory);
   const found = await postgresProcessesIn(directory);
   if (found.length > 0)
@@ -26,16 +36,28 @@ export async function endLeftoverServer(directory: string, log: ServerLog, signa
   await forgetReusedPid(directory, recorded);
 }
 
-async function end(directory: string, server: number | undefined, log: ServerLog, signal: AbortSignal): Promise<void> {
+async function end(
+  directory: string,
+  server: number | undefined,
+  log: ServerLog,
+  signal: AbortSignal,
+): Promise<void> {
   const gone = (withinMs: number) =>
-    holdsWithin(withinMs, async () => (await postgresProcessesIn(directory)).length === 0, { signal });
+    holdsWithin(withinMs, async () => (await postgresProcessesIn(directory)).length === 0, {
+      signal,
+    });
   if (server !== undefined) {
-    log.warn({ pid: server, directory }, 'stopping the PostgreSQL server that an earlier process left running');
+    log.warn(
+      { pid: server, directory },
+      'stopping the PostgreSQL server that an earlier process left running',
+    );
     if (await shutDownServer(server, gone)) return;
   }
   for (const pid of await postgresProcessesIn(directory)) sendSignal(pid, 'SIGKILL');
   if (await gone(killedWithinMs)) return;
-  throw new Error(`PostgreSQL processes ${await postgresProcessesIn(directory)} of ${directory} cannot be ended`);
+  throw new Error(
+    `PostgreSQL processes ${await postgresProcessesIn(directory)} of ${directory} cannot be ended`,
+  );
 }
 
 async function recordedPid(directory: string): Promise<number | undefined> {
@@ -48,9 +70,10 @@ async function recordedPid(directory: string): Promise<number | undefined> {
 }
 
 /**
- * PostgreSQL removes the pid file of a dead server itself, but refuses to start when the pid has gone to another process of the same
- * user (after a container's restart: often) or is a zombie nobody reaps. Only what is certain counts: a file removed under a living
- * server would let a second one write to its files.
+ * PostgreSQL removes the pid file of a dead server itself, but refuses to start when the pid has
+ * gone to another process of the same user (after a container's restart: often) or is a zombie
+ * nobody reaps. Only what is certain counts: a file removed under a living server would let a
+ * second one write to its files.
  */
 async function forgetReusedPid(directory: string, recorded: number | undefined): Promise<void> {
   if (recorded === undefined || !(await isTakenByAnother(recorded))) return;

@@ -33,8 +33,9 @@ export type PostmasterOptions = {
 };
 
 /**
- * Crash recovery took 14 s after 640 MB of WAL, and up to 4 GB may have to be read on a slow disk. A recovery that is cut short begins
- * again from its start, so too small a bound would lock the data away for good.
+ * Crash recovery took 14 s after 640 MB of WAL, and up to 4 GB may have to be read on a slow disk.
+ * A recovery that is cut short begins again from its start, so too small a bound would lock the
+ * data away for good.
  */
 const readyWithinMs = 600_000;
 const progressEveryMs = 5_000;
@@ -42,9 +43,13 @@ const logFileBytesMax = 16 * 1024 * 1024;
 
 /**
  * Starts the server and waits until it accepts connections, through crash recovery if need be.
- * @throws Error with the server's last log lines when it ends or is not ready in time; AbortError. No process is left running then.
+ * @throws Error with the server's last log lines when it ends or is not ready in time; AbortError.
+ * No process is left running then.
  */
-export async function startPostmaster(o: PostmasterOptions, signal: AbortSignal): Promise<Postmaster> {
+export async function startPostmaster(
+  o: PostmasterOptions,
+  signal: AbortSignal,
+): Promise<Postmaster> {
   const { file, offset } = await openLog(o.logFile);
   let launched: Pick<Postmaster, 'pid' | 'exited'>;
   try {
@@ -63,18 +68,25 @@ export async function startPostmaster(o: PostmasterOptions, signal: AbortSignal)
     await stop();
     signal.throwIfAborted();
     const lines = await lastLines(o.logFile, offset);
-    throw new Error(`embedded PostgreSQL did not start: ${(error as Error).message}; its log says:\n${lines}`, {
-      cause: error,
-    });
+    throw new Error(
+      `embedded PostgreSQL did not start: ${(error as Error).message}; its log says:\n${lines}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
 function launch(o: PostmasterOptions, logFd: number): Pick<Postmaster, 'pid' | 'exited'> {
   const settings = Object.entries({ ...o.settings, port: String(o.port) });
-  const args = ['-D', o.cluster.directory, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  const args = [
+    '-D',
+    o.cluster.directory,
+    ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
   const { program, args: full, options } = o.launcher.command(o.postgres, args);
-  // A session of its own, or Ctrl-C in the terminal would end the server before the services have drained; a file and no pipe, or the
-  // server would block or die when Node does.
+  // A session of its own, or Ctrl-C in the terminal would end the server before the services have
+  // drained; a file and no pipe, or the server would block or die when Node does.
   const child = spawn(program, full, {
     ...options,
     cwd: '/',
@@ -89,7 +101,11 @@ function launch(o: PostmasterOptions, logFd: number): Pick<Postmaster, 'pid' | '
   return { pid: child.pid ?? 0, exited };
 }
 
-async function untilReady(o: PostmasterOptions, exited: Promise<string>, signal: AbortSignal): Promise<void> {
+async function untilReady(
+  o: PostmasterOptions,
+  exited: Promise<string>,
+  signal: AbortSignal,
+): Promise<void> {
   const begun = performance.now();
   let report = progressEveryMs;
   let end: string | undefined;
@@ -104,13 +120,19 @@ async function untilReady(o: PostmasterOptions, exited: Promise<string>, signal:
     if (waitedMs > readyWithinMs) throw new Error(`not ready after ${waitedMs} ms: ${refusal}`);
     if (waitedMs > report) {
       report += progressEveryMs;
-      o.log.info({ waitedMs, refusal }, 'waiting for embedded PostgreSQL; after a crash it recovers first');
+      o.log.info(
+        { waitedMs, refusal },
+        'waiting for embedded PostgreSQL; after a crash it recovers first',
+      );
     }
     await sleep(waitedMs < 1_000 ? 20 : 200, undefined, { signal });
   }
 }
 
-/** Undefined when a connection works. @throws what waiting cannot change: a wrong password, for example */
+/**
+ * Undefined when a connection works. @throws what waiting cannot change: a wrong password, for
+ * example
+ */
 async function refusalOf(cluster: Cluster, port: number): Promise<string | undefined> {
   try {
     const client = await connectAsSuperuser(cluster, port, 5_000);

@@ -8,15 +8,24 @@ import { supervise } from './supervision.ts';
 import { chooseLauncher } from './unprivileged.ts';
 
 export type EmbeddedPostgres = {
-  /** postgres:// URL of one of the databases, as the role that owns it. The same for as long as this process lives. */
+  /**
+   * postgres:// URL of one of the databases, as the role that owns it. The same for as long as this
+   * process lives.
+   */
   url(database: string): string;
-  /** Ends the server and its supervision; within about 40 s at worst. May be called twice; never rejects. */
+  /**
+   * Ends the server and its supervision; within about 40 s at worst. May be called twice; never
+   * rejects.
+   */
   close(): Promise<void>;
   /** Of the server process; undefined while there is none. */
   readonly pid: number | undefined;
 };
 
-/** Durability is PostgreSQL's default and stays so: fsync, full_page_writes and synchronous_commit are on. */
+/**
+ * Durability is PostgreSQL's default and stays so: fsync, full_page_writes and synchronous_commit
+ * are on.
+ */
 const defaults: Record<string, string> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -29,19 +38,22 @@ const defaults: Record<string, string> = {
   autovacuum_vacuum_scale_factor: '0.05',
   timezone: 'UTC',
   log_timezone: 'UTC',
-  // What is wrong with a statement is reported by the service that sent it, and would put customers' data into the file.
+  // What is wrong with a statement is reported by the service that sent it, and would put
+  // customers' data into the file.
   log_min_messages: 'log',
   log_checkpoints: 'off',
 };
 
 /**
- * Starts a PostgreSQL server on `<dataDir>/postgres` (made on first use), with one role and one database for each name, and keeps it
- * running: when it dies it comes back on the same port. A server that a killed process left running there is stopped first, so the
- * caller must hold the directory's lock (`lockDataDirectory`). `settings` go before the defaults above; values as in postgresql.conf.
- * A process that ends without `close` leaves the server running, for the next start to stop.
- * `<dataDir>/postgres.json` tells operators pid, port and URLs; the server's own log is `<dataDir>/postgres.log`.
- * @throws Error saying what to do when it cannot run here or does not start; AbortError when `signal` aborts first. No server is left
- * running then, and a second call may succeed.
+ * Starts a PostgreSQL server on `<dataDir>/postgres` (made on first use), with one role and one
+ * database for each name, and keeps it running: when it dies it comes back on the same port. A
+ * server that a killed process left running there is stopped first, so the caller must hold the
+ * directory's lock (`lockDataDirectory`). `settings` go before the defaults above; values as in
+ * postgresql.conf. A process that ends without `close` leaves the server running, for the next
+ * start to stop. `<dataDir>/postgres.json` tells operators pid, port and URLs; the server's own log
+ * is `<dataDir>/postgres.log`.
+ * @throws Error saying what to do when it cannot run here or does not start; AbortError when
+ * `signal` aborts first. No server is left running then, and a second call may succeed.
  */
 export async function startEmbeddedPostgres(o: {
   dataDir: string;
@@ -57,7 +69,8 @@ export async function startEmbeddedPostgres(o: {
   const { cluster, port, log } = options;
   const first = await startPostmaster(options, signal);
   const url = (database: string) => {
-    if (!o.databases.includes(database)) throw new Error(`there is no embedded database "${database}"`);
+    if (!o.databases.includes(database))
+      throw new Error(`there is no embedded database "${database}"`);
     return databaseUrl(cluster, port, database);
   };
   const record = async (pid: number | null) => {
@@ -92,7 +105,10 @@ export async function startEmbeddedPostgres(o: {
   };
 }
 
-/** Everything up to the server's own start: programs, the user to run as, the cluster, an empty place to start in, a port. */
+/**
+ * Everything up to the server's own start: programs, the user to run as, the cluster, an empty
+ * place to start in, a port.
+ */
 async function prepare(
   o: { dataDir: string; log: ServerLog; settings?: Record<string, string> },
   signal: AbortSignal,
@@ -117,11 +133,15 @@ async function prepare(
 }
 
 function assertName(name: string): void {
-  if (/^[a-z][a-z0-9_]{0,62}$/.test(name) && name !== 'postgres' && !/^(pg_|template)/.test(name)) return;
+  if (/^[a-z][a-z0-9_]{0,62}$/.test(name) && name !== 'postgres' && !/^(pg_|template)/.test(name))
+    return;
   throw new Error(`"${name}" cannot be the name of an embedded database`);
 }
 
-/** The port of the last run, so that an operator's client finds the server again; undefined on a first start. */
+/**
+ * The port of the last run, so that an operator's client finds the server again; undefined on a
+ * first start.
+ */
 async function lastPort(infoFile: string): Promise<number | undefined> {
   try {
     const { port } = JSON.parse(await readFile(infoFile, 'utf8')) as { port?: unknown };

@@ -5,7 +5,10 @@ import { type Postmaster, type PostmasterOptions, startPostmaster } from './post
 
 const restartDelayMs = 250;
 const restartDelayMsMax = 5_000;
-/** A server that lived this long did not die of its start: the next death begins with the short delay again. */
+/**
+ * A server that lived this long did not die of its start: the next death begins with the short
+ * delay again.
+ */
 const provenAfterMs = 60_000;
 
 export type Supervision = {
@@ -16,8 +19,8 @@ export type Supervision = {
 };
 
 /**
- * Starts the server again whenever it dies, until `signal` aborts; then stops it. One warn line for each death or failed start, one info
- * line when it is back.
+ * Starts the server again whenever it dies, until `signal` aborts; then stops it. One warn line for
+ * each death or failed start, one info line when it is back.
  */
 export function supervise(
   first: Postmaster,
@@ -37,7 +40,8 @@ export function supervise(
         await endLeftoverServer(o.cluster.directory, o.log, signal);
         return await startPostmaster(o, signal);
       } catch (error) {
-        if (!signal.aborted) o.log.warn({ err: error }, 'embedded PostgreSQL does not start again yet');
+        if (!signal.aborted)
+          o.log.warn({ err: error }, 'embedded PostgreSQL does not start again yet');
       }
     }
     return undefined;

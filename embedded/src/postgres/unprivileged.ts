@@ -6,7 +6,10 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const probeTimeoutMs = 10_000;
 
-/** How to run PostgreSQL's programs, which refuse to run as root. The started process is the program itself: its pid can be signalled. */
+/**
+ * How to run PostgreSQL's programs, which refuse to run as root. The started process is the program
+ * itself: its pid can be signalled.
+ */
 export type Launcher = {
   command(
     program: string,
@@ -24,11 +27,18 @@ const plain: Launcher = {
   own: async () => undefined,
 };
 
-/** Another uid inside than outside: the files stay ours, so it does not matter which directories the data lies below. */
+/**
+ * Another uid inside than outside: the files stay ours, so it does not matter which directories the
+ * data lies below.
+ */
 function inUserNamespace(inside: { uid: number; gid: number }): Launcher {
   const map = ['--user', `--map-user=${inside.uid}`, `--map-group=${inside.gid}`, '--'];
   return {
-    command: (program, args) => ({ program: 'unshare', args: [...map, program, ...args], options: {} }),
+    command: (program, args) => ({
+      program: 'unshare',
+      args: [...map, program, ...args],
+      options: {},
+    }),
     own: (path, deep) => changeOwner(path, process.getuid?.() ?? 0, process.getgid?.() ?? 0, deep),
   };
 }
@@ -41,9 +51,10 @@ function asUser(uid: number, gid: number): Launcher {
 }
 
 /**
- * Chooses the way that works here: directly where we are an ordinary user; else (root, or a uid without a name, which initdb refuses too)
- * in a user namespace; else, as root only, as the user `postgres`, who then owns the data directory. The namespace is not to be had where
- * there is no `unshare` of util-linux or it is forbidden, as in Docker by default.
+ * Chooses the way that works here: directly where we are an ordinary user; else (root, or a uid
+ * without a name, which initdb refuses too) in a user namespace; else, as root only, as the user
+ * `postgres`, who then owns the data directory. The namespace is not to be had where there is no
+ * `unshare` of util-linux or it is forbidden, as in Docker by default.
  * @throws Error saying what to do where none works
  */
 export async function chooseLauncher(program: string, dataDir: string): Promise<Launcher> {
@@ -52,9 +63,12 @@ export async function chooseLauncher(program: string, dataDir: string): Promise<
   const refusals: string[] = [];
   for (const find of isRoot ? [userNamespace, postgresUser] : [userNamespace]) {
     const launcher = await find();
-    const refusal = typeof launcher === 'string' ? launcher : await refusalOf(launcher, program, dataDir);
+    const refusal =
+      typeof launcher === 'string' ? launcher : await refusalOf(launcher, program, dataDir);
     if (typeof launcher !== 'string' && refusal === undefined) return launcher;
-    refusals.push(`${find === userNamespace ? 'in a user namespace' : 'as user postgres'}: ${refusal}`);
+    refusals.push(
+      `${find === userNamespace ? 'in a user namespace' : 'as user postgres'}: ${refusal}`,
+    );
   }
   throw new Error(
     `embedded PostgreSQL cannot run as ${isRoot ? 'root' : 'a user without a name'} here (${refusals.join('; ')}). Run this program as ` +
@@ -73,15 +87,21 @@ function hasName(): boolean {
 
 async function userNamespace(): Promise<Launcher | string> {
   if (process.platform !== 'linux') return 'only on Linux';
-  const entries = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  const entries = (await readFile('/etc/passwd', 'utf8'))
+    .split('\n')
+    .map((line) => line.split(':'));
   // Any user but root will do, as long as initdb finds a name for it.
   const entry = entries.find(([name, , uid]) => name && uid && /^[1-9]\d*$/.test(uid));
-  return entry ? inUserNamespace({ uid: Number(entry[2]), gid: Number(entry[3]) }) : 'no user but root in /etc/passwd';
+  return entry
+    ? inUserNamespace({ uid: Number(entry[2]), gid: Number(entry[3]) })
+    : 'no user but root in /etc/passwd';
 }
 
 async function postgresUser(): Promise<Launcher | string> {
   try {
-    const ids = ['-u', '-g'].map((flag) => run('id', [flag, 'postgres'], { timeout: probeTimeoutMs }));
+    const ids = ['-u', '-g'].map((flag) =>
+      run('id', [flag, 'postgres'], { timeout: probeTimeoutMs }),
+    );
     const [uid, gid] = await Promise.all(ids);
     return asUser(Number(uid?.stdout), Number(gid?.stdout));
   } catch (error) {
@@ -90,13 +110,26 @@ async function postgresUser(): Promise<Launcher | string> {
 }
 
 /** Undefined when the launcher can run the program and write in the directory, else why not. */
-async function refusalOf(launcher: Launcher, program: string, dataDir: string): Promise<string | undefined> {
+async function refusalOf(
+  launcher: Launcher,
+  program: string,
+  dataDir: string,
+): Promise<string | undefined> {
   const script =
     'test -x "$1" || { echo "cannot reach $1" >&2; exit 1; }; test -w "$2" || { echo "cannot write in $2" >&2; exit 1; }';
-  const { program: file, args, options } = launcher.command('/bin/sh', ['-c', script, 'sh', program, dataDir]);
+  const {
+    program: file,
+    args,
+    options,
+  } = launcher.command('/bin/sh', ['-c', script, 'sh', program, dataDir]);
   try {
     await launcher.own(dataDir);
-    await run(file, args, { ...options, cwd: '/', env: launchEnvironment, timeout: probeTimeoutMs });
+    await run(file, args, {
+      ...options,
+      cwd: '/',
+      env: launchEnvironment,
+      timeout: probeTimeoutMs,
+    });
     return undefined;
   } catch (error) {
     const { stderr = '', message } = error as Error & { stderr?: string };

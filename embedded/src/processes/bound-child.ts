@@ -13,8 +13,9 @@ export type BoundChild = {
 };
 
 /**
- * A shell between us and the program holds the end of a pipe: when the other end is closed, by us or by the death of our process
- * (SIGKILL too), it sends the program SIGTERM. It ends when the program does, with the program's exit code.
+ * A shell between us and the program holds the end of a pipe: when the other end is closed, by us
+ * or by the death of our process (SIGKILL too), it sends the program SIGTERM. It ends when the
+ * program does, with the program's exit code.
  */
 const leash = `
 exec 3<&0
@@ -27,8 +28,8 @@ exit "$code"
 `;
 
 /**
- * Starts a program in a process group of its own, so that Ctrl-C in the terminal reaches only us and we can end things in good
- * order. A program that cannot be started shows as exit code 127.
+ * Starts a program in a process group of its own, so that Ctrl-C in the terminal reaches only us
+ * and we can end things in good order. A program that cannot be started shows as exit code 127.
  */
 export function spawnBound(
   command: string[],
@@ -36,7 +37,12 @@ export function spawnBound(
 ): BoundChild {
   const { env, cwd = process.cwd(), output } = options;
   const stdio: StdioOptions = ['pipe', output, output === 'inherit' ? 'inherit' : output];
-  const child = spawn('/bin/sh', ['-c', leash, 'sh', ...command], { env, cwd, stdio, detached: true });
+  const child = spawn('/bin/sh', ['-c', leash, 'sh', ...command], {
+    env,
+    cwd,
+    stdio,
+    detached: true,
+  });
   const exited = new Promise<string>((resolve) => {
     child.once('exit', (code, by) => resolve(by === null ? `exit code ${code}` : `signal ${by}`));
     child.once('error', (error) => resolve(error.message));

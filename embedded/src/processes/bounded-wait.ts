@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Asks every `everyMs` until `condition` holds (true) or `withinMs` have passed (false). Rejects with AbortError when `signal` aborts. */
+/**
+ * Asks every `everyMs` until `condition` holds (true) or `withinMs` have passed (false). Rejects
+ * with AbortError when `signal` aborts.
+ */
 export async function holdsWithin(
   withinMs: number,
   condition: () => boolean | Promise<boolean>,
@@ -14,7 +17,10 @@ export async function holdsWithin(
   }
 }
 
-/** Resolves with true when `event` settles within `withinMs`, else with false. Never rejects; leaves no timer behind. */
+/**
+ * Resolves with true when `event` settles within `withinMs`, else with false. Never rejects; leaves
+ * no timer behind.
+ */
 export async function settlesWithin(withinMs: number, event: Promise<unknown>): Promise<boolean> {
   const timer = new AbortController();
   const settled = event.then(

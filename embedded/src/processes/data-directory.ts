@@ -12,7 +12,9 @@ export class DataDirectoryInUse extends Error {
   readonly pid: number;
 
   constructor(dataDir: string, pid: number) {
-    super(`the data directory ${dataDir} is in use by process ${pid}; stop it, or set DATA_DIR to another directory`);
+    super(
+      `the data directory ${dataDir} is in use by process ${pid}; stop it, or set DATA_DIR to another directory`,
+    );
     this.name = 'DataDirectoryInUse';
     this.dataDir = dataDir;
     this.pid = pid;
@@ -20,9 +22,10 @@ export class DataDirectoryInUse extends Error {
 }
 
 /**
- * Takes the directory (created, mode 0700, if it is not there) for this process until `release`. The lock is `owner.json`; one left
- * behind by a process that was killed is taken over. Of several starts at the same moment exactly one gets it.
- * Processes in different pid namespaces (containers sharing a volume) do not see each other.
+ * Takes the directory (created, mode 0700, if it is not there) for this process until `release`.
+ * The lock is `owner.json`; one left behind by a process that was killed is taken over. Of several
+ * starts at the same moment exactly one gets it. Processes in different pid namespaces (containers
+ * sharing a volume) do not see each other.
  * @throws DataDirectoryInUse naming the directory and the pid that has it
  */
 export async function lockDataDirectory(dataDir: string): Promise<{ release(): Promise<void> }> {
@@ -32,7 +35,10 @@ export async function lockDataDirectory(dataDir: string): Promise<{ release(): P
   if (processStart === undefined) throw new Error('cannot tell when this process started');
   const path = join(directory, 'owner.json');
   const candidate = `${path}.${randomUUID()}`;
-  await writeFile(candidate, `${JSON.stringify({ pid: process.pid, processStart } satisfies Owner)}\n`);
+  await writeFile(
+    candidate,
+    `${JSON.stringify({ pid: process.pid, processStart } satisfies Owner)}\n`,
+  );
   try {
     await acquire(path, candidate, directory);
   } finally {
@@ -42,11 +48,18 @@ export async function lockDataDirectory(dataDir: string): Promise<{ release(): P
 }
 
 /**
- * Linking a complete file is atomic: a lock never exists without its content. Taking over a stale one takes two steps (look, replace),
- * so they run under a second lock of the same kind, or two starts could both find the old one stale and replace each other's.
+ * Linking a complete file is atomic: a lock never exists without its content. Taking over a stale
+ * one takes two steps (look, replace), so they run under a second lock of the same kind, or two
+ * starts could both find the old one stale and replace each other's.
  */
-async function acquire(path: string, candidate: string, directory: string, depth = 0): Promise<void> {
-  // One round more for each lock that was released or lost its owner while we looked; nobody does that ten times over.
+async function acquire(
+  path: string,
+  candidate: string,
+  directory: string,
+  depth = 0,
+): Promise<void> {
+  // One round more for each lock that was released or lost its owner while we looked; nobody does
+  // that ten times over.
   for (let round = 0; round < 10; round += 1) {
     if (await linked(candidate, path)) return;
     const holder = await livingHolder(path);
@@ -88,14 +101,18 @@ async function livingHolder(path: string): Promise<Owner | 'stale' | 'released'>
     throw error;
   }
   const owner = parseOwner(text);
-  return owner !== undefined && (await startOfProcess(owner.pid)) === owner.processStart ? owner : 'stale';
+  return owner !== undefined && (await startOfProcess(owner.pid)) === owner.processStart
+    ? owner
+    : 'stale';
 }
 
 /** Undefined for what a crash of the machine can leave of a file: nothing, zeros. */
 function parseOwner(text: string): Owner | undefined {
   try {
     const { pid, processStart } = JSON.parse(text) as Partial<Owner>;
-    return Number.isInteger(pid) && typeof processStart === 'string' ? { pid: pid as number, processStart } : undefined;
+    return Number.isInteger(pid) && typeof processStart === 'string'
+      ? { pid: pid as number, processStart }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -13,8 +13,8 @@ export type Life = {
 };
 
 /**
- * Starts the part and, whenever it dies, starts it again after a second, until it is closed. One warn line for each death or failed
- * start, one info line when it is back.
+ * Starts the part and, whenever it dies, starts it again after a second, until it is closed. One
+ * warn line for each death or failed start, one info line when it is back.
  * @throws what the first start throws
  */
 export async function keepRunning(
@@ -29,14 +29,16 @@ export async function keepRunning(
     while (!closing.signal.aborted) {
       const how = await life?.exited;
       if (closing.signal.aborted) return;
-      if (how !== undefined) log.warn({ part: name, pid: life?.pid, how }, 'a process died; starting it again');
+      if (how !== undefined)
+        log.warn({ part: name, pid: life?.pid, how }, 'a process died; starting it again');
       life = undefined;
       try {
         await sleep(restartDelayMs, undefined, { signal: closing.signal });
         life = await start();
         log.info({ part: name, pid: life.pid }, 'a process is back');
       } catch (error) {
-        if (!closing.signal.aborted) log.warn({ part: name, err: error }, 'a process does not start again yet');
+        if (!closing.signal.aborted)
+          log.warn({ part: name, err: error }, 'a process does not start again yet');
       }
     }
   };

@@ -37,7 +37,10 @@ async function directoryFor(t: TestContext): Promise<string> {
 
 /** `npm run kafka` without npm. */
 function run(t: TestContext, env: NodeJS.ProcessEnv) {
-  const child: ChildProcess = spawn(process.execPath, [main], { env: { ...process.env, ...env }, stdio: 'pipe' });
+  const child: ChildProcess = spawn(process.execPath, [main], {
+    env: { ...process.env, ...env },
+    stdio: 'pipe',
+  });
   t.after(() => child.kill('SIGKILL'));
   const said = { text: '' };
   child.stdout?.on('data', (data) => (said.text += data));
@@ -69,18 +72,25 @@ test('npm run kafka ends with SIGTERM, exit code 0 and no process left', options
   assert.ok(isGroupGone(pid));
 });
 
-test('a broker whose starter is killed ends by itself, and the next start keeps its data', options, async (t) => {
-  const dataDir = await directoryFor(t);
-  const { child, said } = run(t, { DATA_DIR: dataDir, KAFKA_PORT: '0' });
-  const pid = await startedPid(dataDir, said);
-  const cluster = await readFile(join(dataDir, 'kafka', 'meta.properties'), 'utf8');
-  child.kill('SIGKILL');
-  assert.ok(await holdsWithin(20_000, () => isGroupGone(pid)));
-  const next = await startKafka({ dataDir, port: 0, log: quiet });
-  await next.close();
-  const id = (text: string): string | undefined => /cluster\.id=(.*)/.exec(text)?.[1];
-  assert.equal(id(await readFile(join(dataDir, 'kafka', 'meta.properties'), 'utf8')), id(cluster));
-});
+test(
+  'a broker whose starter is killed ends by itself, and the next start keeps its data',
+  options,
+  async (t) => {
+    const dataDir = await directoryFor(t);
+    const { child, said } = run(t, { DATA_DIR: dataDir, KAFKA_PORT: '0' });
+    const pid = await startedPid(dataDir, said);
+    const cluster = await readFile(join(dataDir, 'kafka', 'meta.properties'), 'utf8');
+    child.kill('SIGKILL');
+    assert.ok(await holdsWithin(20_000, () => isGroupGone(pid)));
+    const next = await startKafka({ dataDir, port: 0, log: quiet });
+    await next.close();
+    const id = (text: string): string | undefined => /cluster\.id=(.*)/.exec(text)?.[1];
+    assert.equal(
+      id(await readFile(join(dataDir, 'kafka', 'meta.properties'), 'utf8')),
+      id(cluster),
+    );
+  },
+);
 
 test('a broker that dies ends npm run kafka with exit code 1', options, async (t) => {
   const dataDir = await directoryFor(t);
@@ -119,7 +129,12 @@ test('without Maven, where Kafka is not cached yet, what to install is said', as
   await mkdir(join(home, 'bin'));
   await writeFile(join(home, 'bin/java'), '#!/bin/sh\necho \'openjdk version "17.0.2"\' >&2\n');
   await chmod(join(home, 'bin/java'), 0o755);
-  const env = { DATA_DIR: home, JAVA_HOME: home, XDG_CACHE_HOME: join(home, 'cache'), PATH: join(home, 'bin') };
+  const env = {
+    DATA_DIR: home,
+    JAVA_HOME: home,
+    XDG_CACHE_HOME: join(home, 'cache'),
+    PATH: join(home, 'bin'),
+  };
   const { said, ended } = run(t, env);
   assert.deepEqual(await ended, [1, null]);
   assert.match(said.text, /needs Maven .*apt-get install maven.*KAFKA_BOOTSTRAP_SERVERS/);

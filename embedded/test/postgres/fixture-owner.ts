@@ -1,4 +1,5 @@
-// A process that owns a data directory and runs the server in it, for tests to kill. Says where as one line of JSON on stdout.
+// A process that owns a data directory and runs the server in it, for tests to kill. Says where as
+// one line of JSON on stdout.
 
 import { startEmbeddedPostgres } from '../../src/postgres/server.ts';
 import { lockDataDirectory } from '../../src/processes/data-directory.ts';

@@ -6,7 +6,13 @@ import { test } from 'node:test';
 import { holdsWithin } from '../../src/processes/bounded-wait.ts';
 import { DataDirectoryInUse, lockDataDirectory } from '../../src/processes/data-directory.ts';
 import { postgresProcessesIn } from '../../src/processes/process-table.ts';
-import { killed, query, temporaryPlace, untilAnswers, untilOwnerReady } from './server-under-test.ts';
+import {
+  killed,
+  query,
+  temporaryPlace,
+  untilAnswers,
+  untilOwnerReady,
+} from './server-under-test.ts';
 
 test('a server whose whole group is killed comes back on the same port with its rows', async (t) => {
   const server = await (await temporaryPlace(t)).start();
@@ -19,7 +25,10 @@ test('a server whose whole group is killed comes back on the same port with its 
     assert.ok(await holdsWithin(30_000, () => server.pid !== undefined && server.pid !== pid));
     assert.deepEqual(await query(url, 'SELECT n FROM kept'), [{ n: 1 }]);
     assert.deepEqual(server.lines.filter(({ level }) => level === 'warn').length, death);
-    assert.deepEqual(server.lines.filter(({ message }) => message.endsWith('is back')).length, death);
+    assert.deepEqual(
+      server.lines.filter(({ message }) => message.endsWith('is back')).length,
+      death,
+    );
   }
 });
 
@@ -28,7 +37,8 @@ test('a server killed alone comes back although a busy backend still holds its s
   const url = server.url('orders');
   const spin = 'DO $$ BEGIN LOOP PERFORM 1; END LOOP; END $$';
   const busy = assert.rejects(query(url, spin));
-  const spinning = () => query(url, `SELECT 1 FROM pg_stat_activity WHERE query = '${spin.replaceAll("'", "''")}'`);
+  const spinning = () =>
+    query(url, `SELECT 1 FROM pg_stat_activity WHERE query = '${spin.replaceAll("'", "''")}'`);
   assert.ok(await holdsWithin(5_000, async () => (await spinning()).length === 1));
   const { pid } = server;
   assert.ok(pid);
@@ -48,7 +58,8 @@ for (const [moment, processes] of [
     const running = () => postgresProcessesIn(join(dataDir, 'postgres'));
     assert.ok(server.pid);
     process.kill(-server.pid, 'SIGKILL');
-    const reached = async () => server.pid === undefined && Math.min((await running()).length, 1) === processes;
+    const reached = async () =>
+      server.pid === undefined && Math.min((await running()).length, 1) === processes;
     assert.ok(await holdsWithin(5_000, reached, { everyMs: 1 }));
     await server.close();
     assert.deepEqual([await running(), server.pid], [[], undefined]);
@@ -81,14 +92,17 @@ test('after kill -9 of everything the next start recovers what was committed', a
   process.kill(-serverPid, 'SIGKILL');
   await killed(owner);
   const server = await start();
-  assert.deepEqual(await query(server.url('orders'), 'SELECT count(*)::int AS rows FROM kept'), [{ rows: 10_000 }]);
+  assert.deepEqual(await query(server.url('orders'), 'SELECT count(*)::int AS rows FROM kept'), [
+    { rows: 10_000 },
+  ]);
 });
 
 test('after kill -9 in the middle of making the cluster the next start makes it anew', async (t) => {
   const { dataDir, start, spawnOwner } = await temporaryPlace(t);
   const owner = spawnOwner();
   await mkdir(dataDir, { recursive: true });
-  const half = async () => (await readdir(dataDir)).filter((name) => name.startsWith('postgres.new-'));
+  const half = async () =>
+    (await readdir(dataDir)).filter((name) => name.startsWith('postgres.new-'));
   assert.ok(await holdsWithin(10_000, async () => (await half()).length > 0, { everyMs: 5 }));
   await killed(owner);
   const server = await start();
@@ -109,7 +123,10 @@ test('a second start is refused by the lock, naming the process that has the dir
 test('a pid file whose pid now belongs to another program does not keep the server from starting', async (t) => {
   const { dataDir, start } = await temporaryPlace(t);
   await (await start()).close();
-  await writeFile(join(dataDir, 'postgres', 'postmaster.pid'), `1\n${join(dataDir, 'postgres')}\n1700000000\n20000\n`);
+  await writeFile(
+    join(dataDir, 'postgres', 'postmaster.pid'),
+    `1\n${join(dataDir, 'postgres')}\n1700000000\n20000\n`,
+  );
   await start();
 });
 

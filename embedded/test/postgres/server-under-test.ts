@@ -15,7 +15,11 @@ export type LogLine = { level: string; message: string; fields: Record<string, u
 
 const quiet = { info: () => undefined, warn: () => undefined };
 
-type StartOptions = { databases?: string[]; settings?: Record<string, string>; signal?: AbortSignal };
+type StartOptions = {
+  databases?: string[];
+  settings?: Record<string, string>;
+  signal?: AbortSignal;
+};
 
 export type Place = {
   dataDir: string;
@@ -24,7 +28,10 @@ export type Place = {
   spawnOwner(env?: Record<string, string>): ChildProcess;
 };
 
-/** A place for a server, not made yet. At the end whatever was started in it is ended, then it is removed. */
+/**
+ * A place for a server, not made yet. At the end whatever was started in it is ended, then it is
+ * removed.
+ */
 export async function temporaryPlace(t: TestContext): Promise<Place> {
   const parent = await mkdtemp(join(tmpdir(), 'orders-postgres-'));
   const dataDir = join(parent, 'data');
@@ -42,26 +49,44 @@ export async function temporaryPlace(t: TestContext): Promise<Place> {
         lines.push({ level, message, fields: { ...fields } });
       };
       const log = { info: at('info'), warn: at('warn') };
-      const server = await startEmbeddedPostgres({ dataDir, databases: ['orders'], log, ...options });
+      const server = await startEmbeddedPostgres({
+        dataDir,
+        databases: ['orders'],
+        log,
+        ...options,
+      });
       enders.push(() => server.close());
-      return Object.defineProperty(server, 'lines', { value: lines }) as EmbeddedPostgres & { lines: LogLine[] };
+      return Object.defineProperty(server, 'lines', { value: lines }) as EmbeddedPostgres & {
+        lines: LogLine[];
+      };
     },
     spawnOwner(env = {}) {
-      const owner = spawn(process.execPath, [join(import.meta.dirname, 'fixture-owner.ts'), dataDir], {
-        env: { ...process.env, ...env },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const owner = spawn(
+        process.execPath,
+        [join(import.meta.dirname, 'fixture-owner.ts'), dataDir],
+        {
+          env: { ...process.env, ...env },
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
       enders.push(() => killed(owner));
       return owner;
     },
   };
 }
 
-export async function untilOwnerReady(owner: ChildProcess): Promise<{ serverPid: number; url: string }> {
+export async function untilOwnerReady(
+  owner: ChildProcess,
+): Promise<{ serverPid: number; url: string }> {
   assert.ok(owner.stdout);
   const lines = createInterface(owner.stdout);
-  const died = once(owner, 'exit').then(([code]) => assert.fail(`the owner ended with exit code ${code}`));
-  const [line] = await Promise.race([once(lines, 'line', { signal: AbortSignal.timeout(60_000) }), died]);
+  const died = once(owner, 'exit').then(([code]) =>
+    assert.fail(`the owner ended with exit code ${code}`),
+  );
+  const [line] = await Promise.race([
+    once(lines, 'line', { signal: AbortSignal.timeout(60_000) }),
+    died,
+  ]);
   return JSON.parse(line);
 }
 
@@ -73,7 +98,11 @@ export async function killed(child: ChildProcess): Promise<void> {
 }
 
 export async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000, query_timeout: 10_000 });
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: 2_000,
+    query_timeout: 10_000,
+  });
   client.on('error', () => undefined);
   await client.connect();
   try {
@@ -90,5 +119,8 @@ export async function untilAnswers(url: string): Promise<void> {
       () => true,
       () => false,
     );
-  assert.ok(await holdsWithin(30_000, answers, { everyMs: 50 }), 'the database did not come back within 30 s');
+  assert.ok(
+    await holdsWithin(30_000, answers, { everyMs: 50 }),
+    'the database did not come back within 30 s',
+  );
 }

@@ -52,8 +52,13 @@ test('a role owns its database and cannot connect to another one', async (t) => 
 test('a database named later is added, and settings given at the start win', async (t) => {
   const { start } = await temporaryPlace(t);
   await (await start()).close();
-  const server = await start({ databases: ['orders', 'audit'], settings: { max_connections: '20' } });
-  assert.deepEqual(await query(server.url('audit'), 'SHOW max_connections'), [{ max_connections: '20' }]);
+  const server = await start({
+    databases: ['orders', 'audit'],
+    settings: { max_connections: '20' },
+  });
+  assert.deepEqual(await query(server.url('audit'), 'SHOW max_connections'), [
+    { max_connections: '20' },
+  ]);
   await assert.rejects(start({ databases: ['Robert"; DROP'] }), /cannot be the name/);
 });
 
@@ -66,7 +71,10 @@ test('the data may lie below a directory that only its owner may enter', async (
 
 test('a server that cannot start says why, with its own last words, and the next start works', async (t) => {
   const { start } = await temporaryPlace(t);
-  await assert.rejects(start({ settings: { shared_buffers: 'plenty' } }), /exit code 1.*shared_buffers.*plenty/s);
+  await assert.rejects(
+    start({ settings: { shared_buffers: 'plenty' } }),
+    /exit code 1.*shared_buffers.*plenty/s,
+  );
   await start();
 });
 

@@ -43,7 +43,10 @@ test('a released directory can be locked again and holds nothing but the lock', 
 test('a lock whose process is dead, or whose pid went to another process, or that a crash emptied, is taken over', async (t) => {
   const leftovers = [
     JSON.stringify({ pid: await pidOfDeadProcess(), processStart: '1' }),
-    JSON.stringify({ pid: process.ppid, processStart: `not ${await startOfProcess(process.ppid)}` }),
+    JSON.stringify({
+      pid: process.ppid,
+      processStart: `not ${await startOfProcess(process.ppid)}`,
+    }),
     '',
     '\0\0\0',
     'null',
@@ -52,7 +55,11 @@ test('a lock whose process is dead, or whose pid went to another process, or tha
     const directory = await temporaryDirectory(t);
     await writeFile(join(directory, 'owner.json'), leftover);
     await lockDataDirectory(directory);
-    assert.equal(JSON.parse(await readFile(join(directory, 'owner.json'), 'utf8')).pid, process.pid, leftover);
+    assert.equal(
+      JSON.parse(await readFile(join(directory, 'owner.json'), 'utf8')).pid,
+      process.pid,
+      leftover,
+    );
   }
 });
 
@@ -68,10 +75,13 @@ test('of many starts at the same moment exactly one gets the directory, also whe
       for (let turn = 0; turn < turns; turn += 1) await setImmediate();
       return lockDataDirectory(directory);
     };
-    const outcomes = await Promise.allSettled(Array.from({ length: 12 }, (_, index) => lockAfter(index * (round % 7))));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 12 }, (_, index) => lockAfter(index * (round % 7))),
+    );
     const refusals = outcomes.filter((outcome) => outcome.status === 'rejected');
     assert.equal(refusals.length, 11, `round ${round}`);
-    for (const { reason } of refusals) assert.ok(reason instanceof DataDirectoryInUse, String(reason));
+    for (const { reason } of refusals)
+      assert.ok(reason instanceof DataDirectoryInUse, String(reason));
     assert.deepEqual(await readdir(directory), ['owner.json']);
   }
 });

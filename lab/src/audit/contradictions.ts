@@ -1,18 +1,25 @@
 import { type Facts, isFinal, type Reader, type Rules, type Source } from './facts.ts';
 
-/** Two places that say different things of the same order. What is merely on its way between them is no contradiction. */
+/**
+ * Two places that say different things of the same order. What is merely on its way between them is
+ * no contradiction.
+ */
 export const contradictionRules: Rules = {
   status_differs({ order, fulfillment }) {
     if (order === undefined || order.sequence === 0) return undefined;
     if (order.shownStatus !== order.status)
       return `order ${order.status}, its fulfillment shown as ${order.shownStatus}`;
     if (fulfillment === undefined || fulfillment.sequence !== order.sequence) return undefined;
-    return order.status === fulfillment.state ? undefined : `order ${order.status}, fulfillment ${fulfillment.state}`;
+    return order.status === fulfillment.state
+      ? undefined
+      : `order ${order.status}, fulfillment ${fulfillment.state}`;
   },
   status_without_event({ order }) {
     if (order === undefined) return undefined;
     const isBegun = order.status !== 'Created' && order.status !== 'Pending';
-    return isBegun === order.sequence > 0 ? undefined : `${order.status} with ${order.sequence} fulfillment events`;
+    return isBegun === order.sequence > 0
+      ? undefined
+      : `${order.status} with ${order.sequence} fulfillment events`;
   },
   tracking_number_differs({ order, fulfillment, booking }) {
     const numbers: Record<string, string | null> = {};
@@ -27,7 +34,9 @@ export const contradictionRules: Rules = {
       .join(', ');
   },
   shipped_without_tracking_number: ({ fulfillment }) =>
-    fulfillment?.state === 'Shipped' && !fulfillment.trackingNumber ? 'no tracking number' : undefined,
+    fulfillment?.state === 'Shipped' && !fulfillment.trackingNumber
+      ? 'no tracking number'
+      : undefined,
   order_ahead: ({ order, fulfillment }) =>
     order !== undefined && fulfillment !== undefined && order.sequence > fulfillment.sequence
       ? `the order shows event ${order.sequence}, the fulfillment made ${fulfillment.sequence}`
@@ -53,13 +62,21 @@ export const contradictionRules: Rules = {
 
 function bookedThough(state: string, { order, fulfillment, booking }: Facts): string | undefined {
   const said = fulfillment?.state ?? order?.status;
-  return said === state && (booking?.bookings ?? 0) > 0 ? `booked as ${booking?.trackingNumber}` : undefined;
+  return said === state && (booking?.bookings ?? 0) > 0
+    ? `booked as ${booking?.trackingNumber}`
+    : undefined;
 }
 
-/** The in-process broker's offsets begin at the microsecond of its start; no topic of Kafka's ever has as many events. */
+/**
+ * The in-process broker's offsets begin at the microsecond of its start; no topic of Kafka's ever
+ * has as many events.
+ */
 const inProcessFrom = 10n ** 15n;
 
-/** A row is committed before its offset, so one beyond the group's offset for long was made from another topic than this. */
+/**
+ * A row is committed before its offset, so one beyond the group's offset for long was made from
+ * another topic than this.
+ */
 function beyond(source: Source | null | undefined, reader: Reader | undefined): string | undefined {
   if (source === null || source === undefined || reader === undefined) return undefined;
   const committed = reader.committed(source.partition);

@@ -22,7 +22,10 @@ export type FulfillmentRow = {
   sequence: number;
   attempts: number;
   isAttemptOpen: boolean;
-  /** Until the next attempt or the end of the lease; negative when that is over, null where it has none. */
+  /**
+   * Until the next attempt or the end of the lease; negative when that is over, null where it has
+   * none.
+   */
   dueInSeconds: number | null;
   claimedBy: string | null;
   trackingNumber: string | null;
@@ -35,7 +38,13 @@ export type FulfillmentRow = {
 };
 
 /** An event in an outbox; `id` is the order's. */
-export type EventRow = { id: string; sequence: number; eventType: string; refused: string | null; ageSeconds: number };
+export type EventRow = {
+  id: string;
+  sequence: number;
+  eventType: string;
+  refused: string | null;
+  ageSeconds: number;
+};
 
 /** What the provider has booked under a reference. */
 export type BookingRow = { id: string; bookings: number; trackingNumber: string | null };
@@ -58,7 +67,10 @@ export type Facts = {
 
 /** What Kafka says of the reader of a topic. */
 export type Reader = {
-  /** It has committed all that was written when the suspicion arose: what it has not stored by now, it never will. */
+  /**
+   * It has committed all that was written when the suspicion arose: what it has not stored by now,
+   * it never will.
+   */
   isCaughtUp: boolean;
   /** The next offset to be read; undefined where nothing is committed. */
   committed(partition: number): bigint | undefined;

@@ -9,7 +9,10 @@ const columns = `order_id::text AS id, state, sequence, attempts, attempt_open A
   json_build_object('topic', source_topic, 'partition', source_partition, 'offset', source_offset::text) AS source`;
 
 /** Fulfillments sorted by order id, without those filed after `before`, a time of this database. */
-export function readFulfillments(fulfillment: Schema, before: string): AsyncGenerator<FulfillmentRow[]> {
+export function readFulfillments(
+  fulfillment: Schema,
+  before: string,
+): AsyncGenerator<FulfillmentRow[]> {
   return pagesOf<FulfillmentRow, string>(
     (after) =>
       fulfillment.query(
@@ -23,7 +26,10 @@ export function readFulfillments(fulfillment: Schema, before: string): AsyncGene
 }
 
 export const readFulfillmentsOf = (fulfillment: Schema, ids: string[]): Promise<FulfillmentRow[]> =>
-  fulfillment.query(`SELECT ${columns} FROM fulfillment.fulfillments WHERE order_id = ANY ($1::uuid[])`, [ids]);
+  fulfillment.query(
+    `SELECT ${columns} FROM fulfillment.fulfillments WHERE order_id = ANY ($1::uuid[])`,
+    [ids],
+  );
 
 /** Requests to cancel that the Fulfillment Service has taken, sorted by order id. */
 export function readCancellations(fulfillment: Schema): AsyncGenerator<CancellationRow[]> {
@@ -38,10 +44,14 @@ export function readCancellations(fulfillment: Schema): AsyncGenerator<Cancellat
   );
 }
 
-export const readCancellationsOf = (fulfillment: Schema, ids: string[]): Promise<CancellationRow[]> =>
-  fulfillment.query('SELECT order_id::text AS id FROM fulfillment.cancellations WHERE order_id = ANY ($1::uuid[])', [
-    ids,
-  ]);
+export const readCancellationsOf = (
+  fulfillment: Schema,
+  ids: string[],
+): Promise<CancellationRow[]> =>
+  fulfillment.query(
+    'SELECT order_id::text AS id FROM fulfillment.cancellations WHERE order_id = ANY ($1::uuid[])',
+    [ids],
+  );
 
 /** Now, by the clock of this database, as text that it reads back exactly. */
 export async function readNow(fulfillment: Schema): Promise<string> {

@@ -1,4 +1,11 @@
-import type { BookingRow, CancellationRow, EventRow, Facts, FulfillmentRow, OrderRow } from './facts.ts';
+import type {
+  BookingRow,
+  CancellationRow,
+  EventRow,
+  Facts,
+  FulfillmentRow,
+  OrderRow,
+} from './facts.ts';
 import { AuditError } from './report.ts';
 
 export type Pages<Row> = AsyncIterable<Row[]>;
@@ -15,8 +22,9 @@ export type Streams = {
 };
 
 /**
- * Walks all streams side by side and hands over what is known of each id, in order of id; holds one page of each. Ends the streams
- * in any case. Rejects with what a stream throws, and with AuditError where one is not sorted.
+ * Walks all streams side by side and hands over what is known of each id, in order of id; holds one
+ * page of each. Ends the streams in any case. Rejects with what a stream throws, and with
+ * AuditError where one is not sorted.
  */
 export async function joinStreams(streams: Streams, visit: (facts: Facts) => void): Promise<void> {
   const orders = createCursor('orders', streams.orders);
@@ -38,7 +46,9 @@ export async function joinStreams(streams: Streams, visit: (facts: Facts) => voi
         fulfillment: await first(fulfillments, id),
         fulfillmentEvents: await take(fulfillmentEvents, id),
         isCancelFiled: (await first(cancellations, id)) !== undefined,
-        booking: (await first(bookings, id)) ?? (streams.bookings && { id, bookings: 0, trackingNumber: null }),
+        booking:
+          (await first(bookings, id)) ??
+          (streams.bookings && { id, bookings: 0, trackingNumber: null }),
         deadLetters: [],
       });
     }
@@ -71,7 +81,9 @@ function createCursor<Row extends { id: string }>(name: string, pages: Pages<Row
       const id = page[at]?.id ?? '';
       // A merge of streams that are not sorted would find no pair and call everything lost.
       if (id < last)
-        throw new AuditError(`${name}: ${id} comes after ${last}, so it is not sorted and cannot be compared.`);
+        throw new AuditError(
+          `${name}: ${id} comes after ${last}, so it is not sorted and cannot be compared.`,
+        );
       last = id;
       at += 1;
     },
@@ -88,7 +100,10 @@ function smallest(cursors: Cursor<unknown>[]): string | undefined {
   return smallest;
 }
 
-async function first<Row extends { id: string }>(cursor: Cursor<Row>, id: string): Promise<Row | undefined> {
+async function first<Row extends { id: string }>(
+  cursor: Cursor<Row>,
+  id: string,
+): Promise<Row | undefined> {
   return (await take(cursor, id))[0] as Row | undefined;
 }
 

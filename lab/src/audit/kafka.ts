@@ -35,7 +35,10 @@ export function openKafka({ connection, orderEvents, fulfillmentEvents }: KafkaA
   });
   return {
     async read() {
-      const look = Promise.all([readTopic(admin, orderEvents), readTopic(admin, fulfillmentEvents)]);
+      const look = Promise.all([
+        readTopic(admin, orderEvents),
+        readTopic(admin, fulfillmentEvents),
+      ]);
       const late = Promise.withResolvers<never>();
       const timer = setTimeout(
         () => late.reject(new Error(`no answer within ${readWithinMs / 1_000} s`)),
@@ -47,7 +50,9 @@ export function openKafka({ connection, orderEvents, fulfillmentEvents }: KafkaA
       } catch (cause) {
         const at = connection.bootstrapBrokers.join(',');
         const remedy = 'Where the system runs without Kafka, say --mode embedded.';
-        throw new AuditError(`Kafka at ${at} cannot be read: ${reasonOf(cause)} ${remedy}`, { cause });
+        throw new AuditError(`Kafka at ${at} cannot be read: ${reasonOf(cause)} ${remedy}`, {
+          cause,
+        });
       } finally {
         clearTimeout(timer);
       }
@@ -57,8 +62,8 @@ export function openKafka({ connection, orderEvents, fulfillmentEvents }: KafkaA
 }
 
 /**
- * What the reader of a topic has done by `now`, for suspicions that arose at `mark` or before. Without a mark it is taken to have
- * read everything, so that all suspicions arise. Pure.
+ * What the reader of a topic has done by `now`, for suspicions that arose at `mark` or before.
+ * Without a mark it is taken to have read everything, so that all suspicions arise. Pure.
  */
 export function readerOf(now: TopicReport, mark: TopicReport | undefined): Reader {
   const committed = new Map(now.partitions.map((one) => [one.partition, one.committed]));
@@ -79,9 +84,12 @@ async function readTopic(admin: Admin, { topic, group }: Reading): Promise<Topic
   const ends = existing.includes(topic) ? await endsOf(admin, topic) : [];
   const partitionIndexes = ends.map(([partition]) => partition);
   const asked = { groupId: group, topics: [{ name: topic, partitionIndexes }] };
-  const [listed] = ends.length === 0 ? [] : await admin.listConsumerGroupOffsets({ groups: [asked] });
+  const [listed] =
+    ends.length === 0 ? [] : await admin.listConsumerGroupOffsets({ groups: [asked] });
   const offsets = listed?.topics.find(({ name }) => name === topic)?.partitions ?? [];
-  const committedAt = new Map(offsets.map((one) => [one.partitionIndex, Number(one.committedOffset)]));
+  const committedAt = new Map(
+    offsets.map((one) => [one.partitionIndex, Number(one.committedOffset)]),
+  );
   const partitions = ends.map(([partition, end]) => {
     const committed = committedAt.get(partition) ?? -1;
     return { partition, committed, end, lag: Math.max(0, end - Math.max(0, committed)) };
@@ -98,7 +106,10 @@ async function readTopic(admin: Admin, { topic, group }: Reading): Promise<Topic
 /** Partitions with the offset that the next record will get. */
 async function endsOf(admin: Admin, topic: string): Promise<[partition: number, end: number][]> {
   const count = (await admin.metadata({ topics: [topic] })).topics.get(topic)?.partitionsCount ?? 0;
-  const partitions = Array.from({ length: count }, (_, partitionIndex) => ({ partitionIndex, timestamp: latest }));
+  const partitions = Array.from({ length: count }, (_, partitionIndex) => ({
+    partitionIndex,
+    timestamp: latest,
+  }));
   const [listed] = await admin.listOffsets({ topics: [{ name: topic, partitions }] });
   return (listed?.partitions ?? [])
     .map(({ partitionIndex, offset }): [number, number] => [partitionIndex, Number(offset)])

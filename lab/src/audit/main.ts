@@ -22,7 +22,8 @@ try {
   process.exitCode = (await run()) ? 0 : 1;
 } catch (error) {
   const isForPeople =
-    error instanceof AuditError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
+    error instanceof AuditError ||
+    (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
   process.stderr.write(`${isForPeople ? (error as Error).message : (error as Error).stack}\n`);
   process.exitCode = 2;
 }
@@ -54,7 +55,8 @@ async function run(): Promise<boolean> {
     out: process.stdout,
   });
   process.stdout.write(toText(report));
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (values.json !== undefined)
+    await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
   return report.ok;
 }
 

@@ -30,12 +30,18 @@ export async function readExtent(orders: Schema): Promise<{ last: string; about:
     `SELECT (SELECT order_id::text FROM orders.orders ORDER BY order_id DESC LIMIT 1) AS last,
             (SELECT reltuples::float8 FROM pg_class WHERE oid = 'orders.orders'::regclass) AS about`,
   );
-  return { last: extent?.last ?? '00000000-0000-0000-0000-000000000000', about: Math.max(0, extent?.about ?? 0) };
+  return {
+    last: extent?.last ?? '00000000-0000-0000-0000-000000000000',
+    about: Math.max(0, extent?.about ?? 0),
+  };
 }
 
 type KeyRow = { scope: string; key: string; orderId: string; isOrphan: boolean };
 
-/** Idempotency keys, with whether their order is there; key and order are written in one commit and read in one statement. */
+/**
+ * Idempotency keys, with whether their order is there; key and order are written in one commit and
+ * read in one statement.
+ */
 export function readKeys(orders: Schema): AsyncGenerator<KeyRow[]> {
   return pagesOf<KeyRow, [string, string]>(
     (after) =>

@@ -20,7 +20,10 @@ export function readOutbox(schema: Schema, name: string): AsyncGenerator<EventRo
 }
 
 export const readOutboxOf = (schema: Schema, name: string, ids: string[]): Promise<EventRow[]> =>
-  schema.query(`SELECT ${columns} FROM ${name}.outbox WHERE key = ANY ($1::text[]) ORDER BY key, sequence`, [ids]);
+  schema.query(
+    `SELECT ${columns} FROM ${name}.outbox WHERE key = ANY ($1::text[]) ORDER BY key, sequence`,
+    [ids],
+  );
 
 /** Reasons of the dead letters with these keys that nobody has dealt with. */
 export const readDeadLettersOf = (
@@ -33,7 +36,10 @@ export const readDeadLettersOf = (
     [ids],
   );
 
-export async function countDeadLetters(schema: Schema, name: string): Promise<{ rows: number; unpublished: number }> {
+export async function countDeadLetters(
+  schema: Schema,
+  name: string,
+): Promise<{ rows: number; unpublished: number }> {
   const [counts] = await schema.query<{ rows: number; unpublished: number }>(
     `SELECT (SELECT count(*)::int FROM ${name}.dead_letters) AS rows,
             (SELECT count(*)::int FROM ${name}.outbox WHERE event_type = 'DeadLetter') AS unpublished`,

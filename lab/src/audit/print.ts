@@ -3,7 +3,10 @@ import { type AuditReport, type Finding, findingKinds } from './report.ts';
 const idsShown = 20;
 type Line = [label: string, count: number | string, note: string];
 
-/** The report as a person reads it: a table of the stations, the findings with up to 20 ids each, and the verdict. */
+/**
+ * The report as a person reads it: a table of the stations, the findings with up to 20 ids each,
+ * and the verdict.
+ */
 export function toText(report: AuditReport): string {
   const { stations, topics, counts, suspects, seconds } = report;
   const lines: Line[] = [
@@ -14,14 +17,26 @@ export function toText(report: AuditReport): string {
     ['  events unpublished', stations.fulfillmentEventsUnpublished, ''],
     ['  projected', stations.projected, ''],
     ['  foreign', stations.foreign, ''],
-    ['bookings', stations.bookings ?? 'unknown', stations.booked === null ? '' : `of ${stations.booked} orders`],
+    [
+      'bookings',
+      stations.bookings ?? 'unknown',
+      stations.booked === null ? '' : `of ${stations.booked} orders`,
+    ],
     [
       'dead letters',
       stations.deadLetters,
       stations.deadLettersUnpublished > 0 ? `${stations.deadLettersUnpublished} unpublished` : '',
     ],
-    ...topics.map(({ topic, group, lag, partitions }): Line => [`lag of ${topic}`, lag, lagging(group, partitions)]),
-    ...topics.map(({ topic, deadLetterRecords }): Line => [`records of ${topic}.dlq`, deadLetterRecords, '']),
+    ...topics.map(
+      ({ topic, group, lag, partitions }): Line => [
+        `lag of ${topic}`,
+        lag,
+        lagging(group, partitions),
+      ],
+    ),
+    ...topics.map(
+      ({ topic, deadLetterRecords }): Line => [`records of ${topic}.dlq`, deadLetterRecords, ''],
+    ),
     ['read again', suspects, 'orders that looked wrong at first'],
     ...findingKinds.map((kind): Line => [kind, counts[kind], '']),
   ];
@@ -35,8 +50,10 @@ export function toText(report: AuditReport): string {
 }
 
 function verdict({ ok, findings, suspectsLeftOut, stations }: AuditReport): string {
-  if (ok) return `OK: ${stations.orders} orders, nothing lost, doubled, orphaned, contradictory or stuck`;
-  const rest = suspectsLeftOut === 0 ? '' : `; ${suspectsLeftOut} more suspects were not read again`;
+  if (ok)
+    return `OK: ${stations.orders} orders, nothing lost, doubled, orphaned, contradictory or stuck`;
+  const rest =
+    suspectsLeftOut === 0 ? '' : `; ${suspectsLeftOut} more suspects were not read again`;
   return `FAILED: ${findings.length} findings${rest}`;
 }
 
@@ -44,7 +61,8 @@ function findingBlocks(findings: Finding[]): string[] {
   const groups = Map.groupBy(findings, ({ kind, name }) => `${kind}: ${name}`);
   return [...groups].map(([title, group]) => {
     const shown = group.slice(0, idsShown).map(({ orderId, detail }) => `  ${orderId}  ${detail}`);
-    const rest = group.length > idsShown ? [`  and ${group.length - idsShown} more; --json FILE has all`] : [];
+    const rest =
+      group.length > idsShown ? [`  and ${group.length - idsShown} more; --json FILE has all`] : [];
     return [`${title} ${group.length}`, ...shown, ...rest].join('\n');
   });
 }
@@ -55,7 +73,9 @@ const byName = (counts: Record<string, number>): string =>
     .join(', ');
 
 function lagging(group: string, partitions: AuditReport['topics'][number]['partitions']): string {
-  const behind = partitions.filter(({ lag }) => lag > 0).map(({ partition, lag }) => `${partition}: ${lag}`);
+  const behind = partitions
+    .filter(({ lag }) => lag > 0)
+    .map(({ partition, lag }) => `${partition}: ${lag}`);
   return `group ${group}${behind.length === 0 ? '' : `, partition ${behind.join(', ')}`}`;
 }
 

@@ -12,7 +12,10 @@ export type Finding = {
   detail: string;
 };
 
-/** How many things were seen at each station of the way; orders by the status they show, fulfillments by their state. */
+/**
+ * How many things were seen at each station of the way; orders by the status they show,
+ * fulfillments by their state.
+ */
 export type Stations = {
   orders: number;
   ordersByStatus: Record<string, number>;
@@ -26,10 +29,15 @@ export type Stations = {
   projected: number;
   /** Fulfillments of orders that the Order Service does not have: from another producer. */
   foreign: number;
-  /** Bookings in the provider's ledger, and the orders that they are for; null where it has no ledger. */
+  /**
+   * Bookings in the provider's ledger, and the orders that they are for; null where it has no
+   * ledger.
+   */
   bookings: number | null;
   booked: number | null;
-  /** Rows of `dead_letters`, and of these the copies for `<topic>.dlq` that are not published yet. */
+  /**
+   * Rows of `dead_letters`, and of these the copies for `<topic>.dlq` that are not published yet.
+   */
   deadLetters: number;
   deadLettersUnpublished: number;
 };
@@ -61,7 +69,10 @@ export type AuditReport = {
   topics: TopicReport[];
   /** Orders that looked wrong at first and were read again. */
   suspects: number;
-  /** Suspects beyond the limit, which were not read again: neither cleared nor in `findings`. Not 0: the audit has failed. */
+  /**
+   * Suspects beyond the limit, which were not read again: neither cleared nor in `findings`. Not 0:
+   * the audit has failed.
+   */
   suspectsLeftOut: number;
   counts: Record<FindingKind, number>;
   /** Sorted by kind, name and order id. */
@@ -69,7 +80,10 @@ export type AuditReport = {
   notes: string[];
 };
 
-/** The audit could not look: something is away or is not what it should be. The message is for people. */
+/**
+ * The audit could not look: something is away or is not what it should be. The message is for
+ * people.
+ */
 export class AuditError extends Error {
   override name = 'AuditError';
 }

@@ -15,17 +15,26 @@ export type Sources = {
 
 const groupSize = 5_000;
 
-/** What is known of these orders now. `hasLedger`: the provider's whole ledger is read for it, else each id is looked up there. */
-export async function* reread(sources: Sources, ids: readonly string[], hasLedger: boolean): AsyncGenerator<Facts> {
-  const bookings = hasLedger ? await inLedger(sources.provider, ids) : await lookUp(sources.provider, ids);
+/**
+ * What is known of these orders now. `hasLedger`: the provider's whole ledger is read for it, else
+ * each id is looked up there.
+ */
+export async function* reread(
+  sources: Sources,
+  ids: readonly string[],
+  hasLedger: boolean,
+): AsyncGenerator<Facts> {
+  const bookings = hasLedger
+    ? await inLedger(sources.provider, ids)
+    : await lookUp(sources.provider, ids);
   for (let at = 0; at < ids.length; at += groupSize) {
     yield* await rereadGroup(sources, ids.slice(at, at + groupSize), bookings);
   }
 }
 
 /**
- * Reads a group of orders again by id. Along their way: each reader after what it reads from, so that what has moved on in between is
- * found where it went.
+ * Reads a group of orders again by id. Along their way: each reader after what it reads from, so
+ * that what has moved on in between is found where it went.
  */
 async function rereadGroup(
   { orders, fulfillment }: Sources,
@@ -37,7 +46,10 @@ async function rereadGroup(
   const orderEvents = Map.groupBy(await readOutboxOf(orders, 'orders', ids), ({ id }) => id);
   const fulfillments = byId(await readFulfillmentsOf(fulfillment, uuids));
   const cancellations = byId(await readCancellationsOf(fulfillment, uuids));
-  const fulfillmentEvents = Map.groupBy(await readOutboxOf(fulfillment, 'fulfillment', ids), ({ id }) => id);
+  const fulfillmentEvents = Map.groupBy(
+    await readOutboxOf(fulfillment, 'fulfillment', ids),
+    ({ id }) => id,
+  );
   const orderRows = byId(await readOrdersOf(orders, uuids));
   const letters = [
     ...(await readDeadLettersOf(fulfillment, 'fulfillment', ids)),
@@ -56,12 +68,18 @@ async function rereadGroup(
   }));
 }
 
-async function inLedger(provider: Sources['provider'], ids: readonly string[]): Promise<Map<string, BookingRow>> {
-  const found = new Map(ids.map((id): [string, BookingRow] => [id, { id, bookings: 0, trackingNumber: null }]));
+async function inLedger(
+  provider: Sources['provider'],
+  ids: readonly string[],
+): Promise<Map<string, BookingRow>> {
+  const found = new Map(
+    ids.map((id): [string, BookingRow] => [id, { id, bookings: 0, trackingNumber: null }]),
+  );
   for await (const page of (await openLedger(provider)) ?? []) {
     for (const booking of page) if (found.has(booking.id)) found.set(booking.id, booking);
   }
   return found;
 }
 
-const byId = <Row extends { id: string }>(rows: Row[]): Map<string, Row> => new Map(rows.map((row) => [row.id, row]));
+const byId = <Row extends { id: string }>(rows: Row[]): Map<string, Row> =>
+  new Map(rows.map((row) => [row.id, row]));

@@ -36,9 +36,10 @@ export type AuditOptions = {
 type Run = AuditOptions & { sources: Sources };
 
 /**
- * Compares every order that exists now at every station. Only reads; may run beside the living system. Memory does not grow with the
- * number of orders, but with what is wrong. Rejects with AuditError when something is away: then nothing is known, and a second
- * audit begins from the start.
+ * Compares every order that exists now at every station. Only reads; may run beside the living
+ * system. Memory does not grow with the number of orders, but with what is wrong. Rejects with
+ * AuditError when something is away: then nothing is known, and a second audit begins from the
+ * start.
  */
 export async function audit(options: AuditOptions): Promise<AuditReport> {
   const closers: (() => Promise<unknown>)[] = [];
@@ -72,7 +73,10 @@ async function auditAll(run: Run, kafka: Kafka | undefined): Promise<AuditReport
     const standard = standardOf(run, await kafka?.read(), mark);
     return { standard, facts: reread(run.sources, ids, hasLedger) };
   };
-  const findings = [...(await confirm(suspects.ids, look, run.recheck ?? usualRecheck)), ...orphanedKeys];
+  const findings = [
+    ...(await confirm(suspects.ids, look, run.recheck ?? usualRecheck)),
+    ...orphanedKeys,
+  ];
   const topics = mark === undefined ? [] : [mark.orderEvents, mark.fulfillmentEvents];
   return {
     ok: findings.length === 0 && suspects.leftOut() === 0,
@@ -85,7 +89,10 @@ async function auditAll(run: Run, kafka: Kafka | undefined): Promise<AuditReport
     suspects: suspects.ids.length,
     suspectsLeftOut: suspects.leftOut(),
     counts: Object.fromEntries(
-      findingKinds.map((kind) => [kind, findings.filter((finding) => finding.kind === kind).length]),
+      findingKinds.map((kind) => [
+        kind,
+        findings.filter((finding) => finding.kind === kind).length,
+      ]),
     ) as AuditReport['counts'],
     findings: findings.sort(byKindNameAndId),
     notes: notesOf(stations, topics, { hasLedger, isStrict: run.isStrict }),
@@ -95,7 +102,8 @@ async function auditAll(run: Run, kafka: Kafka | undefined): Promise<AuditReport
 /** One look at everything there is, in order of id. */
 async function walk(run: Run, kafka: Kafka | undefined, suspect: (id: string) => void) {
   const { orders, fulfillment, provider } = run.sources;
-  // In this order every booking has its fulfillment and every fulfillment its order among what is read, however fast new ones come.
+  // In this order every booking has its fulfillment and every fulfillment its order among what is
+  // read, however fast new ones come.
   const bookings = await openLedger(provider);
   const before = await readNow(fulfillment);
   const { last, about } = await readExtent(orders);
@@ -135,7 +143,13 @@ async function auditKeys(
     stations.idempotencyKeys += keys.length;
     for (const { key, orderId } of keys.filter(({ isOrphan }) => isOrphan)) {
       if (found.length >= suspectsMax) leaveOut();
-      else found.push({ kind: 'orphaned', name: 'key_without_order', orderId, detail: `Idempotency-Key ${key}` });
+      else
+        found.push({
+          kind: 'orphaned',
+          name: 'key_without_order',
+          orderId,
+          detail: `Idempotency-Key ${key}`,
+        });
     }
   }
   for (const letters of [

@@ -22,13 +22,16 @@ export async function openSchema(variable: string, url: string): Promise<Schema>
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + 1_000,
     // Pages are ranges of the primary key, also where a table has no statistics yet.
-    options: '-c default_transaction_read_only=on -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off',
+    options:
+      '-c default_transaction_read_only=on -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off',
   });
   const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      throw new AuditError(`The database of ${variable} cannot be read: ${reasonOf(error)}`, { cause: error });
+      throw new AuditError(`The database of ${variable} cannot be read: ${reasonOf(error)}`, {
+        cause: error,
+      });
     }
   };
   // A connection lost between two statements; the next one says so.
@@ -41,8 +44,8 @@ export async function openSchema(variable: string, url: string): Promise<Schema>
 }
 
 /**
- * Reads a table in pages by its key. `select` gives the statement for what comes after a key, or for the beginning where that is
- * undefined: sorted by key, at most `pageSize` rows.
+ * Reads a table in pages by its key. `select` gives the statement for what comes after a key, or
+ * for the beginning where that is undefined: sorted by key, at most `pageSize` rows.
  */
 export async function* pagesOf<Row, Key>(
   read: (after: Key | undefined) => Promise<Row[]>,

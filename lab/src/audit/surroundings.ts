@@ -12,9 +12,9 @@ export type Mode = 'embedded' | 'kafka';
 type Groups = { order?: string | undefined; fulfillment?: string | undefined };
 
 /**
- * Where the system is, from the variables that its services read. What is unset is taken from the files that `npm start` and
- * `npm run start:kafka` leave in DATA_DIR. Without a mode it is kafka where a broker is named or runs there. Throws AuditError,
- * which says what to start or set.
+ * Where the system is, from the variables that its services read. What is unset is taken from the
+ * files that `npm start` and `npm run start:kafka` leave in DATA_DIR. Without a mode it is kafka
+ * where a broker is named or runs there. Throws AuditError, which says what to start or set.
  */
 export function findSystem(
   env: Env,
@@ -24,7 +24,8 @@ export function findSystem(
   const dataDir = env.DATA_DIR || '.data';
   const brokers = env.KAFKA_BOOTSTRAP_SERVERS || runningKafka(dataDir);
   const chosen = mode ?? (brokers === undefined ? 'embedded' : 'kafka');
-  const shippingUrl = env.SHIPPING_BASE_URL || `http://127.0.0.1:${env.SHIPPING_PROVIDER_PORT || 5002}`;
+  const shippingUrl =
+    env.SHIPPING_BASE_URL || `http://127.0.0.1:${env.SHIPPING_PROVIDER_PORT || 5002}`;
   return {
     ...databases(env, dataDir),
     shippingUrl: shippingUrl.replace(/\/+$/, ''),
@@ -35,7 +36,9 @@ export function findSystem(
 function databases(env: Env, dataDir: string): { ordersUrl: string; fulfillmentUrl: string } {
   const { ORDERS_DATABASE_URL: orders, FULFILLMENT_DATABASE_URL: fulfillment } = env;
   if (orders && fulfillment) return { ordersUrl: orders, fulfillmentUrl: fulfillment };
-  const embedded = readInfo<{ pid: number | null; urls: Record<string, string> }>(join(dataDir, 'postgres.json'));
+  const embedded = readInfo<{ pid: number | null; urls: Record<string, string> }>(
+    join(dataDir, 'postgres.json'),
+  );
   const ordersUrl = orders || embedded?.urls?.orders;
   const fulfillmentUrl = fulfillment || embedded?.urls?.fulfillment;
   if (!isAlive(embedded?.pid) || ordersUrl === undefined || fulfillmentUrl === undefined) {
@@ -85,14 +88,25 @@ function kafkaAccess(env: Env, brokers: string, groups: Groups): KafkaAccess {
 }
 
 function sasl(env: Env): Pick<KafkaAccess['connection'], 'sasl'> {
-  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = env;
+  const {
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: username,
+    KAFKA_SASL_PASSWORD: password,
+  } = env;
   if (!mechanism || !username || !password) return {};
-  return { sasl: { mechanism: mechanism as 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512', username, password } };
+  return {
+    sasl: {
+      mechanism: mechanism as 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512',
+      username,
+      password,
+    },
+  };
 }
 
 function tls(env: Env, brokers: string): Pick<KafkaAccess['connection'], 'tls' | 'tlsServerName'> {
   if (env.KAFKA_SSL !== 'true') return {};
-  const read = (path: string | undefined): string | undefined => (path ? readFileSync(path, 'utf8') : undefined);
+  const read = (path: string | undefined): string | undefined =>
+    path ? readFileSync(path, 'utf8') : undefined;
   const passphrase = env.KAFKA_SSL_KEY_PASSPHRASE;
   const files = {
     ca: read(env.KAFKA_SSL_CA_FILE),
@@ -101,5 +115,8 @@ function tls(env: Env, brokers: string): Pick<KafkaAccess['connection'], 'tls' |
   };
   // An address is no name to tell a broker.
   const isNamed = brokers.split(',').every((broker) => !/^[\d.]+:\d+$/.test(broker));
-  return { tls: { ...files, ...(passphrase && { passphrase }) }, ...(isNamed && { tlsServerName: true }) };
+  return {
+    tls: { ...files, ...(passphrase && { passphrase }) },
+    ...(isNamed && { tlsServerName: true }),
+  };
 }

@@ -3,12 +3,17 @@ import type { Facts, Standard } from './facts.ts';
 import { judge } from './judge.ts';
 import type { Finding } from './report.ts';
 
-/** Above this the list would cost more memory than an audit may take, and a person has enough to do. */
+/**
+ * Above this the list would cost more memory than an audit may take, and a person has enough to do.
+ */
 export const suspectsMax = 100_000;
 
 /** How often and in which distance suspects are read again before they are reported. */
 export type Recheck = { rounds: number; pauseMs: number };
-/** On a living system a row is read while its neighbour is being written; a few seconds later they agree. */
+/**
+ * On a living system a row is read while its neighbour is being written; a few seconds later they
+ * agree.
+ */
 export const usualRecheck: Recheck = { rounds: 3, pauseMs: 1_500 };
 
 /** Ids of orders that look wrong; what exceeds the limit is only counted. */
@@ -30,7 +35,8 @@ export function createSuspects() {
 }
 
 /**
- * Reads suspects again, several times, and resolves to what was wrong every time. `look` gives facts and standard of now.
+ * Reads suspects again, several times, and resolves to what was wrong every time. `look` gives
+ * facts and standard of now.
  */
 export async function confirm(
   ids: readonly string[],

@@ -34,7 +34,12 @@ export function createTally(hasLedger: boolean) {
       }
       stations.orderEventsUnpublished += orderEvents.length;
       stations.fulfillmentEventsUnpublished += fulfillmentEvents.length;
-      if (booking === undefined || booking.bookings === 0 || stations.bookings === null || stations.booked === null)
+      if (
+        booking === undefined ||
+        booking.bookings === 0 ||
+        stations.bookings === null ||
+        stations.booked === null
+      )
         return;
       stations.bookings += booking.bookings;
       stations.booked += 1;

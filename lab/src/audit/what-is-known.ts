@@ -1,7 +1,13 @@
 import type { EventRow, Facts, FulfillmentRow } from './facts.ts';
 
 /** One line for people: where an order stands at each station. */
-export function whatIsKnown({ order, orderEvents, fulfillment, fulfillmentEvents, booking }: Facts): string {
+export function whatIsKnown({
+  order,
+  orderEvents,
+  fulfillment,
+  fulfillmentEvents,
+  booking,
+}: Facts): string {
   return [
     order === undefined ? 'no order' : `order ${order.status}, ${age(order.ageSeconds)} old`,
     ...orderEvents.map(inOutbox),
@@ -11,9 +17,21 @@ export function whatIsKnown({ order, orderEvents, fulfillment, fulfillmentEvents
   ].join('; ');
 }
 
-function fulfillmentKnown({ state, attempts, dueInSeconds, claimedBy, isAttemptOpen, error, source }: FulfillmentRow) {
+function fulfillmentKnown({
+  state,
+  attempts,
+  dueInSeconds,
+  claimedBy,
+  isAttemptOpen,
+  error,
+  source,
+}: FulfillmentRow) {
   const due =
-    dueInSeconds === null ? '' : dueInSeconds < 0 ? `, due for ${age(-dueInSeconds)}` : `, due in ${age(dueInSeconds)}`;
+    dueInSeconds === null
+      ? ''
+      : dueInSeconds < 0
+        ? `, due for ${age(-dueInSeconds)}`
+        : `, due in ${age(dueInSeconds)}`;
   const lease = claimedBy === null || dueInSeconds === null ? '' : `, leased by ${claimedBy}`;
   const open = isAttemptOpen ? ', one open' : '';
   const last = error === null ? '' : `, last error: ${error.slice(0, 200)}`;

@@ -4,7 +4,10 @@ import type { LoadResult } from './load.ts';
 import type { LoadJob, LoadMessage } from './load-process.ts';
 import type { Ready } from './serve.ts';
 
-/** As `npm start` runs: a young generation with room for the requests of a busy second costs less collecting. The same for all. */
+/**
+ * As `npm start` runs: a young generation with room for the requests of a busy second costs less
+ * collecting. The same for all.
+ */
 const serverFlags = ['--max-semi-space-size=64'];
 
 const loadProgram = 'load-process.ts';
@@ -19,8 +22,8 @@ const lastWordsMs = 50;
 export type ServerProcess = { url: string; pid: number; dataDir: string; stop(): Promise<void> };
 
 /**
- * Starts one of the `serve-*.ts` programs and resolves once it is ready; throws with its last words when it is not ready within
- * a minute. `stop` ends it, and it removes its data.
+ * Starts one of the `serve-*.ts` programs and resolves once it is ready; throws with its last words
+ * when it is not ready within a minute. `stop` ends it, and it removes its data.
  */
 export async function startServer(program: string): Promise<ServerProcess> {
   const child = forkProgram(program);
@@ -41,7 +44,10 @@ export async function startServer(program: string): Promise<ServerProcess> {
 }
 
 /** Runs one load in a process of its own. `onMeasuring` is called when the measured time begins. */
-export async function runLoad(job: LoadJob, onMeasuring: () => void = () => undefined): Promise<LoadResult> {
+export async function runLoad(
+  job: LoadJob,
+  onMeasuring: () => void = () => undefined,
+): Promise<LoadResult> {
   const child = forkProgram(loadProgram);
   const ended = endOf(child, loadProgram);
   try {
@@ -75,9 +81,13 @@ function endOf(child: ChildProcess, program: string): Promise<never> {
   });
   const ended = new Promise<never>((_resolve, reject) => {
     child.once('error', reject);
-    // 'close' would tell when the last words are complete, but does not come after a disconnect from this side.
+    // 'close' would tell when the last words are complete, but does not come after a disconnect
+    // from this side.
     child.once('exit', (code, signal) => {
-      setTimeout(() => reject(new Error(`${program} ended (${code ?? signal}): ${lastWords}`)), lastWordsMs);
+      setTimeout(
+        () => reject(new Error(`${program} ended (${code ?? signal}): ${lastWords}`)),
+        lastWordsMs,
+      );
     });
   });
   ended.catch(() => undefined);

@@ -5,15 +5,19 @@ const answerMs = 30_000;
 
 /** One keep-alive connection with one request in flight. */
 export type HttpConnection = {
-  /** Sends a whole serialised request; `done` hears the status of its answer, or 0 when the connection broke. */
+  /**
+   * Sends a whole serialised request; `done` hears the status of its answer, or 0 when the
+   * connection broke.
+   */
   send(request: Buffer, done: (status: number) => void): void;
   close(): void;
 };
 
 /**
- * A client that does as little as can be, because it shares the machine with the server it measures: requests are serialised
- * before the measurement, and of an answer only status and length are read. It knows answers with Content-Length and no others,
- * and takes a new connection after a broken one.
+ * A client that does as little as can be, because it shares the machine with the server it
+ * measures: requests are serialised before the measurement, and of an answer only status and length
+ * are read. It knows answers with Content-Length and no others, and takes a new connection after a
+ * broken one.
  */
 export function openConnection(url: URL): HttpConnection {
   let socket: Socket | undefined;
@@ -66,7 +70,8 @@ function readAnswer(bytes: Buffer): number | undefined {
   if (headEnd < 0) return undefined;
   const head = bytes.toString('latin1', 0, headEnd);
   const length = /\ncontent-length: *(\d+)/i.exec(head)?.[1];
-  if (length === undefined) throw new Error(`An answer without Content-Length cannot be measured:\n${head}`);
+  if (length === undefined)
+    throw new Error(`An answer without Content-Length cannot be measured:\n${head}`);
   return bytes.length >= headEnd + 4 + Number(length) ? Number(head.slice(9, 12)) : undefined;
 }
 

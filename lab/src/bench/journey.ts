@@ -16,15 +16,23 @@ export type Burst = {
 };
 
 /** Created → shipped of each order, in milliseconds, ascending, and the latency of the posts. */
-export type Paced = { rate: number; ms: number[]; p50: number; p99: number; max: number; postP99: number };
+export type Paced = {
+  rate: number;
+  ms: number[];
+  p50: number;
+  p99: number;
+  max: number;
+  postP99: number;
+};
 
 /** An order that has not shipped by then is not going to. */
 const shippedWithinMs = 180_000;
 const lookMs = 100;
 
 /**
- * Posts `count` orders as fast as they are taken and waits until all are shipped, by the service's own counters, which must stand
- * still before. Throws when they are not shipped within three minutes of the last post.
+ * Posts `count` orders as fast as they are taken and waits until all are shipped, by the service's
+ * own counters, which must stand still before. Throws when they are not shipped within three
+ * minutes of the last post.
  */
 export async function measureBurst(
   server: ServerProcess,
@@ -36,7 +44,11 @@ export async function measureBurst(
   let start = performance.now();
   let postedAt: number | undefined;
   let failure: unknown;
-  const job = { shape: 'count' as const, count, load: { ...load, url: `${server.url}/api/orders` } };
+  const job = {
+    shape: 'count' as const,
+    count,
+    load: { ...load, url: `${server.url}/api/orders` },
+  };
   runLoad(job, () => {
     start = performance.now();
   }).then(
@@ -58,7 +70,9 @@ export async function measureBurst(
     moments.push(moment);
     onLook(moment);
     if (postedAt !== undefined && performance.now() - postedAt > shippedWithinMs) {
-      throw new Error(`Only ${moment.shipped} of ${count} orders were shipped within ${shippedWithinMs / 1000} s.`);
+      throw new Error(
+        `Only ${moment.shipped} of ${count} orders were shipped within ${shippedWithinMs / 1000} s.`,
+      );
     }
   }
   return { orders: count, seconds: moment.seconds, perSecond: count / moment.seconds, moments };
@@ -80,8 +94,9 @@ export function sumOf(text: string, name: string): number {
 }
 
 /**
- * Posts at a steady rate and reads from the list how long each order took from `createdAt` to the `updatedAt` of its shipping. Both
- * are the service's own times in milliseconds, so this is exact where looking for the status from outside would be coarse.
+ * Posts at a steady rate and reads from the list how long each order took from `createdAt` to the
+ * `updatedAt` of its shipping. Both are the service's own times in milliseconds, so this is exact
+ * where looking for the status from outside would be coarse.
  */
 export async function measurePaced(
   server: ServerProcess,
@@ -97,9 +112,17 @@ export async function measurePaced(
     count,
     load: { ...load, url: `${server.url}/api/orders` },
   });
-  if (accepted < count) throw new Error(`Only ${accepted} of ${count} orders were accepted at ${rate} per second.`);
+  if (accepted < count)
+    throw new Error(`Only ${accepted} of ${count} orders were accepted at ${rate} per second.`);
   const ms = await readJourneys(server.url, createdFrom, count);
-  return { rate, ms, p50: percentileOf(ms, 50), p99: percentileOf(ms, 99), max: ms.at(-1) ?? 0, postP99: latency.p99 };
+  return {
+    rate,
+    ms,
+    p50: percentileOf(ms, 50),
+    p99: percentileOf(ms, 99),
+    max: ms.at(-1) ?? 0,
+    postP99: latency.p99,
+  };
 }
 
 async function readJourneys(url: string, createdFrom: string, count: number): Promise<number[]> {
@@ -108,7 +131,10 @@ async function readJourneys(url: string, createdFrom: string, count: number): Pr
   try {
     for (;;) {
       const ms: number[] = [];
-      for await (const { status, createdAt, updatedAt } of listOrders({ url, dispatcher, signal }, createdFrom)) {
+      for await (const { status, createdAt, updatedAt } of listOrders(
+        { url, dispatcher, signal },
+        createdFrom,
+      )) {
         if (status === 'Shipped') ms.push(Date.parse(updatedAt) - Date.parse(createdAt));
       }
       if (ms.length >= count) return ms.sort((a, b) => a - b);
@@ -119,7 +145,10 @@ async function readJourneys(url: string, createdFrom: string, count: number): Pr
   }
 }
 
-/** Starts the whole system, runs `measure` on it after a warm-up of `warmupCount` orders, and stops it. */
+/**
+ * Starts the whole system, runs `measure` on it after a warm-up of `warmupCount` orders, and stops
+ * it.
+ */
 export async function withWholeSystem<T>(
   options: { bodies: string[]; connections: number; warmupCount: number },
   measure: (server: ServerProcess) => Promise<T>,

@@ -1,4 +1,5 @@
-// The load comes from a process of its own, so that it shares a machine with the server but no event loop.
+// The load comes from a process of its own, so that it shares a machine with the server but no
+// event loop.
 import { type Load, type LoadResult, postAtRate, postCount, postFor } from './load.ts';
 
 /** What the bench asks of this process, once. */
@@ -8,7 +9,10 @@ export type LoadJob = { load: Load } & (
   | { shape: 'rate'; rate: number; count: number }
 );
 
-/** What it answers: that the measured time begins (after the warm-up, where there is one), then the result. */
+/**
+ * What it answers: that the measured time begins (after the warm-up, where there is one), then the
+ * result.
+ */
 export type LoadMessage = { event: 'measuring' } | { event: 'done'; result: LoadResult };
 
 const tell = (message: LoadMessage): void => void process.send?.(message);
@@ -22,5 +26,7 @@ async function post(job: LoadJob): Promise<LoadResult> {
   const measuring = (): void => tell({ event: 'measuring' });
   if (job.shape === 'for') return await postFor(job.load, job, measuring);
   measuring();
-  return job.shape === 'count' ? await postCount(job.load, job.count) : await postAtRate(job.load, job.rate, job.count);
+  return job.shape === 'count'
+    ? await postCount(job.load, job.count)
+    : await postAtRate(job.load, job.rate, job.count);
 }

@@ -2,7 +2,9 @@ import { createHistogram, performance, type RecordableHistogram } from 'node:per
 import { setTimeout as delay } from 'node:timers/promises';
 import { type HttpConnection, openConnection, serializePost } from './http-connection.ts';
 
-/** What a load is made of. `url` is the whole address that is posted to; `bodies` are taken in turn. */
+/**
+ * What a load is made of. `url` is the whole address that is posted to; `bodies` are taken in turn.
+ */
 export type Load = { url: string; bodies: string[]; connections: number };
 
 /** How the posts of a load went. Latencies are in milliseconds and of the 201s only. */
@@ -19,7 +21,10 @@ const mannersMs = 50;
 /** A broken server must not let a load run for ever. */
 const othersMax = 100_000;
 
-/** Posts for `warmupSeconds`, then measures for `seconds`; `onMeasuring` is called between the two. Closed loop. */
+/**
+ * Posts for `warmupSeconds`, then measures for `seconds`; `onMeasuring` is called between the two.
+ * Closed loop.
+ */
 export async function postFor(
   load: Load,
   time: { warmupSeconds: number; seconds: number },
@@ -47,7 +52,10 @@ export async function postCount(load: Load, count: number): Promise<LoadResult> 
   return counts.result();
 }
 
-/** Posts `count` orders at `rate` per second whatever the answers (open loop). Latency counts from when a post was due. */
+/**
+ * Posts `count` orders at `rate` per second whatever the answers (open loop). Latency counts from
+ * when a post was due.
+ */
 export async function postAtRate(load: Load, rate: number, count: number): Promise<LoadResult> {
   const { connections, requests } = prepare(load);
   const counts = createCounts();
@@ -60,7 +68,9 @@ export async function postAtRate(load: Load, rate: number, count: number): Promi
     if (aheadMs > 0) await delay(aheadMs);
     const connection = idle.pop();
     if (connection === undefined)
-      throw new Error(`All ${load.connections} connections wait for an answer: the rate is too high.`);
+      throw new Error(
+        `All ${load.connections} connections wait for an answer: the rate is too high.`,
+      );
     connection.send(requests[index % requests.length] as Buffer, (status) => {
       counts.record(status, performance.now() - due);
       idle.push(connection);
@@ -74,7 +84,11 @@ export async function postAtRate(load: Load, rate: number, count: number): Promi
 }
 
 /** Each connection posts, waits for the answer and posts again, as long as `mayPost` allows. */
-function postInClosedLoop(load: Load, counts: Counts, mayPost: (isRepeat: boolean) => boolean): Promise<void> {
+function postInClosedLoop(
+  load: Load,
+  counts: Counts,
+  mayPost: (isRepeat: boolean) => boolean,
+): Promise<void> {
   const { connections, requests } = prepare(load);
   let next = 0;
   let running = connections.length;
@@ -98,7 +112,10 @@ function postInClosedLoop(load: Load, counts: Counts, mayPost: (isRepeat: boolea
   });
 }
 
-function prepare({ url, bodies, connections }: Load): { connections: HttpConnection[]; requests: Buffer[] } {
+function prepare({ url, bodies, connections }: Load): {
+  connections: HttpConnection[];
+  requests: Buffer[];
+} {
   const target = new URL(url);
   return {
     connections: Array.from({ length: connections }, () => openConnection(target)),
@@ -129,7 +146,12 @@ function createCounts() {
         accepted: latencyUs.count,
         seconds: (performance.now() - start) / 1000,
         others,
-        latency: { p50: ms(50), p95: ms(95), p99: ms(99), max: latencyUs.count === 0 ? 0 : latencyUs.max / 1000 },
+        latency: {
+          p50: ms(50),
+          p95: ms(95),
+          p99: ms(99),
+          max: latencyUs.count === 0 ? 0 : latencyUs.max / 1000,
+        },
       };
     },
   };

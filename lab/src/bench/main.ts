@@ -34,22 +34,43 @@ async function bench(): Promise<boolean> {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
   const { values } = parseArgs({
-    options: { rounds: text, seconds: text, connections: text, orders: text, memory: flag, quick: flag, help: flag },
+    options: {
+      rounds: text,
+      seconds: text,
+      connections: text,
+      orders: text,
+      memory: flag,
+      quick: flag,
+      help: flag,
+    },
   });
   if (values.help) {
     say(usage);
     return true;
   }
   const { memory, quick } = values;
-  const number = (name: 'rounds' | 'seconds' | 'connections' | 'orders', usual: number, short: number): number => {
+  const number = (
+    name: 'rounds' | 'seconds' | 'connections' | 'orders',
+    usual: number,
+    short: number,
+  ): number => {
     const given = Number(values[name] ?? (quick ? short : usual));
-    if (!(given > 0)) throw new Error(`--${name} ${values[name]} is not a number above 0.\n${usage}`);
+    if (!(given > 0))
+      throw new Error(`--${name} ${values[name]} is not a number above 0.\n${usage}`);
     return given;
   };
   const common = { bodies: await readSampleBodies(), connections: number('connections', 128, 128) };
   const warmupCount = quick ? 1_000 : 5_000;
-  const options = { ...common, rounds: number('rounds', 5, 1), seconds: number('seconds', 8, 2), warmupCount };
-  const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
+  const options = {
+    ...common,
+    rounds: number('rounds', 5, 1),
+    seconds: number('seconds', 8, 2),
+    warmupCount,
+  };
+  const command = [
+    'npm run bench',
+    ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []),
+  ].join(' ');
   const circumstances = { ...options, command };
   const folder = join(root, quick ? '.data/benchmarks' : 'docs/benchmarks');
 
@@ -65,18 +86,29 @@ async function bench(): Promise<boolean> {
       `created → shipped: ${burst.orders} orders in ${burst.seconds.toFixed(1)} s, ${burst.perSecond.toFixed(0)} orders/s`,
     );
     const paced = await measurePaced(server, options, { rate: 50, seconds: quick ? 4 : 20 });
-    say(`created → shipped at ${paced.rate}/s: p50 ${paced.p50.toFixed(1)} ms, p99 ${paced.p99.toFixed(1)} ms`);
+    say(
+      `created → shipped at ${paced.rate}/s: p50 ${paced.p50.toFixed(1)} ms, p99 ${paced.p99.toFixed(1)} ms`,
+    );
     return { burst, paced };
   });
   const targets = judge(rounds, journeys.burst, journeys.paced);
-  return await conclude(targets, reportOf(circumstances, rounds, journeys.burst, journeys.paced, targets), folder);
+  return await conclude(
+    targets,
+    reportOf(circumstances, rounds, journeys.burst, journeys.paced, targets),
+    folder,
+  );
 }
 
-async function conclude(targets: readonly Target[], files: Files, folder: string): Promise<boolean> {
+async function conclude(
+  targets: readonly Target[],
+  files: Files,
+  folder: string,
+): Promise<boolean> {
   await mkdir(folder, { recursive: true });
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
   say('');
-  for (const { claim, measured, isMet } of targets) say(`${isMet ? 'pass' : 'MISS'}  ${claim}: ${measured}`);
+  for (const { claim, measured, isMet } of targets)
+    say(`${isMet ? 'pass' : 'MISS'}  ${claim}: ${measured}`);
   say(`Written to ${folder}`);
   return targets.every(({ isMet }) => isMet);
 }

@@ -4,7 +4,11 @@ import { type Circumstances, type Files, preamble, targetTable } from './report-
 import type { Target } from './targets.ts';
 
 /** The page of the memory run and its plot. */
-export function memoryReportOf(circumstances: Circumstances, run: MemoryRun, target: Target): Files {
+export function memoryReportOf(
+  circumstances: Circumstances,
+  run: MemoryRun,
+  target: Target,
+): Files {
   const last = run.samples.at(-1);
   const page = `# Memory
 

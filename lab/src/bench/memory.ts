@@ -3,15 +3,25 @@ import { usageOf, usageOfPostgres } from './process-usage.ts';
 import { percentileOf } from './statistics.ts';
 
 /** Memory at one moment, in bytes; `shipped` orders had been through the whole system. */
-export type MemorySample = { seconds: number; serverBytes: number; postgresBytes: number; shipped: number };
+export type MemorySample = {
+  seconds: number;
+  serverBytes: number;
+  postgresBytes: number;
+  shipped: number;
+};
 
-export type MemoryRun = { orders: number; seconds: number; samples: MemorySample[]; growth: number };
+export type MemoryRun = {
+  orders: number;
+  seconds: number;
+  samples: MemorySample[];
+  growth: number;
+};
 
 const sampleMs = 1_000;
 
 /**
- * Sends `count` orders through the whole system and samples the memory each second. Throws where there is no /proc to
- * read it from.
+ * Sends `count` orders through the whole system and samples the memory each second. Throws where
+ * there is no /proc to read it from.
  */
 export async function measureMemory(
   options: { bodies: string[]; connections: number; warmupCount: number },
@@ -24,11 +34,21 @@ export async function measureMemory(
     let failure: unknown;
     const start = performance.now();
     const sample = async (): Promise<void> => {
-      const [own, postgres] = await Promise.all([usageOf(server.pid), usageOfPostgres(server.dataDir)]);
-      if (own === undefined || postgres === undefined) throw new Error('The memory run needs Linux: it reads /proc.');
+      const [own, postgres] = await Promise.all([
+        usageOf(server.pid),
+        usageOfPostgres(server.dataDir),
+      ]);
+      if (own === undefined || postgres === undefined)
+        throw new Error('The memory run needs Linux: it reads /proc.');
       const seconds = (performance.now() - start) / 1000;
-      samples.push({ seconds, serverBytes: own.rssBytes, postgresBytes: postgres.rssBytes, shipped });
-      if (samples.length % 10 === 0) say(`${shipped} of ${count} orders shipped, ${mebibytes(own.rssBytes)} MiB`);
+      samples.push({
+        seconds,
+        serverBytes: own.rssBytes,
+        postgresBytes: postgres.rssBytes,
+        shipped,
+      });
+      if (samples.length % 10 === 0)
+        say(`${shipped} of ${count} orders shipped, ${mebibytes(own.rssBytes)} MiB`);
     };
     await sample();
     const timer = setInterval(() => {
@@ -42,7 +62,12 @@ export async function measureMemory(
         if (failure !== undefined) throw failure;
       });
       await sample();
-      return { orders: count, seconds, samples, growth: growthOf(samples.map(({ serverBytes }) => serverBytes)) };
+      return {
+        orders: count,
+        seconds,
+        samples,
+        growth: growthOf(samples.map(({ serverBytes }) => serverBytes)),
+      };
     } finally {
       clearInterval(timer);
     }

@@ -2,7 +2,10 @@ import { axisUpTo, height, lineAt, round, svgDocument, textAt, width } from './s
 
 export type Bar = { label: string; value: number; min: number; max: number };
 
-/** Horizontal bars from 0, each with its value and a whisker from `min` to `max`. `unit` names the axis. */
+/**
+ * Horizontal bars from 0, each with its value and a whisker from `min` to `max`. `unit` names the
+ * axis.
+ */
 export function barPlot(title: string, unit: string, bars: readonly Bar[]): string {
   const left = 200;
   const right = width - 70;
@@ -26,13 +29,24 @@ export function barPlot(title: string, unit: string, bars: readonly Bar[]): stri
     lineAt(x(tick), top, x(tick), bottom, tick === 0 ? 'axis' : 'grid'),
     textAt(x(tick), bottom + 18, format(tick), 'note', 'middle'),
   ]);
-  return svgDocument(title, [...grid, ...rows, textAt((left + right) / 2, height - 14, unit, 'note', 'middle')]);
+  return svgDocument(title, [
+    ...grid,
+    ...rows,
+    textAt((left + right) / 2, height - 14, unit, 'note', 'middle'),
+  ]);
 }
 
 export type Series = { label: string; points: { x: number; y: number }[] };
 
-/** Lines over a common x axis, both axes from 0; a legend below the title names them. At most three series have a colour each. */
-export function linePlot(title: string, labels: { x: string; y: string }, series: readonly Series[]): string {
+/**
+ * Lines over a common x axis, both axes from 0; a legend below the title names them. At most three
+ * series have a colour each.
+ */
+export function linePlot(
+  title: string,
+  labels: { x: string; y: string },
+  series: readonly Series[],
+): string {
   const left = 84;
   const right = width - 30;
   const top = 76;

@@ -11,20 +11,29 @@ const ticksPerSecond = 100;
 export async function usageOf(pid: number): Promise<Usage | undefined> {
   const [stat, status] = await Promise.all([readStat(pid), readStatus(pid)]);
   if (stat === undefined || status === undefined) return undefined;
-  return { cpuSeconds: stat.ownTicks / ticksPerSecond, rssBytes: status('VmRSS'), peakRssBytes: status('VmHWM') };
+  return {
+    cpuSeconds: stat.ownTicks / ticksPerSecond,
+    rssBytes: status('VmRSS'),
+    peakRssBytes: status('VmHWM'),
+  };
 }
 
 /**
- * What a PostgreSQL server has used with all its processes, those included that have ended. Its memory is what the processes hold
- * for themselves, plus what they share counted once: their sum alone would count the shared buffers with every process.
+ * What a PostgreSQL server has used with all its processes, those included that have ended. Its
+ * memory is what the processes hold for themselves, plus what they share counted once: their sum
+ * alone would count the shared buffers with every process.
  */
 export async function usageOfPostgres(dataDir: string): Promise<Usage | undefined> {
   const postmaster = await readPostmasterPid(dataDir);
   if (postmaster === undefined) return undefined;
   const stats = await Promise.all(
-    (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map((name) => readStat(Number(name))),
+    (await readdir('/proc'))
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => readStat(Number(name))),
   );
-  const family = stats.filter((stat) => stat !== undefined && (stat.pid === postmaster || stat.parent === postmaster));
+  const family = stats.filter(
+    (stat) => stat !== undefined && (stat.pid === postmaster || stat.parent === postmaster),
+  );
   let ticks = 0;
   let own = 0;
   let shared = 0;
@@ -48,7 +57,8 @@ async function readPostmasterPid(dataDir: string): Promise<number | undefined> {
 async function readStat(pid: number) {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  // The name in brackets may hold spaces; the fields are counted from behind it (state is the third of proc(5)).
+  // The name in brackets may hold spaces; the fields are counted from behind it (state is the third
+  // of proc(5)).
   const fields = text
     .slice(text.lastIndexOf(')') + 2)
     .split(' ')

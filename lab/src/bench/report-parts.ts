@@ -2,7 +2,13 @@ import { arch, cpus, platform, release, totalmem } from 'node:os';
 import type { Target } from './targets.ts';
 
 /** What a page says about how its figures came about. */
-export type Circumstances = { command: string; bodies: string[]; connections: number; seconds: number; rounds: number };
+export type Circumstances = {
+  command: string;
+  bodies: string[];
+  connections: number;
+  seconds: number;
+  rounds: number;
+};
 
 /** Files to write: name → content. */
 export type Files = Record<string, string>;

@@ -59,10 +59,14 @@ p50 **${paced.p50.toFixed(1)} ms**, p99 **${paced.p99.toFixed(1)} ms**, max ${pa
         return { label, value: median, min, max };
       }),
     ),
-    'created-to-shipped.svg': linePlot('Orders created and shipped', { x: 'seconds', y: 'orders' }, [
-      { label: 'created', points: burst.moments.map(({ seconds: x, created: y }) => ({ x, y })) },
-      { label: 'shipped', points: burst.moments.map(({ seconds: x, shipped: y }) => ({ x, y })) },
-    ]),
+    'created-to-shipped.svg': linePlot(
+      'Orders created and shipped',
+      { x: 'seconds', y: 'orders' },
+      [
+        { label: 'created', points: burst.moments.map(({ seconds: x, created: y }) => ({ x, y })) },
+        { label: 'shipped', points: burst.moments.map(({ seconds: x, shipped: y }) => ({ x, y })) },
+      ],
+    ),
     'latency.svg': linePlot(
       `Created → shipped at ${paced.rate} orders/s`,
       { x: 'percent of the orders', y: 'milliseconds, at most' },
@@ -76,13 +80,17 @@ function subjectTable(rounds: Rounds): string {
     '| | orders/s (smallest to largest) | p50 ms | p95 ms | p99 ms | memory, MiB | PostgreSQL, MiB | CPU ms per order | of it PostgreSQL |',
     '|---|---|---|---|---|---|---|---|---|',
   ];
-  return [...head, ...subjects.map((subject) => subjectRow(subject, rounds[subject.key]))].join('\n').concat('\n');
+  return [...head, ...subjects.map((subject) => subjectRow(subject, rounds[subject.key]))]
+    .join('\n')
+    .concat('\n');
 }
 
 function subjectRow({ label, hasDatabase }: Subject, turns: readonly Turn[]): string {
   const { median, min, max } = spreadOf(turns.map((turn) => turn.perSecond));
-  const latency = (name: 'p50' | 'p95' | 'p99'): string => medianOf(turns.map((turn) => turn.latency[name])).toFixed(1);
-  const known = (values: (number | undefined)[]): number[] => values.filter((value) => value !== undefined);
+  const latency = (name: 'p50' | 'p95' | 'p99'): string =>
+    medianOf(turns.map((turn) => turn.latency[name])).toFixed(1);
+  const known = (values: (number | undefined)[]): number[] =>
+    values.filter((value) => value !== undefined);
   const cell = (values: number[], show: (value: number) => string): string =>
     values.length === 0 ? '—' : show(medianOf(values));
   const server = known(turns.map((turn) => turn.serverCpuMs));

@@ -14,7 +14,10 @@ export type RoundOptions = {
   say: (line: string) => void;
 };
 
-/** One subject measured once. Memory in bytes; CPU in milliseconds per accepted order; undefined where there is no /proc. */
+/**
+ * One subject measured once. Memory in bytes; CPU in milliseconds per accepted order; undefined
+ * where there is no /proc.
+ */
 export type Turn = {
   perSecond: number;
   latency: LoadResult['latency'];
@@ -29,8 +32,9 @@ export type Turn = {
 export type Rounds = Record<SubjectKey, Turn[]>;
 
 /**
- * Measures every subject once per round, one after the other, each in a new process with new data. Rounds begin with another
- * subject each time, so that what changes on the machine over time falls on all of them.
+ * Measures every subject once per round, one after the other, each in a new process with new data.
+ * Rounds begin with another subject each time, so that what changes on the machine over time falls
+ * on all of them.
  */
 export async function measureRounds(options: RoundOptions): Promise<Rounds> {
   const rounds: Rounds = { echo: [], textbook: [], orderService: [], wholeSystem: [] };
@@ -54,7 +58,11 @@ async function measureTurn(subject: Subject, options: RoundOptions): Promise<Tur
   try {
     const usage = () => Promise.all([usageOf(server.pid), usageOfPostgres(server.dataDir)]);
     let before = usage();
-    const load = { url: `${server.url}/api/orders`, bodies: options.bodies, connections: options.connections };
+    const load = {
+      url: `${server.url}/api/orders`,
+      bodies: options.bodies,
+      connections: options.connections,
+    };
     const { warmupSeconds, seconds } = options;
     const result = await runLoad({ shape: 'for', load, warmupSeconds, seconds }, () => {
       before = usage();
@@ -75,12 +83,20 @@ async function measureTurn(subject: Subject, options: RoundOptions): Promise<Tur
   }
 }
 
-function cpuMsPerOrder(before: Usage | undefined, after: Usage | undefined, orders: number): number | undefined {
+function cpuMsPerOrder(
+  before: Usage | undefined,
+  after: Usage | undefined,
+  orders: number,
+): number | undefined {
   if (before === undefined || after === undefined || orders === 0) return undefined;
   return ((after.cpuSeconds - before.cpuSeconds) * 1000) / orders;
 }
 
 /** How many times as fast `one` is as `other`, computed within each round. */
 export function ratioOf(rounds: Rounds, one: SubjectKey, other: SubjectKey): Spread {
-  return spreadOf(rounds[one].map((turn, round) => turn.perSecond / (rounds[other][round]?.perSecond ?? Number.NaN)));
+  return spreadOf(
+    rounds[one].map(
+      (turn, round) => turn.perSecond / (rounds[other][round]?.perSecond ?? Number.NaN),
+    ),
+  );
 }

@@ -1,4 +1,5 @@
-// Measured: the Order Service alone, with its HTTP rules, its relay and a real PostgreSQL, but nobody behind it.
+// Measured: the Order Service alone, with its HTTP rules, its relay and a real PostgreSQL, but
+// nobody behind it.
 import { startEmbeddedPostgres } from '@orders/embedded/postgres/server';
 import { OrderConfig } from '@orders/order-service/config';
 import { createOrderService } from '@orders/order-service/service';
@@ -7,7 +8,10 @@ import { readConfig } from '@orders/platform/process/config';
 import { createLog } from '@orders/platform/process/log';
 import { serve } from './serve.ts';
 
-/** Acknowledges every event at once and keeps none: the outbox is written, relayed and marked at its full price. */
+/**
+ * Acknowledges every event at once and keeps none: the outbox is written, relayed and marked at its
+ * full price.
+ */
 const discardingBroker: Broker = {
   publish: async () => undefined,
   subscribe: async () => ({ close: async () => undefined }),
@@ -17,7 +21,10 @@ const discardingBroker: Broker = {
 await serve(async (dataDir) => {
   const log = createLog({ service: 'bench' });
   const postgres = await startEmbeddedPostgres({ dataDir, databases: ['orders'], log });
-  const config = readConfig(OrderConfig, { ORDERS_DATABASE_URL: postgres.url('orders'), ORDER_SERVICE_PORT: '0' });
+  const config = readConfig(OrderConfig, {
+    ORDERS_DATABASE_URL: postgres.url('orders'),
+    ORDER_SERVICE_PORT: '0',
+  });
   const service = await createOrderService({ config, broker: discardingBroker, log });
   const url = await service.listen();
   return {

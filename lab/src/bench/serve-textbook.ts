@@ -1,4 +1,5 @@
-// Measured for comparison: the handler as textbooks show it, correct and durable, with one transaction per order.
+// Measured for comparison: the handler as textbooks show it, correct and durable, with one
+// transaction per order.
 import type { NewOrder } from '@orders/contracts/orders/api';
 import { startEmbeddedPostgres } from '@orders/embedded/postgres/server';
 import { createLog } from '@orders/platform/process/log';
@@ -40,8 +41,20 @@ async function placeInTransaction(pool: pg.Pool, orderId: string, order: NewOrde
   try {
     await client.query('BEGIN');
     const items = JSON.stringify(order.items);
-    await client.query(insertOrder, [orderId, order.customerId, order.customerName, order.currency ?? null, items]);
-    const event = { eventType: 'OrderCreated', eventId: crypto.randomUUID(), orderId, ...order, createdAt: new Date() };
+    await client.query(insertOrder, [
+      orderId,
+      order.customerId,
+      order.customerName,
+      order.currency ?? null,
+      items,
+    ]);
+    const event = {
+      eventType: 'OrderCreated',
+      eventId: crypto.randomUUID(),
+      orderId,
+      ...order,
+      createdAt: new Date(),
+    };
     await client.query(insertEvent, [orderId, JSON.stringify(event)]);
     await client.query('COMMIT');
     client.release();

@@ -6,7 +6,10 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: percentileOf(values, 50), min: Math.min(...values), max: Math.max(...values) };
 }
 
-/** The percentile by linear interpolation between the two nearest values; 50 is the median. Throws on an empty list. */
+/**
+ * The percentile by linear interpolation between the two nearest values; 50 is the median. Throws
+ * on an empty list.
+ */
 export function percentileOf(values: readonly number[], percentile: number): number {
   if (values.length === 0) throw new Error('There is no percentile of nothing.');
   const sorted = [...values].sort((a, b) => a - b);

@@ -1,13 +1,18 @@
 /** A number axis: from 0 to a round number above the data, with a tick at each step. */
 export type Axis = { max: number; ticks: number[] };
 
-/** Round ticks (1, 2, 2.5 or 5 times a power of ten) from 0 to at least `max`, about four of them. */
+/**
+ * Round ticks (1, 2, 2.5 or 5 times a power of ten) from 0 to at least `max`, about four of them.
+ */
 export function axisUpTo(max: number): Axis {
   const rough = (max > 0 ? max : 1) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999) ?? 10) * power;
   const count = Math.max(1, Math.ceil(max / step - 0.001));
-  return { max: count * step, ticks: Array.from({ length: count + 1 }, (_, index) => index * step) };
+  return {
+    max: count * step,
+    ticks: Array.from({ length: count + 1 }, (_, index) => index * step),
+  };
 }
 
 export const width = 720;

@@ -10,7 +10,8 @@ export function judge(rounds: Rounds, burst: Burst, paced: Paced): Target[] {
   const toTextbook = ratioOf(rounds, 'orderService', 'textbook').median;
   return [
     {
-      claim: 'Order Service: at least 40 % of the requests per second of a bare Fastify that keeps nothing',
+      claim:
+        'Order Service: at least 40 % of the requests per second of a bare Fastify that keeps nothing',
       measured: `${(toEcho * 100).toFixed(0)} %`,
       isMet: toEcho >= 0.4,
     },

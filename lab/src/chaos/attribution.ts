@@ -16,14 +16,20 @@ export type FaultFigures = {
   lost: number;
   doubled: number;
   stuck: number;
-  /** From its end until the first order that was placed after it is seen as Shipped; null where there is none. */
+  /**
+   * From its end until the first order that was placed after it is seen as Shipped; null where
+   * there is none.
+   */
   recoverMs: number | null;
 };
 
 /** An order's way in time, in Date.now(); `to` is Infinity where it never got to Shipped. */
 type Way = { mark: string; from: number; to: number };
 
-/** Attributes orders and what is wrong with them to the faults that lasted while they were on their way. */
+/**
+ * Attributes orders and what is wrong with them to the faults that lasted while they were on their
+ * way.
+ */
 export function attribute(
   faults: readonly Inflicted[],
   sent: readonly SentOrder[],
@@ -31,7 +37,11 @@ export function attribute(
   found: Reconciliation,
 ): FaultFigures[] {
   const ways = waysOf(sent, orders);
-  const [lost, doubled, stuck] = [marksOf(found.lost), marksOf(found.doubled), marksOf(found.stuck)];
+  const [lost, doubled, stuck] = [
+    marksOf(found.lost),
+    marksOf(found.doubled),
+    marksOf(found.stuck),
+  ];
   return faults.map(({ fault, startedAt, endedAt }) => {
     const under = ways.filter(({ from, to }) => from <= endedAt && to >= startedAt);
     const count = (marks: Set<string>) => under.filter(({ mark }) => marks.has(mark)).length;
@@ -45,12 +55,16 @@ export function attribute(
       lost: count(lost),
       doubled: count(doubled),
       stuck: count(stuck),
-      recoverMs: next === undefined || next.to === Number.POSITIVE_INFINITY ? null : next.to - endedAt,
+      recoverMs:
+        next === undefined || next.to === Number.POSITIVE_INFINITY ? null : next.to - endedAt,
     };
   });
 }
 
-/** In order of their beginning. The system's own times: all its parts have the clock of this machine. */
+/**
+ * In order of their beginning. The system's own times: all its parts have the clock of this
+ * machine.
+ */
 function waysOf(sent: readonly SentOrder[], orders: readonly OrderListEntry[]): Way[] {
   const known = new Set(orders.map(({ orderId }) => orderId));
   const shown = orders.map(({ customerName, createdAt, updatedAt, status }) => ({
@@ -67,7 +81,8 @@ function waysOf(sent: readonly SentOrder[], orders: readonly OrderListEntry[]): 
 }
 
 /** Order ids are UUIDv7: their first 48 bits are milliseconds since 1970. */
-const timeInId = (orderId: string): number => Number.parseInt(orderId.replace('-', '').slice(0, 12), 16);
+const timeInId = (orderId: string): number =>
+  Number.parseInt(orderId.replace('-', '').slice(0, 12), 16);
 
 /** Each line of a reconciliation that is about an order begins with its mark and a colon. */
 const marksOf = (lines: readonly string[]): Set<string> =>

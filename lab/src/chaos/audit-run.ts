@@ -7,11 +7,17 @@ import type { Subject } from './subject.ts';
 
 const file = 'lab/src/audit/main.ts';
 const auditSeconds = 120;
-/** Everything is at rest and nobody else produces: what is open is stuck, and what is without an order is an orphan. */
+/**
+ * Everything is at rest and nobody else produces: what is open is stuck, and what is without an
+ * order is an orphan.
+ */
 const strictly = ['--grace', '1', '--stuck-after', '1', '--strict'];
 
 /** The part of the audit's report that is read here. */
-type AuditReport = { ok: boolean; findings: { kind: string; name: string; orderId: string; detail: string }[] };
+type AuditReport = {
+  ok: boolean;
+  findings: { kind: string; name: string; orderId: string; detail: string }[];
+};
 
 /** Runs `npm run audit` on a subject at rest. @throws when it could not look */
 export async function runAudit(mode: Mode, { env, directory }: Subject): Promise<AuditVerdict> {
@@ -19,7 +25,8 @@ export async function runAudit(mode: Mode, { env, directory }: Subject): Promise
   const args = ['--mode', mode, ...strictly, '--json', report];
   const program = startProgram(file, { directory, env, args });
   const { code } = await program.untilExit(auditSeconds);
-  if (code !== 0 && code !== 1) throw new Error(`the audit could not look (exit code ${code}):\n${program.tail()}`);
+  if (code !== 0 && code !== 1)
+    throw new Error(`the audit could not look (exit code ${code}):\n${program.tail()}`);
   const { ok, findings } = JSON.parse(await readFile(report, 'utf8')) as AuditReport;
   if (ok && code === 0) return 'clean';
   return [

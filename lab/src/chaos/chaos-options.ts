@@ -33,13 +33,17 @@ export function readOptions(argv: string[]): ChaosOptions {
       faults: { type: 'string', default: '25' },
       seed: { type: 'string' },
       mode: { type: 'string', default: 'embedded' },
-      results: { type: 'string', default: join(repository, 'docs/benchmarks/chaos-results.ndjson') },
+      results: {
+        type: 'string',
+        default: join(repository, 'docs/benchmarks/chaos-results.ndjson'),
+      },
       continue: { type: 'boolean', default: false },
       'keep-logs': { type: 'boolean', default: false },
     },
   });
   const { mode } = values;
-  if (mode !== 'embedded' && mode !== 'kafka') throw new Error(`--mode must be embedded or kafka, not "${mode}"`);
+  if (mode !== 'embedded' && mode !== 'kafka')
+    throw new Error(`--mode must be embedded or kafka, not "${mode}"`);
   return {
     mode,
     faults: wholeNumber('--faults', values.faults, 1),

@@ -50,12 +50,23 @@ ${rounds.map(roundLine).join('\n')}
 
 function matrixLine(row: MatrixRow): string {
   const { kind, faults, placed, under, lost, doubled, stuck, recoverMs } = row;
-  const times = recoverMs === undefined ? ['', ''] : [seconds(recoverMs.p50), seconds(recoverMs.max)];
+  const times =
+    recoverMs === undefined ? ['', ''] : [seconds(recoverMs.p50), seconds(recoverMs.max)];
   return `| ${[kind, faults, placed, under, lost, doubled, stuck, ...times].join(' | ')} |`;
 }
 
 function roundLine(round: RoundResult): string {
-  const { seed, at, commit, faults, orders, ordersPerSecond, drainSeconds, behindProxies, honoursKeys } = round;
+  const {
+    seed,
+    at,
+    commit,
+    faults,
+    orders,
+    ordersPerSecond,
+    drainSeconds,
+    behindProxies,
+    honoursKeys,
+  } = round;
   const { lost, doubled, stuck, otherwise, audit } = round;
   const red = `${lost} lost, ${doubled} doubled, ${stuck} stuck, ${otherwise} otherwise, audit ${audit === 'clean' ? audit : 'red'}`;
   const words = [

@@ -16,13 +16,19 @@ const style = `
     .grid { stroke: #2b323d; } .whisker { stroke: #f0f3f7; } .bar { fill: #3f6fb5; }
   }`;
 
-/** The matrix as a picture: counts, and for the time to recover a bar up to the median with a whisker up to the worst. */
+/**
+ * The matrix as a picture: counts, and for the time to recover a bar up to the median with a
+ * whisker up to the worst.
+ */
 export function chaosPlot(title: string, rows: readonly MatrixRow[]): string {
   const height = top + rows.length * rowHeight + 16;
   const worst = Math.max(1_000, ...rows.map(({ recoverMs }) => recoverMs?.max ?? 0));
   const stepSeconds = [1, 2, 5, 10, 20, 60, 120].find((step) => worst / 1000 / step <= 6) ?? 300;
   const x = (ms: number): number => bars.left + ((bars.right - bars.left) * ms) / worst;
-  const ticks = Array.from({ length: Math.floor(worst / 1000 / stepSeconds) + 1 }, (_, n) => n * stepSeconds);
+  const ticks = Array.from(
+    { length: Math.floor(worst / 1000 / stepSeconds) + 1 },
+    (_, n) => n * stepSeconds,
+  );
   const grid = ticks.flatMap((tick) => [
     line(x(tick * 1000), top - 8, x(tick * 1000), height - 12, 'grid'),
     text(x(tick * 1000), top - 14, `${tick} s`, 'note', 'middle'),
@@ -40,7 +46,11 @@ ${[text(20, 28, title, 'title'), text(bars.left, 50, 'time to recover: median, w
 `;
 }
 
-function rowOf({ kind, recoverMs, ...counts }: MatrixRow, y: number, x: (ms: number) => number): string[] {
+function rowOf(
+  { kind, recoverMs, ...counts }: MatrixRow,
+  y: number,
+  x: (ms: number) => number,
+): string[] {
   const numbers = (['faults', 'under', 'lost', 'doubled', 'stuck'] as const).map((name) => {
     const isBad = ['lost', 'doubled', 'stuck'].includes(name) && counts[name] > 0;
     return text(columns[name], y, counts[name].toLocaleString('en'), isBad ? 'bad' : '', 'end');

@@ -11,15 +11,25 @@ import type { RoundPlan } from './round-plan.ts';
 import { providerEnv, quickShipping, type Subject, type Victim } from './subject.ts';
 import { assertAlive, keptPostgresVictim, postgresVictim, processVictim } from './victims.ts';
 
-/** `npm start`, a provider of its own behind a proxy, and, where the plan wants it, a PostgreSQL server behind two. */
+/**
+ * `npm start`, a provider of its own behind a proxy, and, where the plan wants it, a PostgreSQL
+ * server behind two.
+ */
 export async function startEmbeddedSubject(plan: RoundPlan): Promise<Subject> {
   const foundation = await startFoundation();
   const { directory, networks, closers, close } = foundation;
   const logs = createLogs();
   try {
     const [providerPort = 0] = await freePorts(1);
-    const shipping = await foundation.addNetwork(networkOf('fulfillment-service', 'provider'), providerPort);
-    const provider = await startShippingProvider({ port: providerPort, directory, env: providerEnv(plan) });
+    const shipping = await foundation.addNetwork(
+      networkOf('fulfillment-service', 'provider'),
+      providerPort,
+    );
+    const provider = await startShippingProvider({
+      port: providerPort,
+      directory,
+      env: providerEnv(plan),
+    });
     closers.push(() => provider.kill());
     const server = plan.behindProxies ? await startLocalPostgres(directory) : undefined;
     const env = {
@@ -35,23 +45,42 @@ export async function startEmbeddedSubject(plan: RoundPlan): Promise<Subject> {
     const mock = processVictim('provider', provider, logs);
     const victims = new Map([
       ['system', node],
-      ['PostgreSQL', server === undefined ? postgresVictim(system.dataDir) : keptPostgresVictim(server)],
+      [
+        'PostgreSQL',
+        server === undefined ? postgresVictim(system.dataDir) : keptPostgresVictim(server),
+      ],
       ['provider', mock],
       [everything, powerCut(system, node, mock)],
     ]);
-    const databases = server === undefined ? databaseUrls(system.dataDir) : databaseUrls(server.dataDir);
+    const databases =
+      server === undefined ? databaseUrls(system.dataDir) : databaseUrls(server.dataDir);
     const directEnv = { ...databases, SHIPPING_BASE_URL: provider.url };
-    return { urls: [system.url], providerUrl: provider.url, victims, networks, env: directEnv, directory, logs, close };
+    return {
+      urls: [system.url],
+      providerUrl: provider.url,
+      victims,
+      networks,
+      env: directEnv,
+      directory,
+      logs,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function databasesOf(server: LocalPostgres, foundation: Foundation): Promise<Record<string, string>> {
+async function databasesOf(
+  server: LocalPostgres,
+  foundation: Foundation,
+): Promise<Record<string, string>> {
   foundation.closers.push(() => server.close());
   const reach = async (service: string, url: string) =>
-    throughPort(url, await foundation.addNetwork(networkOf(service, 'PostgreSQL'), Number(new URL(url).port)));
+    throughPort(
+      url,
+      await foundation.addNetwork(networkOf(service, 'PostgreSQL'), Number(new URL(url).port)),
+    );
   return {
     ORDERS_DATABASE_URL: await reach('order-service', server.orders),
     FULFILLMENT_DATABASE_URL: await reach('fulfillment-service', server.fulfillment),

@@ -4,9 +4,10 @@ import type { Random } from '../kit/random.ts';
 export type Mode = 'embedded' | 'kafka';
 
 /**
- * kill: SIGKILL, started again after a while. pause: SIGSTOP, SIGCONT. On a network: cut, all or some connections reset again and again;
- * slow, bytes arrive late; hold, they wait and arrive after it; lose, they wait and then the connections are reset without them.
- * simulate: the provider misbehaves.
+ * kill: SIGKILL, started again after a while. pause: SIGSTOP, SIGCONT. On a network: cut, all or
+ * some connections reset again and again; slow, bytes arrive late; hold, they wait and arrive after
+ * it; lose, they wait and then the connections are reset without them. simulate: the provider
+ * misbehaves.
  */
 export type Action = 'kill' | 'pause' | 'cut' | 'slow' | 'hold' | 'lose' | 'simulate';
 
@@ -91,15 +92,30 @@ const provider: FaultKind[] = [
   simulate('loses answers', (random) => ({ lostResponseRate: rate(random) })),
   // Longer than SHIPPING_TIMEOUT_SECONDS at times: booked, and the answer comes too late.
   simulate('is slow', (random) => ({ latencyMs: random.between(300, 2_500) })),
-  simulate('finds bookings late', (random) => ({ lookupDelayMs: random.between(200, 600), lostResponseRate: 0.5 })),
+  simulate('finds bookings late', (random) => ({
+    lookupDelayMs: random.between(200, 600),
+    lostResponseRate: 0.5,
+  })),
 ];
 
-/** `behindProxies`: PostgreSQL is a server of its own with a network in front; else `npm start` has its own. */
+/**
+ * `behindProxies`: PostgreSQL is a server of its own with a network in front; else `npm start` has
+ * its own.
+ */
 export function embeddedKinds(behindProxies: boolean): FaultKind[] {
   const shipping = network(networkOf('fulfillment-service', 'provider'));
-  const kinds = [kill('system'), pause('system'), kill(database), pause(database), ...provider, ...shipping];
+  const kinds = [
+    kill('system'),
+    pause('system'),
+    kill(database),
+    pause(database),
+    ...provider,
+    ...shipping,
+  ];
   if (!behindProxies) return [...kinds, kill(everything)];
-  const databases = ['order-service', 'fulfillment-service'].flatMap((name) => network(networkOf(name, database)));
+  const databases = ['order-service', 'fulfillment-service'].flatMap((name) =>
+    network(networkOf(name, database)),
+  );
   return [...kinds, ...databases];
 }
 

@@ -5,12 +5,18 @@ import { elapse } from '../kit/until.ts';
 import type { Fault } from './fault-kinds.ts';
 import { type Subject, usualSimulation, type Victim } from './subject.ts';
 
-/** When a fault was there, in Date.now(); it ends when what was killed is launched, not when it works again. */
+/**
+ * When a fault was there, in Date.now(); it ends when what was killed is launched, not when it
+ * works again.
+ */
 export type Inflicted = { fault: Fault; startedAt: number; endedAt: number };
 
 const cutEveryMs = 200;
 
-/** Carries a fault out, from its beginning to its end. @throws when what was struck does not come back or had ended by itself */
+/**
+ * Carries a fault out, from its beginning to its end. @throws when what was struck does not come
+ * back or had ended by itself
+ */
 export async function inflict(fault: Fault, subject: Subject): Promise<Inflicted> {
   const { action, part } = fault;
   const startedAt = Date.now();
@@ -45,7 +51,10 @@ async function pause(victim: Victim, durationMs: number): Promise<void> {
   }
 }
 
-async function misbehave({ part, durationMs, change = {} }: Fault, { victims, providerUrl }: Subject): Promise<void> {
+async function misbehave(
+  { part, durationMs, change = {} }: Fault,
+  { victims, providerUrl }: Subject,
+): Promise<void> {
   // It may be on its way back from a kill that nobody waited for.
   await get(victims, part).untilReady();
   await simulate(providerUrl, change);
@@ -53,7 +62,10 @@ async function misbehave({ part, durationMs, change = {} }: Fault, { victims, pr
   await simulate(providerUrl, usualSimulation);
 }
 
-async function disturb({ action, durationMs, share, delayMs = 0 }: Fault, network: TcpProxy): Promise<void> {
+async function disturb(
+  { action, durationMs, share, delayMs = 0 }: Fault,
+  network: TcpProxy,
+): Promise<void> {
   const end = performance.now() + durationMs;
   if (action === 'cut') {
     network.cut(share);

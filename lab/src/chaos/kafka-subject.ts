@@ -11,8 +11,9 @@ import { providerEnv, quickShipping, type Subject } from './subject.ts';
 import { brokerVictim, keptPostgresVictim, processVictim } from './victims.ts';
 
 /**
- * Two of each service as processes on one broker, one PostgreSQL server and one provider, with proxies between each instance and its
- * database, each Fulfillment Service and the provider, and in front of the broker. Undefined where there is no Kafka to be had.
+ * Two of each service as processes on one broker, one PostgreSQL server and one provider, with
+ * proxies between each instance and its database, each Fulfillment Service and the provider, and in
+ * front of the broker. Undefined where there is no Kafka to be had.
  */
 export async function startKafkaSubject(plan: RoundPlan): Promise<Subject | undefined> {
   const foundation = await startFoundation();
@@ -30,14 +31,20 @@ export async function startKafkaSubject(plan: RoundPlan): Promise<Subject | unde
     const databases = await startLocalPostgres(directory);
     closers.push(() => databases.close());
     logs.add('PostgreSQL', databases.program);
-    const provider = await startShippingProvider({ port: providerPort, directory, env: providerEnv(plan) });
+    const provider = await startShippingProvider({
+      port: providerPort,
+      directory,
+      env: providerEnv(plan),
+    });
     closers.push(() => provider.kill());
     const shared = { ...quickShipping(plan), KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers };
     const services = await createServices({ foundation, databases, providerPort, shared });
     closers.push(() => Promise.all(services.map((service) => service.kill())));
     await Promise.all(services.map((service) => service.start()));
     const victims = new Map([
-      ...services.map((service) => [service.name, processVictim(service.name, service, logs)] as const),
+      ...services.map(
+        (service) => [service.name, processVictim(service.name, service, logs)] as const,
+      ),
       ['provider', processVictim('provider', provider, logs)],
       ['Kafka', brokerVictim(kafka, logs)],
       ['PostgreSQL', keptPostgresVictim(databases)],
@@ -67,11 +74,17 @@ async function createServices(parts: {
   const { directory } = foundation;
   const ports = await freePorts(orderServices.length + fulfillmentServices.length);
   const reach = async (name: string, url: string) =>
-    throughPort(url, await foundation.addNetwork(networkOf(name, 'PostgreSQL'), Number(new URL(url).port)));
+    throughPort(
+      url,
+      await foundation.addNetwork(networkOf(name, 'PostgreSQL'), Number(new URL(url).port)),
+    );
   const services: ServiceProcess[] = [];
   for (const name of orderServices) {
     const port = ports.pop() ?? 0;
-    const own = { ORDER_SERVICE_PORT: String(port), ORDERS_DATABASE_URL: await reach(name, databases.orders) };
+    const own = {
+      ORDER_SERVICE_PORT: String(port),
+      ORDERS_DATABASE_URL: await reach(name, databases.orders),
+    };
     const env = { ...shared, ...own };
     services.push(createServiceProcess({ name, script: 'order-service', port, directory, env }));
   }
@@ -84,7 +97,9 @@ async function createServices(parts: {
       SHIPPING_BASE_URL: `http://127.0.0.1:${shipping}`,
     };
     const env = { ...shared, ...own };
-    services.push(createServiceProcess({ name, script: 'fulfillment-service', port, directory, env }));
+    services.push(
+      createServiceProcess({ name, script: 'fulfillment-service', port, directory, env }),
+    );
   }
   return services;
 }

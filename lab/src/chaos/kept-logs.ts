@@ -18,9 +18,13 @@ export function createLogs(): Logs {
       await mkdir(directory, { recursive: true });
       for (const [name, all] of Map.groupBy(lives, (life) => life.name)) {
         const text = all.map(
-          ({ program }, n) => `--- life ${n + 1}, pid ${program.pid}\n${program.lines.join('\n')}\n`,
+          ({ program }, n) =>
+            `--- life ${n + 1}, pid ${program.pid}\n${program.lines.join('\n')}\n`,
         );
-        await writeFile(join(directory, `${name.replaceAll(/[^a-z0-9]+/gi, '-')}.log`), text.join(''));
+        await writeFile(
+          join(directory, `${name.replaceAll(/[^a-z0-9]+/gi, '-')}.log`),
+          text.join(''),
+        );
       }
     },
   };

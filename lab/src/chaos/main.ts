@@ -4,7 +4,14 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { NewOrder } from '@orders/contracts/orders/api';
 import { readRealOrders } from '../load/real-orders.ts';
-import { type ChaosOptions, readOptions, repeatCommand, repository, roundsOf, usage } from './chaos-options.ts';
+import {
+  type ChaosOptions,
+  readOptions,
+  repeatCommand,
+  repository,
+  roundsOf,
+  usage,
+} from './chaos-options.ts';
 import { chaosPage } from './chaos-page.ts';
 import { chaosPlot } from './chaos-plot.ts';
 import { startEmbeddedSubject } from './embedded-subject.ts';
@@ -40,7 +47,10 @@ async function main(): Promise<number> {
 }
 
 /** The exit code: 1 after a round that is red or could not be finished. */
-async function runRounds(options: ChaosOptions, rounds: { seed: number; count: number }[]): Promise<number> {
+async function runRounds(
+  options: ChaosOptions,
+  rounds: { seed: number; count: number }[],
+): Promise<number> {
   const { mode, results, keepsLogs } = options;
   const [orders, commit] = [await readRealOrders(), await commitOfNow()];
   const total = rounds.reduce((sum, { count }) => sum + count, 0);
@@ -55,10 +65,13 @@ async function runRounds(options: ChaosOptions, rounds: { seed: number; count: n
     for (const { seed, count } of rounds) {
       so.round += 1;
       const before = so.accepted;
-      const result = await attemptRound({ mode, seed, count, orders, keepsLogs, say: progress.say }, (accepted) => {
-        so.faults += 1;
-        so.accepted = before + accepted;
-      });
+      const result = await attemptRound(
+        { mode, seed, count, orders, keepsLogs, say: progress.say },
+        (accepted) => {
+          so.faults += 1;
+          so.accepted = before + accepted;
+        },
+      );
       if (typeof result === 'number') return result;
       await appendResult(results, { ...result, commit });
       so.accepted = before + result.accepted;
@@ -83,7 +96,10 @@ type Round = {
   say: (line: string) => void;
 };
 
-/** What came of a round, or an exit code where it could not be finished. A round that is not green leaves its logs. */
+/**
+ * What came of a round, or an exit code where it could not be finished. A round that is not green
+ * leaves its logs.
+ */
 async function attemptRound(
   { mode, seed, count, orders, keepsLogs, say }: Round,
   onFault: (accepted: number) => void,
@@ -104,15 +120,24 @@ async function attemptRound(
     say(`  ${repeatCommand(mode, seed, count)}`);
   };
   try {
-    const { result, problems } = await runRound(plan, subject, orders, ({ fault, startedAt, endedAt }, load) => {
-      onFault(load.accepted.length);
-      journal.push(`${new Date(startedAt).toISOString()} ${endedAt - startedAt} ms ${fault.kind}: ${fault.part}`);
-    });
+    const { result, problems } = await runRound(
+      plan,
+      subject,
+      orders,
+      ({ fault, startedAt, endedAt }, load) => {
+        onFault(load.accepted.length);
+        journal.push(
+          `${new Date(startedAt).toISOString()} ${endedAt - startedAt} ms ${fault.kind}: ${fault.part}`,
+        );
+      },
+    );
     if (problems.length > 0) await keep(problems);
     else if (keepsLogs) await keepLogs();
     return result;
   } catch (error) {
-    await keep([`not finished: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`]);
+    await keep([
+      `not finished: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    ]);
     return 1;
   } finally {
     await subject.close();
@@ -120,7 +145,8 @@ async function attemptRound(
 }
 
 function said(result: Omit<RoundResult, 'commit'>): string {
-  const { seed, faults, seconds, drainSeconds, orders, lost, doubled, stuck, otherwise, audit } = result;
+  const { seed, faults, seconds, drainSeconds, orders, lost, doubled, stuck, otherwise, audit } =
+    result;
   return (
     `seed ${seed}: ${faults.length} faults in ${seconds} s, drained in ${drainSeconds} s, ${orders} orders: ` +
     `${lost} lost, ${doubled} doubled, ${stuck} stuck, ${otherwise} otherwise, audit ${audit === 'clean' ? audit : 'red'}`
@@ -144,7 +170,9 @@ async function writeReport(results: string): Promise<void> {
 /** With a plus where files have changed since; what runs of this program write is not meant. */
 async function commitOfNow(): Promise<string> {
   const git = async (...args: string[]) =>
-    (await promisify(execFile)('git', args, { cwd: repository }).catch(() => ({ stdout: '' }))).stdout.trim();
+    (
+      await promisify(execFile)('git', args, { cwd: repository }).catch(() => ({ stdout: '' }))
+    ).stdout.trim();
   const hash = await git('rev-parse', '--short', 'HEAD');
   const changes = await git('status', '--porcelain', '--', '.', ':!docs/benchmarks');
   return hash === '' ? 'unknown' : `${hash}${changes === '' ? '' : '+'}`;

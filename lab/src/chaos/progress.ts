@@ -1,11 +1,17 @@
-/** Where progress is written: a terminal gets a bar that is redrawn, anything else a line now and then. */
+/**
+ * Where progress is written: a terminal gets a bar that is redrawn, anything else a line now and
+ * then.
+ */
 export type ProgressOutput = { isTTY?: boolean; columns?: number; write(text: string): unknown };
 
 const redrawMs = 200;
 const lineMs = 15_000;
 const barWidth = 24;
 
-/** Begins to show `describe()`; `share` is 0 to 1. `say` puts a line above it that stays; `close` ends it. */
+/**
+ * Begins to show `describe()`; `share` is 0 to 1. `say` puts a line above it that stays; `close`
+ * ends it.
+ */
 export function startProgress(
   out: ProgressOutput,
   describe: () => { share: number; text: string },

@@ -30,8 +30,9 @@ export type RoundPlan = {
 const overlapShare = 0.4;
 const hurriedShare = 0.2;
 /**
- * A provider without keys books twice when it carries out a request later than the settle time after it was sent: nobody can help
- * that, and the contract excludes it. So what is sent to such a provider may not lie about for as long.
+ * A provider without keys books twice when it carries out a request later than the settle time
+ * after it was sent: nobody can help that, and the contract excludes it. So what is sent to such a
+ * provider may not lie about for as long.
  */
 const lateMsMax = 600;
 
@@ -40,7 +41,10 @@ export function planRound(mode: Mode, seed: number, count: number): RoundPlan {
   const behindProxies = mode === 'kafka' || random.next() < 0.5;
   const honoursKeys = random.next() < 0.5;
   const ordersPerSecond = random.between(12, 25);
-  const background = mode === 'kafka' && count > 1 && random.next() < 0.4 ? [drawLongPause(random, honoursKeys)] : [];
+  const background =
+    mode === 'kafka' && count > 1 && random.next() < 0.4
+      ? [drawLongPause(random, honoursKeys)]
+      : [];
   const kinds = mode === 'kafka' ? kafkaKinds() : embeddedKinds(behindProxies);
   const spared = background.map(({ part }) => part);
   const draw = createDeck(kinds, random, spared, honoursKeys);
@@ -50,12 +54,22 @@ export function planRound(mode: Mode, seed: number, count: number): RoundPlan {
     const hasSecond = left > 1 && first.part !== everything && random.next() < overlapShare;
     const second = hasSecond ? draw((kind) => mayOverlap(first, kind)) : undefined;
     const faults = [{ afterMs: 0, fault: first }];
-    if (second !== undefined) faults.push({ afterMs: random.between(0, first.durationMs), fault: second });
+    if (second !== undefined)
+      faults.push({ afterMs: random.between(0, first.durationMs), fault: second });
     blows.push({ gapMs: random.between(300, 1_200), faults });
     left -= faults.length;
   }
   const settleSeconds = honoursKeys ? 1 : 2;
-  return { mode, seed, behindProxies, honoursKeys, ordersPerSecond, settleSeconds, background, blows };
+  return {
+    mode,
+    seed,
+    behindProxies,
+    honoursKeys,
+    ordersPerSecond,
+    settleSeconds,
+    background,
+    blows,
+  };
 }
 
 export const faultsOf = ({ background, blows }: RoundPlan): Fault[] => [
@@ -76,12 +90,24 @@ function createDeck(kinds: FaultKind[], random: Random, spared: string[], honour
 
 function drawFault(of: FaultKind, random: Random, spared: string[], honoursKeys: boolean): Fault {
   const { kind, action, parts, lasts, draw } = of;
-  const isLate = (action === 'pause' && parts.includes('provider')) || (action === 'hold' && /provider$/.test(kind));
+  const isLate =
+    (action === 'pause' && parts.includes('provider')) ||
+    (action === 'hold' && /provider$/.test(kind));
   const high = isLate && !honoursKeys ? lateMsMax : lasts[1];
-  const standing = action === 'kill' || action === 'pause' ? parts.filter((part) => !spared.includes(part)) : parts;
+  const standing =
+    action === 'kill' || action === 'pause'
+      ? parts.filter((part) => !spared.includes(part))
+      : parts;
   const part = random.shuffled(standing)[0] ?? '';
   const durationMs = random.between(Math.min(lasts[0], high), high);
-  return { kind, action, part, durationMs, waits: random.next() >= hurriedShare, ...draw?.(random) };
+  return {
+    kind,
+    action,
+    part,
+    durationMs,
+    waits: random.next() >= hurriedShare,
+    ...draw?.(random),
+  };
 }
 
 /** Two faults of one part would undo each other; of everything there is no second part. */
@@ -89,9 +115,18 @@ function mayOverlap({ part }: Fault, { parts }: FaultKind): boolean {
   return !parts.includes(everything) && !parts.includes(part);
 }
 
-/** Long enough for Kafka to give the partitions away, and with a provider that honours keys for leases to end in the middle. */
+/**
+ * Long enough for Kafka to give the partitions away, and with a provider that honours keys for
+ * leases to end in the middle.
+ */
 function drawLongPause(random: Random, honoursKeys: boolean): Fault {
   const durationMs = honoursKeys ? random.between(16_000, 18_000) : random.between(6_500, 8_000);
   const [part = ''] = random.shuffled(fulfillmentServices);
-  return { kind: 'long pause of fulfillment-service', action: 'pause', part, durationMs, waits: true };
+  return {
+    kind: 'long pause of fulfillment-service',
+    action: 'pause',
+    part,
+    durationMs,
+    waits: true,
+  };
 }

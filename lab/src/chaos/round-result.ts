@@ -24,7 +24,10 @@ export type RoundResult = {
   lost: number;
   doubled: number;
   stuck: number;
-  /** Whatever else does not add up: orphans, statuses that went back, keyed orders that were never accepted. */
+  /**
+   * Whatever else does not add up: orphans, statuses that went back, keyed orders that were never
+   * accepted.
+   */
   otherwise: number;
   audit: AuditVerdict;
   faults: FaultFigures[];
@@ -34,7 +37,10 @@ export type RoundResult = {
 export const isGreen = ({ lost, doubled, stuck, otherwise, audit }: RoundResult): boolean =>
   lost + doubled + stuck + otherwise === 0 && audit === 'clean';
 
-/** All rounds of the file, of both modes; none where there is no file. @throws where a line is no round */
+/**
+ * All rounds of the file, of both modes; none where there is no file. @throws where a line is no
+ * round
+ */
 export async function readResults(file: string): Promise<RoundResult[]> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';

@@ -22,7 +22,10 @@ const warmUpOrders = 5;
 const keylessEvery = 5;
 const drainSecondsMax = 120;
 
-/** Strikes a running system as planned while orders come, lets it come to rest, and counts what became of the orders. */
+/**
+ * Strikes a running system as planned while orders come, lets it come to rest, and counts what
+ * became of the orders.
+ */
 export async function runRound(
   plan: RoundPlan,
   subject: Subject,
@@ -36,7 +39,14 @@ export async function runRound(
   const from = seed % orders.length;
   const own = [...orders.slice(from), ...orders.slice(0, from)];
   const name = `chaos ${seed}`;
-  const load = startOrderLoad({ url: subject.urls, orders: own, perSecond, name, keylessEvery, retrySeconds: 90 });
+  const load = startOrderLoad({
+    url: subject.urls,
+    orders: own,
+    perSecond,
+    name,
+    keylessEvery,
+    retrySeconds: 90,
+  });
   try {
     const faults: Inflicted[] = [];
     const begun = performance.now();
@@ -81,8 +91,8 @@ export async function runRound(
       faults: attribute(faults, load.sent, all, found),
     };
     const audited = audit === 'clean' ? [] : audit;
-    const problems = Object.entries({ ...found, orphans: [], otherwise, audit: audited }).flatMap(([kind, lines]) =>
-      lines.map((line) => `${kind}: ${line}`),
+    const problems = Object.entries({ ...found, orphans: [], otherwise, audit: audited }).flatMap(
+      ([kind, lines]) => lines.map((line) => `${kind}: ${line}`),
     );
     return { result, problems };
   } finally {
@@ -90,8 +100,14 @@ export async function runRound(
   }
 }
 
-async function strike(plan: RoundPlan, subject: Subject, note: (inflicted: Inflicted) => void): Promise<void> {
-  const background = Promise.all(plan.background.map((fault) => inflict(fault, subject).then(note)));
+async function strike(
+  plan: RoundPlan,
+  subject: Subject,
+  note: (inflicted: Inflicted) => void,
+): Promise<void> {
+  const background = Promise.all(
+    plan.background.map((fault) => inflict(fault, subject).then(note)),
+  );
   // Its failure must not go unheard while the others strike.
   const failure = background.then(
     () => new Promise<never>(() => undefined),

@@ -26,7 +26,10 @@ export type Subject = {
   close(): Promise<void>;
 };
 
-/** How the Fulfillment Service is set in chaos: quick, so that a round is short, and without an end to its attempts. */
+/**
+ * How the Fulfillment Service is set in chaos: quick, so that a round is short, and without an end
+ * to its attempts.
+ */
 export const quickShipping = ({ settleSeconds }: RoundPlan): Record<string, string> => ({
   SHIPPING_TIMEOUT_SECONDS: '2',
   SHIPPING_SETTLE_SECONDS: String(settleSeconds),

@@ -18,7 +18,11 @@ type Restarted = {
 
 /** Nothing may end by itself: only what we killed do we start again. */
 export function assertAlive(name: string, { exit, tail }: Program): void {
-  assert.equal(exit, undefined, `${name} has ended by itself (${JSON.stringify(exit)}):\n${tail()}`);
+  assert.equal(
+    exit,
+    undefined,
+    `${name} has ended by itself (${JSON.stringify(exit)}):\n${tail()}`,
+  );
 }
 
 export function processVictim(name: string, service: Restarted, logs: Logs): Victim {
@@ -37,7 +41,9 @@ export function processVictim(name: string, service: Restarted, logs: Logs): Vic
   };
 }
 
-/** A server that something else starts again: `npm start`, or the program that only runs PostgreSQL. */
+/**
+ * A server that something else starts again: `npm start`, or the program that only runs PostgreSQL.
+ */
 export function postgresVictim(dataDir: string): Victim {
   let paused: number[] = [];
   const untilReady = async () => {

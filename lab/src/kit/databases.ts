@@ -7,13 +7,19 @@ export type Sql = (text: string, values?: unknown[]) => Promise<void>;
 
 /** Where the embedded databases of a system are, from the file that it leaves for operators. */
 export function databaseUrls(dataDir: string): { orders: string; fulfillment: string } {
-  return (JSON.parse(readFileSync(join(dataDir, 'postgres.json'), 'utf8')) as { urls: DatabaseUrls }).urls;
+  return (
+    JSON.parse(readFileSync(join(dataDir, 'postgres.json'), 'utf8')) as { urls: DatabaseUrls }
+  ).urls;
 }
 type DatabaseUrls = ReturnType<typeof databaseUrls>;
 
 /** The hand that breaks things: runs statements on a service's schema. */
 export async function connectTo(t: TestContext, url: string, schema: string): Promise<Sql> {
-  const client = new pg.Client({ connectionString: url, options: `-c search_path=${schema}`, query_timeout: 60_000 });
+  const client = new pg.Client({
+    connectionString: url,
+    options: `-c search_path=${schema}`,
+    query_timeout: 60_000,
+  });
   await client.connect();
   t.after(() => client.end());
   return async (text, values = []) => void (await client.query(text, values));

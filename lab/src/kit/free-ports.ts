@@ -1,6 +1,9 @@
 import { createServer } from 'node:net';
 
-/** Below the range from which outgoing connections take theirs, so that a port stays free while its program is restarted. */
+/**
+ * Below the range from which outgoing connections take theirs, so that a port stays free while its
+ * program is restarted.
+ */
 const lowest = 10_000;
 const highest = 30_000;
 const triesMax = 200;
@@ -9,7 +12,8 @@ const triesMax = 200;
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   for (let tries = 0; found.size < count; tries += 1) {
-    if (tries === triesMax) throw new Error(`no free port between ${lowest} and ${highest} after ${triesMax} tries`);
+    if (tries === triesMax)
+      throw new Error(`no free port between ${lowest} and ${highest} after ${triesMax} tries`);
     const port = lowest + Math.floor(Math.random() * (highest - lowest));
     if (await isFree(port)) found.add(port);
   }

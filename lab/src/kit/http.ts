@@ -5,7 +5,9 @@ export type Answer<T> = {
   status: number;
   headers: Record<string, string | string[] | undefined>;
   text: string;
-  /** The parsed body where it is JSON, else undefined in spite of its type: check the status first. */
+  /**
+   * The parsed body where it is JSON, else undefined in spite of its type: check the status first.
+   */
   body: T;
   ms: number;
 };
@@ -29,13 +31,19 @@ export type CallOptions = {
 };
 
 /** What only a driver, a library or a stack would say. */
-const internals = /node_modules|\n\s+at |\bECONN|\bpg_|SQLSTATE|duplicate key|relation "|postgres(?:ql)?:\/\//i;
+const internals =
+  /node_modules|\n\s+at |\bECONN|\bpg_|SQLSTATE|duplicate key|relation "|postgres(?:ql)?:\/\//i;
 
 /**
  * One HTTP call, never repeated. Rejects when there is no answer within `timeoutMs` (default 10 s).
- * Whatever is asked, the contract allows no 5xx but 503 and no word of a driver or a stack: an answer that has one rejects too.
+ * Whatever is asked, the contract allows no 5xx but 503 and no word of a driver or a stack: an
+ * answer that has one rejects too.
  */
-export async function call<T = Problem>(method: string, url: string, options: CallOptions = {}): Promise<Answer<T>> {
+export async function call<T = Problem>(
+  method: string,
+  url: string,
+  options: CallOptions = {},
+): Promise<Answer<T>> {
   const begun = performance.now();
   const isJson = options.json !== undefined;
   const answer = await request(url, {

@@ -12,7 +12,9 @@ export type KafkaRecord = {
 const readSeconds = 120;
 const latest = -1n;
 
-/** Everything that the topic holds now, with offsets. @throws when it is not read within two minutes */
+/**
+ * Everything that the topic holds now, with offsets. @throws when it is not read within two minutes
+ */
 export async function readRecords(bootstrapServers: string, topic: string): Promise<KafkaRecord[]> {
   const ends = await endsOf(bootstrapServers, topic);
   const missing = new Set([...ends].flatMap(([partition, end]) => (end > 0n ? [partition] : [])));
@@ -24,11 +26,28 @@ export async function readRecords(bootstrapServers: string, topic: string): Prom
     bootstrapBrokers: bootstrapServers.split(','),
   });
   try {
-    const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: false, maxWaitTime: 200 });
-    const timer = setTimeout(() => stream.destroy(new Error(`${topic} not read in time`)), readSeconds * 1_000);
+    const stream = await consumer.consume({
+      topics: [topic],
+      mode: 'earliest',
+      autocommit: false,
+      maxWaitTime: 200,
+    });
+    const timer = setTimeout(
+      () => stream.destroy(new Error(`${topic} not read in time`)),
+      readSeconds * 1_000,
+    );
     for await (const { partition, offset, key, value, headers } of stream) {
-      const named = [...headers].map(([name, text]): [string, string] => [String(name), String(text)]);
-      records.push({ partition, offset, key: String(key ?? ''), value, headers: Object.fromEntries(named) });
+      const named = [...headers].map(([name, text]): [string, string] => [
+        String(name),
+        String(text),
+      ]);
+      records.push({
+        partition,
+        offset,
+        key: String(key ?? ''),
+        value,
+        headers: Object.fromEntries(named),
+      });
       if (offset + 1n >= (ends.get(partition) ?? 0n)) missing.delete(partition);
       if (missing.size === 0) break;
     }
@@ -42,10 +61,16 @@ export async function readRecords(bootstrapServers: string, topic: string): Prom
 /** Number of events that were ever written to each partition of the topic. */
 async function endsOf(bootstrapServers: string, topic: string): Promise<Map<number, bigint>> {
   return withAdmin(bootstrapServers, async (admin) => {
-    const count = (await admin.metadata({ topics: [topic] })).topics.get(topic)?.partitionsCount ?? 0;
-    const partitions = Array.from({ length: count }, (_, partitionIndex) => ({ partitionIndex, timestamp: latest }));
+    const count =
+      (await admin.metadata({ topics: [topic] })).topics.get(topic)?.partitionsCount ?? 0;
+    const partitions = Array.from({ length: count }, (_, partitionIndex) => ({
+      partitionIndex,
+      timestamp: latest,
+    }));
     const [listed] = await admin.listOffsets({ topics: [{ name: topic, partitions }] });
-    return new Map(listed?.partitions.map(({ partitionIndex, offset }) => [partitionIndex, offset]));
+    return new Map(
+      listed?.partitions.map(({ partitionIndex, offset }) => [partitionIndex, offset]),
+    );
   });
 }
 
@@ -54,26 +79,39 @@ export const partitionsOf = async (bootstrapServers: string, topic: string): Pro
   (await endsOf(bootstrapServers, topic)).size;
 
 /** How many partitions each member of a group has; undefined while the group rebalances. */
-export async function partitionsOfMembers(bootstrapServers: string, group: string): Promise<number[] | undefined> {
+export async function partitionsOfMembers(
+  bootstrapServers: string,
+  group: string,
+): Promise<number[] | undefined> {
   return withAdmin(bootstrapServers, async (admin) => {
     const found = (await admin.describeGroups({ groups: [group] })).get(group);
     // The client's types say STABLE, Kafka says Stable.
     if (found?.state.toLowerCase() !== 'stable') return undefined;
     const counts = (assignments: Iterable<{ partitions: number[] }> | undefined) =>
       [...(assignments ?? [])].reduce((sum, { partitions }) => sum + partitions.length, 0);
-    return [...found.members.values()].map(({ assignments }) => counts(assignments?.values())).sort((a, b) => a - b);
+    return [...found.members.values()]
+      .map(({ assignments }) => counts(assignments?.values()))
+      .sort((a, b) => a - b);
   });
 }
 
 /** Those of the topics that exist. */
-export async function deleteTopics(bootstrapServers: string, names: readonly string[]): Promise<void> {
+export async function deleteTopics(
+  bootstrapServers: string,
+  names: readonly string[],
+): Promise<void> {
   await withAdmin(bootstrapServers, async (admin) => {
     const topics = (await admin.listTopics()).filter((topic) => names.includes(topic));
     if (topics.length > 0) await admin.deleteTopics({ topics });
   });
 }
 
-export type NewRecord = { partition?: number; key?: string; value: Buffer; headers?: Record<string, string> };
+export type NewRecord = {
+  partition?: number;
+  key?: string;
+  value: Buffer;
+  headers?: Record<string, string>;
+};
 
 /** Writes records in order, and gives partition and offset of those whose partition is set. */
 export async function produce(
@@ -93,14 +131,18 @@ export async function produce(
       const messages = ofPartition.map(({ key, value, headers = {} }) => ({
         topic,
         value,
-        headers: new Map(Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)])),
+        headers: new Map(
+          Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]),
+        ),
         ...(key !== undefined && { key: Buffer.from(key) }),
         ...(partition !== undefined && { partition }),
       }));
       const { offsets } = await producer.send({ messages, acks: -1 });
       const base = offsets?.find((offset) => offset.partition === partition)?.offset ?? 0n;
       if (partition === undefined) continue;
-      ofPartition.forEach((record, n) => void written.push({ partition, offset: base + BigInt(n), record }));
+      ofPartition.forEach(
+        (record, n) => void written.push({ partition, offset: base + BigInt(n), record }),
+      );
     }
   } finally {
     await producer.close();
@@ -108,7 +150,10 @@ export async function produce(
   return written;
 }
 
-async function withAdmin<T>(bootstrapServers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+async function withAdmin<T>(
+  bootstrapServers: string,
+  work: (admin: Admin) => Promise<T>,
+): Promise<T> {
   const admin = new Admin({
     clientId: 'system-tests',
     bootstrapBrokers: bootstrapServers.split(','),

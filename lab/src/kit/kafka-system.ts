@@ -12,7 +12,10 @@ import { type ShippingProvider, startShippingProvider } from './shipping-provide
 /** A broker that others may use too: it is never stopped. */
 type GivenKafka = { readonly bootstrapServers: string };
 
-/** The distributed system: a real broker, one PostgreSQL server, a mock provider, and every service as processes of its own. */
+/**
+ * The distributed system: a real broker, one PostgreSQL server, a mock provider, and every service
+ * as processes of its own.
+ */
 export type KafkaSystem<Kafka extends GivenKafka = GivenKafka> = {
   readonly kafka: Kafka;
   readonly names: KafkaNames;
@@ -36,11 +39,16 @@ type Options = {
 };
 
 type Closers = (() => Promise<unknown>)[];
-type StartBroker<Kafka> = (directory: string, names: KafkaNames, closers: Closers) => Promise<Kafka | undefined>;
+type StartBroker<Kafka> = (
+  directory: string,
+  names: KafkaNames,
+  closers: Closers,
+) => Promise<Kafka | undefined>;
 
 /**
- * Starts a system for all tests of the file that calls it and ends it after them; where a test fails, the ends of all logs are printed.
- * Its broker is that of `KAFKA_BOOTSTRAP_SERVERS`, or else one of its own. Undefined where there is no Kafka to be had: see `startLocalKafka`.
+ * Starts a system for all tests of the file that calls it and ends it after them; where a test
+ * fails, the ends of all logs are printed. Its broker is that of `KAFKA_BOOTSTRAP_SERVERS`, or else
+ * one of its own. Undefined where there is no Kafka to be had: see `startLocalKafka`.
  */
 export function startKafkaSystem(options: Options = {}): Promise<KafkaSystem | undefined> {
   const bootstrapServers = process.env.KAFKA_BOOTSTRAP_SERVERS;
@@ -52,7 +60,9 @@ export function startKafkaSystem(options: Options = {}): Promise<KafkaSystem | u
 }
 
 /** The same with a broker that the tests may kill, whatever `KAFKA_BOOTSTRAP_SERVERS` says. */
-export function startKafkaSystemWithBroker(options: Options = {}): Promise<KafkaSystem<LocalKafka> | undefined> {
+export function startKafkaSystemWithBroker(
+  options: Options = {},
+): Promise<KafkaSystem<LocalKafka> | undefined> {
   return startSystem(options, startOwnBroker);
 }
 
@@ -67,7 +77,10 @@ async function startOwnBroker(
   return kafka;
 }
 
-async function startSystem<Kafka extends GivenKafka>(options: Options, startBroker: StartBroker<Kafka>) {
+async function startSystem<Kafka extends GivenKafka>(
+  options: Options,
+  startBroker: StartBroker<Kafka>,
+) {
   const directory = await mkdtemp(join(tmpdir(), 'orders-kafka-system-'));
   const closers: Closers = [() => rm(directory, { recursive: true, force: true, maxRetries: 5 })];
   const close = async () => {
@@ -94,7 +107,12 @@ async function startParts<Kafka extends GivenKafka>(
   options: Options,
   closers: Closers,
 ): Promise<KafkaSystem<Kafka>> {
-  const { orderServices: orderCount = 1, fulfillmentServices: fulfillmentCount = 1, env = {}, providerEnv } = options;
+  const {
+    orderServices: orderCount = 1,
+    fulfillmentServices: fulfillmentCount = 1,
+    env = {},
+    providerEnv,
+  } = options;
   const [providerPort = 0, ...ports] = await freePorts(1 + orderCount + fulfillmentCount);
   const databases = await startLocalPostgres(directory);
   closers.push(() => databases.close());
@@ -104,11 +122,21 @@ async function startParts<Kafka extends GivenKafka>(
     ...(providerEnv && { env: providerEnv }),
   });
   closers.push(() => provider.kill());
-  const shared = { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers, ...names.topicVariables, ...env };
+  const shared = {
+    KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers,
+    ...names.topicVariables,
+    ...env,
+  };
   const orderServices = ports
     .slice(0, orderCount)
-    .map((port, n) => orderService(n, port, directory, databases, { KAFKA_GROUP_ID: names.orderGroup, ...shared }));
-  const shipping = { KAFKA_GROUP_ID: names.fulfillmentGroup, SHIPPING_BASE_URL: provider.url, ...shared };
+    .map((port, n) =>
+      orderService(n, port, directory, databases, { KAFKA_GROUP_ID: names.orderGroup, ...shared }),
+    );
+  const shipping = {
+    KAFKA_GROUP_ID: names.fulfillmentGroup,
+    SHIPPING_BASE_URL: provider.url,
+    ...shared,
+  };
   const fulfillmentServices = ports
     .slice(orderCount)
     .map((port, n) => fulfillmentService(n, port, directory, databases, shipping));
@@ -116,12 +144,28 @@ async function startParts<Kafka extends GivenKafka>(
   closers.push(() => Promise.all(services.map((service) => service.kill())));
   await Promise.all(services.map((service) => service.start()));
   const urls = orderServices.map(({ url }) => url);
-  return { kafka, names, databases, provider, orderServices, fulfillmentServices, services, urls, url: urls[0] ?? '' };
+  return {
+    kafka,
+    names,
+    databases,
+    provider,
+    orderServices,
+    fulfillmentServices,
+    services,
+    urls,
+    url: urls[0] ?? '',
+  };
 }
 
 type Env = Record<string, string>;
 
-const orderService = (n: number, port: number, directory: string, { orders }: LocalPostgres, env: Env) =>
+const orderService = (
+  n: number,
+  port: number,
+  directory: string,
+  { orders }: LocalPostgres,
+  env: Env,
+) =>
   createServiceProcess({
     name: `order-service ${n + 1}`,
     script: 'order-service',
@@ -130,7 +174,13 @@ const orderService = (n: number, port: number, directory: string, { orders }: Lo
     env: { ORDER_SERVICE_PORT: String(port), ORDERS_DATABASE_URL: orders, ...env },
   });
 
-const fulfillmentService = (n: number, port: number, directory: string, { fulfillment }: LocalPostgres, env: Env) =>
+const fulfillmentService = (
+  n: number,
+  port: number,
+  directory: string,
+  { fulfillment }: LocalPostgres,
+  env: Env,
+) =>
   createServiceProcess({
     name: `fulfillment-service ${n + 1}`,
     script: 'fulfillment-service',

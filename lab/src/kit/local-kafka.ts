@@ -24,7 +24,10 @@ export type LocalKafka = {
 /** The first start of a machine fetches Kafka; later ones take seconds. */
 const readySeconds = 240;
 
-/** Starts a broker on the port. Where Java or Maven is missing: undefined and one loud line, or, with REQUIRE_KAFKA=1, an error. */
+/**
+ * Starts a broker on the port. Where Java or Maven is missing: undefined and one loud line, or,
+ * with REQUIRE_KAFKA=1, an error.
+ */
 export async function startLocalKafka(options: {
   port: number;
   directory: string;
@@ -33,10 +36,15 @@ export async function startLocalKafka(options: {
 }): Promise<LocalKafka | undefined> {
   const { port, directory, advertisedPort = port } = options;
   const dataDir = join(directory, 'broker');
-  const env = { KAFKA_PORT: String(port), KAFKA_ADVERTISED_PORT: String(advertisedPort), DATA_DIR: dataDir };
+  const env = {
+    KAFKA_PORT: String(port),
+    KAFKA_ADVERTISED_PORT: String(advertisedPort),
+    DATA_DIR: dataDir,
+  };
   let program = startScript('kafka', { directory, env });
   const isReady = () => program.lines.some((line) => line.includes('Kafka is ready'));
-  const untilReadyOrGone = () => until('the Kafka broker', readySeconds, () => isReady() || program.exit !== undefined);
+  const untilReadyOrGone = () =>
+    until('the Kafka broker', readySeconds, () => isReady() || program.exit !== undefined);
   const launch = () => {
     program = startScript('kafka', { directory, env });
   };
@@ -48,7 +56,9 @@ export async function startLocalKafka(options: {
   if (program.exit !== undefined && isMissing(program)) return undefined;
   assert.ok(isReady(), `the Kafka broker has ended:\n${program.tail()}`);
   const signal = (name: NodeJS.Signals) => {
-    const { pid } = JSON.parse(readFileSync(join(dataDir, 'kafka.json'), 'utf8')) as { pid: number };
+    const { pid } = JSON.parse(readFileSync(join(dataDir, 'kafka.json'), 'utf8')) as {
+      pid: number;
+    };
     if (program.exit === undefined) signalTo(-pid, name);
   };
   return {

@@ -18,12 +18,17 @@ export type LocalPostgres = {
 /** Starts one embedded PostgreSQL server for both services, with its data below the directory. */
 export async function startLocalPostgres(directory: string): Promise<LocalPostgres> {
   const dataDir = join(directory, 'databases');
-  const program = startProgram('embedded/src/start-postgres.ts', { directory, env: { DATA_DIR: dataDir } });
+  const program = startProgram('embedded/src/start-postgres.ts', {
+    directory,
+    env: { DATA_DIR: dataDir },
+  });
   const isReady = () => program.lines.some((line) => line.includes('PostgreSQL is ready'));
   await until('PostgreSQL', 60, () => isReady() || program.exit !== undefined);
   assert.ok(isReady(), `PostgreSQL has not started:\n${program.tail()}`);
-  const { ORDERS_DATABASE_URL: orders, FULFILLMENT_DATABASE_URL: fulfillment } = databaseUrls(dataDir);
-  // The server outlives a Node process that is killed, as `startProgram` does to it where a test is ended half-way.
+  const { ORDERS_DATABASE_URL: orders, FULFILLMENT_DATABASE_URL: fulfillment } =
+    databaseUrls(dataDir);
+  // The server outlives a Node process that is killed, as `startProgram` does to it where a test is
+  // ended half-way.
   const endServer = () => {
     const server = livingPostmaster(dataDir);
     if (server !== undefined) signalTo(server.pid, 'SIGINT');

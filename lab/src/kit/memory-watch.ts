@@ -13,7 +13,10 @@ export type MemoryWatch = {
 
 const everyMs = 500;
 
-/** Looks at the services twice a second; a service that does not live then is left out, and where nobody can tell, everyone is. */
+/**
+ * Looks at the services twice a second; a service that does not live then is left out, and where
+ * nobody can tell, everyone is.
+ */
 export function startMemoryWatch(services: readonly ServiceProcess[]): MemoryWatch {
   const stopping = new AbortController();
   let most = new Map<string, number>();

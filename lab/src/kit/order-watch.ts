@@ -23,7 +23,10 @@ const progress: Record<OrderStatus, number> = {
   Cancelled: 4,
 };
 
-/** Looks at the newest 200 orders again and again, as a client would, and notes whatever goes back. No answer is no news. */
+/**
+ * Looks at the newest 200 orders again and again, as a client would, and notes whatever goes back.
+ * No answer is no news.
+ */
 export function startOrderWatch(url: string): OrderWatch {
   const stopping = new AbortController();
   const steps = createStepCheck();
@@ -55,20 +58,27 @@ export function createStepCheck() {
 function stepsBetween(before: OrderListEntry, now: OrderListEntry): string[] {
   const steps: string[] = [];
   const changed = before.status !== now.status;
-  if (changed && progress[now.status] <= progress[before.status]) steps.push(`${before.status} -> ${now.status}`);
+  if (changed && progress[now.status] <= progress[before.status])
+    steps.push(`${before.status} -> ${now.status}`);
   const attempts = [before.fulfillment?.attempts ?? 0, now.fulfillment?.attempts ?? 0] as const;
   if (attempts[1] < attempts[0]) steps.push(`attempts ${attempts[0]} -> ${attempts[1]}`);
-  if (before.fulfillment !== null && now.fulfillment === null) steps.push('fulfillment became null');
-  if (now.updatedAt < before.updatedAt) steps.push(`updatedAt ${before.updatedAt} -> ${now.updatedAt}`);
+  if (before.fulfillment !== null && now.fulfillment === null)
+    steps.push('fulfillment became null');
+  if (now.updatedAt < before.updatedAt)
+    steps.push(`updatedAt ${before.updatedAt} -> ${now.updatedAt}`);
   return steps.map((step) => `${now.orderId}: ${step}`);
 }
 
-async function look(url: string, see: (order: OrderListEntry) => void, signal: AbortSignal): Promise<void> {
+async function look(
+  url: string,
+  see: (order: OrderListEntry) => void,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     for await (const _ of ticks(everyMs, undefined, { signal })) {
-      const answer = await call<OrderPage>('GET', `${url}/api/orders?limit=200`, { timeoutMs: 3_000 }).catch(
-        () => undefined,
-      );
+      const answer = await call<OrderPage>('GET', `${url}/api/orders?limit=200`, {
+        timeoutMs: 3_000,
+      }).catch(() => undefined);
       if (answer?.status === 200) for (const order of answer.body.items) see(order);
     }
   } catch (error) {

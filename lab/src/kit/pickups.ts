@@ -4,7 +4,10 @@ import { readRecords } from './kafka-records.ts';
 /** When an order was accepted, and how long after it the Fulfillment Service had filed it. */
 export type Pickup = { orderId: string; createdAt: number; ms: number };
 
-/** Reads from the topic of the fulfillment events when each of these orders was filed first; what was never filed is missing. */
+/**
+ * Reads from the topic of the fulfillment events when each of these orders was filed first; what
+ * was never filed is missing.
+ */
 export async function readPickups(
   bootstrapServers: string,
   topic: string,

@@ -7,10 +7,16 @@ export const isPostgres = (name: string): boolean => /(^|\/)postgres$/.test(name
 
 type ServerInfo = { pid: number | null; urls: { orders: string; fulfillment: string } };
 
-const readInfo = (dataDir: string): ServerInfo => JSON.parse(readFileSync(join(dataDir, 'postgres.json'), 'utf8'));
+const readInfo = (dataDir: string): ServerInfo =>
+  JSON.parse(readFileSync(join(dataDir, 'postgres.json'), 'utf8'));
 
-/** How the services reach the embedded PostgreSQL server below the data directory. @throws when it was never started */
-export function databaseUrls(dataDir: string): Record<'ORDERS_DATABASE_URL' | 'FULFILLMENT_DATABASE_URL', string> {
+/**
+ * How the services reach the embedded PostgreSQL server below the data directory. @throws when it
+ * was never started
+ */
+export function databaseUrls(
+  dataDir: string,
+): Record<'ORDERS_DATABASE_URL' | 'FULFILLMENT_DATABASE_URL', string> {
   const { urls } = readInfo(dataDir);
   return { ORDERS_DATABASE_URL: urls.orders, FULFILLMENT_DATABASE_URL: urls.fulfillment };
 }
@@ -35,5 +41,10 @@ export function postgresProcesses(dataDir: string): LivingProcess[] {
 export async function killAll(victims: LivingProcess[]): Promise<void> {
   for (const { pid } of victims) signalTo(pid, 'SIGKILL');
   const pids = new Set(victims.map(({ pid }) => pid));
-  await until('killed processes to be gone', 10, () => !livingProcesses().some(({ pid }) => pids.has(pid)), 5);
+  await until(
+    'killed processes to be gone',
+    10,
+    () => !livingProcesses().some(({ pid }) => pids.has(pid)),
+    5,
+  );
 }

@@ -9,7 +9,9 @@ export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 /** A program of the product that runs as its own process in its own process group. */
 export type Program = {
   readonly pid: number;
-  /** What it wrote to standard output and standard error, line by line; of a very long log the end. */
+  /**
+   * What it wrote to standard output and standard error, line by line; of a very long log the end.
+   */
   readonly lines: string[];
   readonly exit: Exit | undefined;
   /** To its whole process group, as a terminal sends Ctrl-C. */
@@ -24,20 +26,25 @@ const repository = join(import.meta.dirname, '../../..');
 const linesMax = 200_000;
 
 /**
- * Starts a TypeScript file of the repository as `node <flags> <file> <args>`. Of this process's environment it gets only what every program needs, so
- * that no setting of the person who runs the tests changes the outcome; for the same reason its working directory must hold no `.env`.
+ * Starts a TypeScript file of the repository as `node <flags> <file> <args>`. Of this process's
+ * environment it gets only what every program needs, so that no setting of the person who runs the
+ * tests changes the outcome; for the same reason its working directory must hold no `.env`.
  */
 export function startProgram(
   file: string,
   options: { directory: string; env: Record<string, string>; flags?: string[]; args?: string[] },
 ): Program {
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
-  const child = spawn(process.execPath, [...(options.flags ?? []), join(repository, file), ...(options.args ?? [])], {
-    cwd: options.directory,
-    env: { PATH, HOME, TMPDIR, ...options.env },
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...(options.flags ?? []), join(repository, file), ...(options.args ?? [])],
+    {
+      cwd: options.directory,
+      env: { PATH, HOME, TMPDIR, ...options.env },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const lines: string[] = [];
   keepLines(child, lines);
   let exit: Exit | undefined;
@@ -70,7 +77,10 @@ export function startProgram(
   };
 }
 
-/** As `startProgram`, with file and flags of Node as the npm script has them: what `npm run` starts, without npm between. */
+/**
+ * As `startProgram`, with file and flags of Node as the npm script has them: what `npm run` starts,
+ * without npm between.
+ */
 export function startScript(
   script: string,
   options: { directory: string; env: Record<string, string>; args?: string[] },
@@ -80,11 +90,15 @@ export function startScript(
   };
   const [node, ...words] = (scripts[script] ?? '').split(' ');
   const file = words.pop();
-  if (node !== 'node' || file === undefined) throw new Error(`the npm script ${script} is no "node file"`);
+  if (node !== 'node' || file === undefined)
+    throw new Error(`the npm script ${script} is no "node file"`);
   return startProgram(file, { ...options, flags: words });
 }
 
-/** Runs a script of package.json to its end: how it ended, and all that it wrote. @throws after `seconds` */
+/**
+ * Runs a script of package.json to its end: how it ended, and all that it wrote. @throws after
+ * `seconds`
+ */
 export async function runScript(
   script: string,
   options: { directory: string; env: Record<string, string>; args?: string[]; seconds?: number },

@@ -1,4 +1,7 @@
-/** Where progress is written: a terminal gets a bar that is redrawn, anything else a line now and then. */
+/**
+ * Where progress is written: a terminal gets a bar that is redrawn, anything else a line now and
+ * then.
+ */
 export type ProgressOutput = { isTTY?: boolean; columns?: number; write(text: string): unknown };
 
 const redrawMs = 100;
@@ -6,7 +9,10 @@ const lineMs = 5_000;
 const barWidth = 24;
 
 /** Begins to show `describe()`; `share` is 0 to 1. `close` shows it a last time. */
-export function startProgress(out: ProgressOutput, describe: () => { share: number; text: string }): { close(): void } {
+export function startProgress(
+  out: ProgressOutput,
+  describe: () => { share: number; text: string },
+): { close(): void } {
   const draw = (): void => {
     const { share, text } = describe();
     if (out.isTTY !== true) return void out.write(`${text}\n`);

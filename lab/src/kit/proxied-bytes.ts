@@ -14,7 +14,10 @@ export type Lane = {
 /** More than this is left to the sender's socket, as by a full network. */
 const waitingMaxBytes = 1024 * 1024;
 
-/** Carries bytes and the end of them from one socket to the other, in order, as late as the weather of their arrival says. */
+/**
+ * Carries bytes and the end of them from one socket to the other, in order, as late as the weather
+ * of their arrival says.
+ */
 export function carryBytes(from: Socket, to: Socket, weather: Weather): Lane {
   /** `bytes` null is the end of the stream. */
   const waiting: { bytes: Buffer | null; dueAt: number }[] = [];

@@ -9,7 +9,10 @@ export type Random = {
   shuffled<T>(things: readonly T[]): T[];
 };
 
-/** The seed of this run: the environment variable SEED where it is set, else a new one. Print it, so that a failure can be repeated. */
+/**
+ * The seed of this run: the environment variable SEED where it is set, else a new one. Print it, so
+ * that a failure can be repeated.
+ */
 export function seedOfRun(): number {
   const set = process.env.SEED;
   return set === undefined || set === '' ? Math.floor(Math.random() * 2 ** 31) : Number(set);

@@ -2,7 +2,10 @@ import type { OrderListEntry } from '@orders/contracts/orders/api';
 import type { LedgerEntry } from '@orders/contracts/shipping';
 import type { SentOrder } from '../load/order-load.ts';
 
-/** What does not add up, in words; all lists empty means: nothing lost, nothing doubled, nothing stuck. */
+/**
+ * What does not add up, in words; all lists empty means: nothing lost, nothing doubled, nothing
+ * stuck.
+ */
 export type Reconciliation = {
   /** Accepted by a 201 and not there, or never booked. */
   lost: string[];
@@ -15,8 +18,9 @@ export type Reconciliation = {
 };
 
 /**
- * Compares what a load was promised with the system's orders and the provider's ledger, each complete. An order that its sender got no 201
- * for is allowed only where the request ended without an answer, or with a 503, which is no "not created"; it too must be booked once.
+ * Compares what a load was promised with the system's orders and the provider's ledger, each
+ * complete. An order that its sender got no 201 for is allowed only where the request ended without
+ * an answer, or with a 503, which is no "not created"; it too must be booked once.
  */
 export function reconcile(
   sent: readonly SentOrder[],
@@ -28,26 +32,35 @@ export function reconcile(
   const byMark = Map.groupBy(orders, ({ customerName }) => customerName);
   for (const { mark, orderId, answers } of sent) {
     const made = byMark.get(mark) ?? [];
-    if (orderId !== undefined && !byId.has(orderId)) found.lost.push(`${mark}: order ${orderId} is not there`);
-    if (made.length > 1) found.doubled.push(`${mark}: orders ${made.map((order) => order.orderId).join(', ')}`);
+    if (orderId !== undefined && !byId.has(orderId))
+      found.lost.push(`${mark}: order ${orderId} is not there`);
+    if (made.length > 1)
+      found.doubled.push(`${mark}: orders ${made.map((order) => order.orderId).join(', ')}`);
     const mayBeUnknown = answers.some((status) => status === 0 || status === 503);
-    if (orderId === undefined && !mayBeUnknown) found.orphans.push(`${mark} was answered ${answers.join(', ')}`);
+    if (orderId === undefined && !mayBeUnknown)
+      found.orphans.push(`${mark} was answered ${answers.join(', ')}`);
   }
   const marks = new Set(sent.map(({ mark }) => mark));
   for (const order of orders) {
     const bookings = ledger.get(order.orderId)?.bookings ?? 0;
     const said = `${order.customerName}: order ${order.orderId}, ${order.status}, ${bookings} booking(s)`;
     if (!marks.has(order.customerName)) found.orphans.push(`${said} was never sent`);
-    if (order.status !== 'Shipped') found.stuck.push(`${said} ${JSON.stringify(order.fulfillment)}`);
+    if (order.status !== 'Shipped')
+      found.stuck.push(`${said} ${JSON.stringify(order.fulfillment)}`);
     if (order.status === 'Shipped' && bookings === 0) found.lost.push(said);
     if (bookings > 1) found.doubled.push(said);
     const shown = order.fulfillment?.trackingNumber;
-    if (bookings > 0 && order.status === 'Shipped' && shown !== ledger.get(order.orderId)?.trackingNumber) {
+    if (
+      bookings > 0 &&
+      order.status === 'Shipped' &&
+      shown !== ledger.get(order.orderId)?.trackingNumber
+    ) {
       found.orphans.push(`${said} shows tracking number ${shown}`);
     }
   }
   for (const { reference, bookings } of ledger.values()) {
-    if (bookings > 0 && !byId.has(reference)) found.orphans.push(`a booking for ${reference}, which is no order`);
+    if (bookings > 0 && !byId.has(reference))
+      found.orphans.push(`a booking for ${reference}, which is no order`);
   }
   return found;
 }

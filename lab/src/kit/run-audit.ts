@@ -17,14 +17,23 @@ export type Audited = {
 const seconds = 120;
 
 /** Runs the audit as a process of its own; `report` is undefined where it could not look. */
-export async function runAudit(options: { directory: string; env: Record<string, string>; args?: string[] }) {
+export async function runAudit(options: {
+  directory: string;
+  env: Record<string, string>;
+  args?: string[];
+}) {
   const { directory, env, args = [] } = options;
   const folder = await mkdtemp(join(directory, 'audit-'));
   const file = join(folder, 'report.json');
   try {
-    const program = startProgram('lab/src/audit/main.ts', { directory, env, args: ['--json', file, ...args] });
+    const program = startProgram('lab/src/audit/main.ts', {
+      directory,
+      env,
+      args: ['--json', file, ...args],
+    });
     const { code } = await program.untilExit(seconds);
-    const report = code === 0 || code === 1 ? (JSON.parse(await readFile(file, 'utf8')) as Audited) : undefined;
+    const report =
+      code === 0 || code === 1 ? (JSON.parse(await readFile(file, 'utf8')) as Audited) : undefined;
     return { code, report, text: program.lines.join('\n') };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -2,10 +2,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** What it does with a call: an HTTP status with a body, or `cut` the connection without an answer. */
+/**
+ * What it does with a call: an HTTP status with a body, or `cut` the connection without an answer.
+ */
 export type Reaction = 'cut' | { status: number; body?: unknown };
 
-/** A provider inside the test that does exactly what the test says, for answers that the mock never gives. */
+/**
+ * A provider inside the test that does exactly what the test says, for answers that the mock never
+ * gives.
+ */
 export type ScriptedProvider = {
   readonly url: string;
   /** Reference of every POST, and of every look-up, in order of arrival. */

@@ -18,8 +18,9 @@ import { startShippingProvider } from './shipping-provider.ts';
 export type SecuredSystem = NonNullable<Awaited<ReturnType<typeof startSecuredSystem>>>;
 
 /**
- * Broker, databases with a role for each service that owns nothing, and a provider; the two services with PROFILE=prod, which are not
- * started yet and whose schemas nobody has made. Ends after the tests of the file. Undefined where there is no Kafka to be had.
+ * Broker, databases with a role for each service that owns nothing, and a provider; the two
+ * services with PROFILE=prod, which are not started yet and whose schemas nobody has made. Ends
+ * after the tests of the file. Undefined where there is no Kafka to be had.
  */
 export async function startSecuredSystem() {
   const directory = await mkdtemp(join(tmpdir(), 'orders-secured-'));
@@ -47,7 +48,11 @@ async function startParts(directory: string, closers: (() => Promise<unknown>)[]
   closers.push(() => own?.kill() ?? names.deleteTopics(bootstrapServers));
   const databases = await startLocalPostgres(directory);
   closers.push(() => databases.close());
-  const provider = await startShippingProvider({ port: providerPort, directory, env: { PROFILE: 'local' } });
+  const provider = await startShippingProvider({
+    port: providerPort,
+    directory,
+    env: { PROFILE: 'local' },
+  });
   closers.push(() => provider.kill());
 
   const keysFile = join(directory, 'keys.json');
@@ -80,7 +85,14 @@ async function startParts(directory: string, closers: (() => Promise<unknown>)[]
     SHIPPING_BASE_URL: provider.url,
   };
   const service = (script: string, port: number, env: Record<string, string>) => {
-    const process = createServiceProcess({ name: script, script, port, directory, env, scheme: 'https' });
+    const process = createServiceProcess({
+      name: script,
+      script,
+      port,
+      directory,
+      env,
+      scheme: 'https',
+    });
     closers.push(() => process.kill());
     return process;
   };
@@ -115,8 +127,13 @@ async function startParts(directory: string, closers: (() => Promise<unknown>)[]
   };
 }
 
-/** A role for each service that may connect to its database and nothing more; the URLs are of these roles. */
-async function createServiceRoles(databases: LocalPostgres): Promise<{ orders: string; fulfillment: string }> {
+/**
+ * A role for each service that may connect to its database and nothing more; the URLs are of these
+ * roles.
+ */
+async function createServiceRoles(
+  databases: LocalPostgres,
+): Promise<{ orders: string; fulfillment: string }> {
   const administrator = new URL(databases.orders);
   administrator.username = 'postgres';
   administrator.password = readFileSync(join(databases.dataDir, 'postgres-password'), 'utf8');

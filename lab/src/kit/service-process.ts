@@ -49,7 +49,11 @@ export function createServiceProcess(options: {
       if (current().exit !== undefined) return true;
       return (await call('GET', `${url}/health/ready`, { timeoutMs: 2_000 })).status === 200;
     });
-    assert.equal(current().exit, undefined, `${name} has ended instead of being ready:\n${current().tail()}`);
+    assert.equal(
+      current().exit,
+      undefined,
+      `${name} has ended instead of being ready:\n${current().tail()}`,
+    );
   };
   return {
     name,

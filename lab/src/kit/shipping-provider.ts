@@ -18,7 +18,10 @@ export type ShippingProvider = {
   kill(): Promise<void>;
 };
 
-/** Starts a provider on the port with its data below `directory`; `env` sets its behaviour (SIMULATION_…). */
+/**
+ * Starts a provider on the port with its data below `directory`; `env` sets its behaviour
+ * (SIMULATION_…).
+ */
 export async function startShippingProvider(options: {
   port: number;
   directory: string;
@@ -62,10 +65,14 @@ export async function startShippingProvider(options: {
 
 /** What the provider has booked: reference (an order id) to its line of the ledger. */
 export async function readLedger(providerUrl: string): Promise<Map<string, LedgerEntry>> {
-  const { status, text } = await call('GET', `${providerUrl}/simulation/ledger`, { timeoutMs: 30_000 });
+  const { status, text } = await call('GET', `${providerUrl}/simulation/ledger`, {
+    timeoutMs: 30_000,
+  });
   assert.equal(status, 200, text);
   const entries = text.split('\n').filter((line) => line !== '');
-  return new Map(entries.map((line) => JSON.parse(line) as LedgerEntry).map((entry) => [entry.reference, entry]));
+  return new Map(
+    entries.map((line) => JSON.parse(line) as LedgerEntry).map((entry) => [entry.reference, entry]),
+  );
 }
 
 /** Changes the provider's behaviour at run time; what is left out stays. */
@@ -76,7 +83,10 @@ export async function simulate(providerUrl: string, change: Partial<Simulation>)
 
 /** The shipment of an order as the provider shows it. */
 export async function readShipment(providerUrl: string, orderId: string): Promise<Shipment> {
-  const { status, text, body } = await call<Shipment>('GET', `${providerUrl}/api/shipments/${orderId}`);
+  const { status, text, body } = await call<Shipment>(
+    'GET',
+    `${providerUrl}/api/shipments/${orderId}`,
+  );
   assert.equal(status, 200, text);
   return body;
 }

@@ -1,7 +1,10 @@
 import { after, afterEach, type TestContext } from 'node:test';
 import { createSystem, type System } from './system.ts';
 
-/** A system for one test, not started yet; removed after it. Where the test fails, the end of the system's log is printed. */
+/**
+ * A system for one test, not started yet; removed after it. Where the test fails, the end of the
+ * system's log is printed.
+ */
 export async function systemFor(t: TestContext, env: Record<string, string> = {}): Promise<System> {
   const system = await createSystem(env);
   t.after(async () => {
@@ -11,8 +14,13 @@ export async function systemFor(t: TestContext, env: Record<string, string> = {}
   return system;
 }
 
-/** The same, started and ready: for one test (`t`), or, without it, for all tests of the file that calls it. */
-export async function startSystem(options: { t?: TestContext; env?: Record<string, string> } = {}): Promise<System> {
+/**
+ * The same, started and ready: for one test (`t`), or, without it, for all tests of the file that
+ * calls it.
+ */
+export async function startSystem(
+  options: { t?: TestContext; env?: Record<string, string> } = {},
+): Promise<System> {
   const { t, env = {} } = options;
   const system = t === undefined ? await systemForAll(env) : await systemFor(t, env);
   try {

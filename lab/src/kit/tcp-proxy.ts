@@ -1,16 +1,23 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { carryBytes, type Weather } from './proxied-bytes.ts';
 
-/** Stands between a program and a server on this machine, and makes the network between them bad. */
+/**
+ * Stands between a program and a server on this machine, and makes the network between them bad.
+ */
 export type TcpProxy = {
   readonly port: number;
   /** Connections that are open now. */
   readonly connections: number;
-  /** Resets a share (0 to 1) of the open connections at both ends; bytes on their way are gone. Returns how many. */
+  /**
+   * Resets a share (0 to 1) of the open connections at both ends; bytes on their way are gone.
+   * Returns how many.
+   */
   cut(share?: number): number;
   /** From now on every byte arrives this many milliseconds late, in each direction; 0 ends it. */
   slow(delayMs: number): void;
-  /** Lets nothing through: connections are taken and stay open, and their bytes wait for `release`. */
+  /**
+   * Lets nothing through: connections are taken and stay open, and their bytes wait for `release`.
+   */
   hold(): void;
   /** Lets everything go on, late: as after packets were lost and sent again. */
   release(): void;
@@ -18,14 +25,22 @@ export type TcpProxy = {
 };
 
 /**
- * Starts a proxy on 127.0.0.1 (`port` 0 takes any free one) to a port of 127.0.0.1. Where nobody listens behind it, a connection is made
- * and reset at once.
+ * Starts a proxy on 127.0.0.1 (`port` 0 takes any free one) to a port of 127.0.0.1. Where nobody
+ * listens behind it, a connection is made and reset at once.
  */
-export async function startTcpProxy(options: { port?: number; targetPort: number }): Promise<TcpProxy> {
+export async function startTcpProxy(options: {
+  port?: number;
+  targetPort: number;
+}): Promise<TcpProxy> {
   const weather: Weather = { delayMs: 0, isHeld: false };
   const pairs = new Set<Pair>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
-    const far = connect({ port: options.targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const far = connect({
+      port: options.targetPort,
+      host: '127.0.0.1',
+      allowHalfOpen: true,
+      noDelay: true,
+    });
     const pair = joinSockets(near, far, weather);
     pairs.add(pair);
     near.once('close', () => pairs.delete(pair));
@@ -73,11 +88,15 @@ function joinSockets(near: Socket, far: Socket, weather: Weather): Pair {
     for (const lane of lanes) lane.drop();
   };
   // Refused, reset by either end, or ended in the middle: the other end is told by a reset too.
-  for (const socket of [near, far]) socket.once('error', reset).once('close', (hadError) => void (hadError && reset()));
+  for (const socket of [near, far])
+    socket.once('error', reset).once('close', (hadError) => void (hadError && reset()));
   return { goOn: () => lanes.forEach((lane) => void lane.goOn()), reset };
 }
 
-/** While its end is being sent a socket cannot be reset: Node would say EINVAL, keep it open, and wait for it at the end of the process. */
+/**
+ * While its end is being sent a socket cannot be reset: Node would say EINVAL, keep it open, and
+ * wait for it at the end of the process.
+ */
 function resetOrDestroy(socket: Socket): void {
   if (socket.writableEnded && !socket.writableFinished) socket.destroy();
   else socket.resetAndDestroy();

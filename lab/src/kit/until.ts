@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Asks `condition` again and again until it gives something truthy, and resolves to that. After `seconds` it rejects, saying
- * what was waited for and what the condition threw last. An error of the condition means "not yet".
+ * Asks `condition` again and again until it gives something truthy, and resolves to that. After
+ * `seconds` it rejects, saying what was waited for and what the condition threw last. An error of
+ * the condition means "not yet".
  */
 export async function until<T>(
   what: string,
@@ -25,7 +26,10 @@ export async function until<T>(
   }
 }
 
-/** Time that passes in the system under test where passing time is the very thing examined (idle, outage, load). */
+/**
+ * Time that passes in the system under test where passing time is the very thing examined (idle,
+ * outage, load).
+ */
 export async function elapse(ms: number): Promise<void> {
   await delay(ms);
 }

@@ -18,12 +18,16 @@ export type FollowOptions = {
   signal: AbortSignal;
 };
 
-/** The last status seen of each order; an order that no page ever showed has none. `problem` is why the last look failed. */
+/**
+ * The last status seen of each order; an order that no page ever showed has none. `problem` is why
+ * the last look failed.
+ */
 export type Followed = { statuses: Map<string, OrderStatus>; problem: string | undefined };
 
 /**
- * Looks at the orders until each is final, or the time is up. A look is a walk over the pages of the list, no further back than
- * the oldest order that is still open. A look that fails is repeated until the time is up.
+ * Looks at the orders until each is final, or the time is up. A look is a walk over the pages of
+ * the list, no further back than the oldest order that is still open. A look that fails is repeated
+ * until the time is up.
  */
 export async function followOrders(
   orderIds: ReadonlySet<string>,

@@ -5,8 +5,8 @@ const pageSize = 200;
 const pageMs = 15_000;
 
 /**
- * Lists the orders created at `createdFrom` (ISO 8601) or later, newest first, page by page. Throws when a page does not come
- * with 200 within 15 s; nothing is retried here.
+ * Lists the orders created at `createdFrom` (ISO 8601) or later, newest first, page by page. Throws
+ * when a page does not come with 200 within 15 s; nothing is retried here.
  */
 export async function* listOrders(
   at: { url: string; dispatcher: Dispatcher; signal: AbortSignal },
@@ -24,7 +24,8 @@ export async function* listOrders(
       signal: AbortSignal.any([at.signal, AbortSignal.timeout(pageMs)]),
     });
     const text = await body.text();
-    if (statusCode !== 200) throw new Error(`GET /api/orders answered ${statusCode}: ${text.slice(0, 200)}`);
+    if (statusCode !== 200)
+      throw new Error(`GET /api/orders answered ${statusCode}: ${text.slice(0, 200)}`);
     const page: OrderPage = JSON.parse(text);
     yield* page.items;
     pageToken = page.nextPageToken;

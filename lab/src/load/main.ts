@@ -15,10 +15,17 @@ const stopping = new AbortController();
 // Once ends the run with its report, twice ends the process.
 process.once('SIGINT', () => stopping.abort());
 try {
-  process.exitCode = (await replay({ ...readArguments(), out: process.stdout, signal: stopping.signal })) ? 0 : 1;
+  process.exitCode = (await replay({
+    ...readArguments(),
+    out: process.stdout,
+    signal: stopping.signal,
+  }))
+    ? 0
+    : 1;
 } catch (error) {
   const isForPeople =
-    error instanceof ReplayError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
+    error instanceof ReplayError ||
+    (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
   process.stderr.write(`${isForPeople ? (error as Error).message : (error as Error).stack}\n`);
   process.exitCode = 1;
 }
@@ -35,11 +42,14 @@ function readArguments() {
   } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const file = positionals[0];
-  if (values.help === true || file === undefined || positionals.length > 1) throw new ReplayError(usage);
+  if (values.help === true || file === undefined || positionals.length > 1)
+    throw new ReplayError(usage);
   const url = (values.url ?? 'http://127.0.0.1:5000').replace(/\/+$/, '');
-  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) throw new ReplayError(`--url ${url} is not an http address.`);
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+    throw new ReplayError(`--url ${url} is not an http address.`);
   const rate = positive('rate', values.rate);
-  const concurrency = positive('concurrency', values.concurrency) ?? (rate === undefined ? 32 : 1000);
+  const concurrency =
+    positive('concurrency', values.concurrency) ?? (rate === undefined ? 32 : 1000);
   const waitSeconds = positive('wait', values.wait) ?? 120;
   return {
     file,

@@ -2,7 +2,10 @@ import { setTimeout as delay, setInterval as ticks } from 'node:timers/promises'
 import type { NewOrder } from '@orders/contracts/orders/api';
 import { post } from '../kit/orders.ts';
 
-/** One order of a load and what became of it. `mark` is its customerName: it tells which request an order belongs to. */
+/**
+ * One order of a load and what became of it. `mark` is its customerName: it tells which request an
+ * order belongs to.
+ */
 export type SentOrder = {
   mark: string;
   key: string | undefined;
@@ -25,14 +28,18 @@ export type OrderLoad = {
 };
 
 const tickMs = 20;
-/** More unanswered requests than this would say nothing new about the system, only about the machine. */
+/**
+ * More unanswered requests than this would say nothing new about the system, only about the
+ * machine.
+ */
 const inFlightMax = 200;
 const retryEveryMs = 100;
 
 /**
- * Posts orders at a steady rate, whatever the system does. An order with an Idempotency-Key is sent again, with the same key, until it is
- * accepted, for at most `retrySeconds`; one without is sent once, and where no 201 came back its fate is unknown to the sender.
- * Of several URLs the orders take turns, and what has failed at one is tried at the next. `sentAt` is Date.now() of a request.
+ * Posts orders at a steady rate, whatever the system does. An order with an Idempotency-Key is sent
+ * again, with the same key, until it is accepted, for at most `retrySeconds`; one without is sent
+ * once, and where no 201 came back its fate is unknown to the sender. Of several URLs the orders
+ * take turns, and what has failed at one is tried at the next. `sentAt` is Date.now() of a request.
  */
 export function startOrderLoad(options: {
   url: string | readonly string[];
@@ -73,7 +80,12 @@ export function startOrderLoad(options: {
   };
 }
 
-async function pace(perSecond: number, may: () => boolean, act: () => void, signal: AbortSignal): Promise<void> {
+async function pace(
+  perSecond: number,
+  may: () => boolean,
+  act: () => void,
+  signal: AbortSignal,
+): Promise<void> {
   let due = 0;
   let last = performance.now();
   try {
@@ -95,7 +107,11 @@ type Turns = {
   onAnswer?: (answer: SeenAnswer) => void;
 };
 
-async function send({ urls, first, retrySeconds, onAnswer }: Turns, body: NewOrder, order: SentOrder): Promise<void> {
+async function send(
+  { urls, first, retrySeconds, onAnswer }: Turns,
+  body: NewOrder,
+  order: SentOrder,
+): Promise<void> {
   const end = performance.now() + retrySeconds * 1000;
   const headers = order.key === undefined ? {} : { 'idempotency-key': order.key };
   for (let turn = first; ; turn += 1) {
@@ -115,13 +131,19 @@ async function send({ urls, first, retrySeconds, onAnswer }: Turns, body: NewOrd
   }
 }
 
-/** A lost connection is a part of what is examined; a broken promise of the contract (an AssertionError of `call`) is not. */
+/**
+ * A lost connection is a part of what is examined; a broken promise of the contract (an
+ * AssertionError of `call`) is not.
+ */
 function noAnswer(error: unknown): undefined {
   if (error instanceof Error && error.name === 'AssertionError') throw error;
   return undefined;
 }
 
-/** The time in milliseconds within which the given share (0 to 1) of these, accepted orders say, were done. */
+/**
+ * The time in milliseconds within which the given share (0 to 1) of these, accepted orders say,
+ * were done.
+ */
 export function percentile(orders: readonly { ms: number }[], share: number): number {
   const sorted = orders.map(({ ms }) => ms).sort((one, other) => one - other);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;

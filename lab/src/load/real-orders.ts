@@ -13,10 +13,12 @@ type SourceOrder = {
 const itemsMax = 200;
 
 /**
- * Valid orders of a real shop for a load, at most `limit`: of the file that REAL_ORDERS names (.ndjson or .ndjson.gz), else of the samples.
+ * Valid orders of a real shop for a load, at most `limit`: of the file that REAL_ORDERS names
+ * (.ndjson or .ndjson.gz), else of the samples.
  */
 export async function readRealOrders(limit = 2_000): Promise<NewOrder[]> {
-  const file = process.env.REAL_ORDERS ?? join(import.meta.dirname, '../../../samples/online-retail.ndjson');
+  const file =
+    process.env.REAL_ORDERS ?? join(import.meta.dirname, '../../../samples/online-retail.ndjson');
   const source = createReadStream(file);
   const input = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
   const found: NewOrder[] = [];
@@ -30,12 +32,27 @@ export async function readRealOrders(limit = 2_000): Promise<NewOrder[]> {
   return found;
 }
 
-/** The order as the API takes it; undefined for what the API refuses: cancellations, write-offs, orders without a customer. */
+/**
+ * The order as the API takes it; undefined for what the API refuses: cancellations, write-offs,
+ * orders without a customer.
+ */
 function toNewOrder({ customerId, items }: SourceOrder): NewOrder | undefined {
   if (customerId === null || items.length === 0 || items.length > itemsMax) return undefined;
-  if (items.some(({ quantity, unitPrice }) => quantity < 1 || quantity > 1_000_000 || unitPrice < 0)) return undefined;
-  if (items.some(({ productId, unitPrice }) => productId.trim() === '' || !/^\d+(\.\d{1,4})?$/.test(String(unitPrice))))
+  if (
+    items.some(({ quantity, unitPrice }) => quantity < 1 || quantity > 1_000_000 || unitPrice < 0)
+  )
     return undefined;
-  const lines = items.map(({ productId, quantity, unitPrice }) => ({ productId, quantity, unitPrice }));
+  if (
+    items.some(
+      ({ productId, unitPrice }) =>
+        productId.trim() === '' || !/^\d+(\.\d{1,4})?$/.test(String(unitPrice)),
+    )
+  )
+    return undefined;
+  const lines = items.map(({ productId, quantity, unitPrice }) => ({
+    productId,
+    quantity,
+    unitPrice,
+  }));
   return { customerId, customerName: `Customer ${customerId}`, currency: 'GBP', items: lines };
 }

@@ -18,7 +18,10 @@ export class ReplayError extends Error {
 }
 
 export type RecordedOrders = {
-  /** In the file's order; empty lines are passed over. Throws ReplayError naming file and line for what is no recorded order. */
+  /**
+   * In the file's order; empty lines are passed over. Throws ReplayError naming file and line for
+   * what is no recorded order.
+   */
   orders: AsyncGenerator<ReplayedOrder>;
   /** How much of the file was read so far, 0 to 1. */
   shareRead(): number;
@@ -26,12 +29,18 @@ export type RecordedOrders = {
   close(): void;
 };
 
-/** Opens a `.ndjson` or `.ndjson.gz` file as a stream. Throws ReplayError where there is no readable file. */
+/**
+ * Opens a `.ndjson` or `.ndjson.gz` file as a stream. Throws ReplayError where there is no readable
+ * file.
+ */
 export async function openOrders(file: string): Promise<RecordedOrders> {
   const found = await stat(file).catch((error: Error) => {
-    throw new ReplayError(`Cannot read ${file}: ${error.message}\nTry: npm run replay -- samples/online-retail.ndjson`);
+    throw new ReplayError(
+      `Cannot read ${file}: ${error.message}\nTry: npm run replay -- samples/online-retail.ndjson`,
+    );
   });
-  if (!found.isFile()) throw new ReplayError(`${file} is not a file: give a .ndjson or .ndjson.gz file.`);
+  if (!found.isFile())
+    throw new ReplayError(`${file} is not a file: give a .ndjson or .ndjson.gz file.`);
   const bytes = createReadStream(file);
   return {
     orders: readOrders(bytes, file),
@@ -51,13 +60,16 @@ async function* readOrders(bytes: ReadStream, file: string): AsyncGenerator<Repl
     }
   } catch (error) {
     if (error instanceof ReplayError) throw error;
-    throw new ReplayError(`Cannot read ${file} after line ${line}: ${error instanceof Error ? error.message : error}`);
+    throw new ReplayError(
+      `Cannot read ${file} after line ${line}: ${error instanceof Error ? error.message : error}`,
+    );
   }
 }
 
 async function* linesOf(bytes: ReadStream, isPacked: boolean): AsyncGenerator<string> {
   const text = isPacked ? bytes.pipe(createGunzip()) : bytes;
-  // A pipe does not hand an error of its source on, and the reader of the other end would wait for ever.
+  // A pipe does not hand an error of its source on, and the reader of the other end would wait for
+  // ever.
   if (text !== bytes) bytes.on('error', (error) => text.destroy(error));
   text.setEncoding('utf8');
   let rest = '';
@@ -77,12 +89,17 @@ function toReplayed(text: string, line: number, file: string): ReplayedOrder {
     throw new ReplayError(`Line ${line} of ${file} is not JSON: expected one order per line.`);
   }
   if (order === null || typeof order !== 'object' || !Array.isArray(order.items)) {
-    throw new ReplayError(`Line ${line} of ${file} is no order: it needs invoiceNo, customerId and items.`);
+    throw new ReplayError(
+      `Line ${line} of ${file} is no order: it needs invoiceNo, customerId and items.`,
+    );
   }
   return { line, invoiceNo: String(order.invoiceNo), body: toBody(order) };
 }
 
-/** The body for POST /api/orders. Nothing is repaired: what was missing or negative stays so and is the API's to judge. */
+/**
+ * The body for POST /api/orders. Nothing is repaired: what was missing or negative stays so and is
+ * the API's to judge.
+ */
 export function toBody({ customerId, items }: RecordedOrder): string {
   return JSON.stringify({
     ...(customerId !== null && { customerId }),

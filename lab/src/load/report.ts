@@ -2,7 +2,10 @@ import type { Count, Ends, Tally } from './tally.ts';
 
 type Line = [label: string, count: number | string, note: string];
 
-/** The closing table of a run, ready to print. `postingSeconds` is the time in which the orders were posted. */
+/**
+ * The closing table of a run, ready to print. `postingSeconds` is the time in which the orders were
+ * posted.
+ */
 export function reportOf(tally: Tally, ends: Ends, postingSeconds: number): string {
   const { p50, p95, p99, max } = tally.latency();
   const lines: Line[] = [
@@ -50,8 +53,10 @@ function reasons(counts: ReadonlyMap<string, Count>): Line[] {
   return byCount.map(([reason, { count, example }]) => [`  ${reason}`, count, `e.g. ${example}`]);
 }
 
-const total = (counts: Iterable<number>): number => [...counts].reduce((all, count) => all + count, 0);
-const sum = (counts: ReadonlyMap<string, Count>): number => total([...counts.values()].map(({ count }) => count));
+const total = (counts: Iterable<number>): number =>
+  [...counts].reduce((all, count) => all + count, 0);
+const sum = (counts: ReadonlyMap<string, Count>): number =>
+  total([...counts.values()].map(({ count }) => count));
 const examples = (invoices: string[]): string =>
   invoices.length === 0 ? '' : `e.g. ${invoices.slice(0, 5).join(', ')}`;
 const round = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(1));

@@ -3,7 +3,12 @@ import { Agent, type Dispatcher, request } from 'undici';
 import { type ProgressOutput, startProgress } from '../kit/progress.ts';
 import { type Followed, followOrders } from './follow-orders.ts';
 import { postOrders } from './post-orders.ts';
-import { openOrders, type RecordedOrders, ReplayError, type ReplayedOrder } from './recorded-orders.ts';
+import {
+  openOrders,
+  type RecordedOrders,
+  ReplayError,
+  type ReplayedOrder,
+} from './recorded-orders.ts';
 import { isComplete, reportOf } from './report.ts';
 import { createTally, endsOf, type Tally } from './tally.ts';
 
@@ -32,8 +37,9 @@ const reachMs = 10_000;
 const clockMarginMs = 5_000;
 
 /**
- * Posts the orders of a file, follows the accepted ones to their end and writes the closing table. Resolves to false when an
- * order got no verdict, was lost, or is still open. Throws ReplayError for an unreadable file or an address where nobody answers.
+ * Posts the orders of a file, follows the accepted ones to their end and writes the closing table.
+ * Resolves to false when an order got no verdict, was lost, or is still open. Throws ReplayError
+ * for an unreadable file or an address where nobody answers.
  */
 export async function replay(options: ReplayOptions): Promise<boolean> {
   const recorded = await openOrders(options.file);
@@ -43,7 +49,8 @@ export async function replay(options: ReplayOptions): Promise<boolean> {
     const createdFrom = await reach(run);
     const tally = createTally();
     const start = performance.now();
-    // A file may turn out unreadable in its middle: what was posted until then is reported all the same.
+    // A file may turn out unreadable in its middle: what was posted until then is reported all the
+    // same.
     const unreadable = await post(recorded, tally, run).then(() => undefined, onlyReplayError);
     const postingSeconds = (performance.now() - start) / 1000;
     const { statuses, problem } = await follow(tally, createdFrom, run);
@@ -69,7 +76,12 @@ async function post(recorded: RecordedOrders, tally: Tally, run: Run): Promise<v
     };
   });
   try {
-    await postOrders(firstOf(recorded.orders, run.limit), { ...run, runId }, tally.record, tally.recordOther);
+    await postOrders(
+      firstOf(recorded.orders, run.limit),
+      { ...run, runId },
+      tally.record,
+      tally.recordOther,
+    );
   } finally {
     progress.close();
   }
@@ -83,18 +95,28 @@ async function follow(tally: Tally, createdFrom: string, run: Run): Promise<Foll
     return { share: orderIds.size === 0 ? 1 : finals / orderIds.size, text };
   });
   try {
-    return await followOrders(orderIds, { ...run, createdFrom, waitMs: run.waitSeconds * 1000 }, (count) => {
-      finals = count;
-    });
+    return await followOrders(
+      orderIds,
+      { ...run, createdFrom, waitMs: run.waitSeconds * 1000 },
+      (count) => {
+        finals = count;
+      },
+    );
   } finally {
     progress.close();
   }
 }
 
-/** Resolves to a time (ISO 8601) of the service's own clock, before which this run has created nothing. */
+/**
+ * Resolves to a time (ISO 8601) of the service's own clock, before which this run has created
+ * nothing.
+ */
 async function reach({ url, dispatcher }: Run): Promise<string> {
   try {
-    const { headers, body } = await request(`${url}/health/live`, { dispatcher, signal: AbortSignal.timeout(reachMs) });
+    const { headers, body } = await request(`${url}/health/live`, {
+      dispatcher,
+      signal: AbortSignal.timeout(reachMs),
+    });
     await body.dump();
     const date = Date.parse(String(headers.date));
     return new Date((Number.isNaN(date) ? Date.now() : date) - clockMarginMs).toISOString();
@@ -106,7 +128,10 @@ async function reach({ url, dispatcher }: Run): Promise<string> {
   }
 }
 
-async function* firstOf(orders: AsyncIterable<ReplayedOrder>, limit: number): AsyncGenerator<ReplayedOrder> {
+async function* firstOf(
+  orders: AsyncIterable<ReplayedOrder>,
+  limit: number,
+): AsyncGenerator<ReplayedOrder> {
   let count = 0;
   for await (const order of orders) {
     yield order;

@@ -34,7 +34,11 @@ export function createTally(): Tally {
         tally.accepted.set(posted.orderId, invoiceNo);
         latencyUs.record(Math.max(1, Math.round(posted.ms * 1000)));
       } else {
-        countIn(posted.verdict === 'refused' ? tally.refused : tally.withoutVerdict, posted.reason, invoiceNo);
+        countIn(
+          posted.verdict === 'refused' ? tally.refused : tally.withoutVerdict,
+          posted.reason,
+          invoiceNo,
+        );
       }
     },
     recordOther(kind) {
@@ -54,11 +58,25 @@ function countIn(counts: Map<string, Count>, reason: string, example: string): v
   else known.count += 1;
 }
 
-/** How many of the accepted orders ended where; each accepted order is in exactly one of the five. */
-export type Ends = { shipped: number; failed: number; cancelled: number; open: string[]; lost: string[] };
+/**
+ * How many of the accepted orders ended where; each accepted order is in exactly one of the five.
+ */
+export type Ends = {
+  shipped: number;
+  failed: number;
+  cancelled: number;
+  open: string[];
+  lost: string[];
+};
 
-/** Sorts the accepted orders by the last status seen. `open` and `lost` name invoices; what no list showed is lost. */
-export function endsOf(accepted: ReadonlyMap<string, string>, statuses: ReadonlyMap<string, OrderStatus>): Ends {
+/**
+ * Sorts the accepted orders by the last status seen. `open` and `lost` name invoices; what no list
+ * showed is lost.
+ */
+export function endsOf(
+  accepted: ReadonlyMap<string, string>,
+  statuses: ReadonlyMap<string, OrderStatus>,
+): Ends {
   const ends: Ends = { shipped: 0, failed: 0, cancelled: 0, open: [], lost: [] };
   for (const [orderId, invoiceNo] of accepted) {
     const status = statuses.get(orderId);

@@ -1,6 +1,7 @@
 import type { EventRow, Facts, FulfillmentRow, OrderRow, Standard } from '../../src/audit/facts.ts';
 
-export const idOf = (number: number): string => `01900000-0000-7000-8000-${String(number).padStart(12, '0')}`;
+export const idOf = (number: number): string =>
+  `01900000-0000-7000-8000-${String(number).padStart(12, '0')}`;
 
 export const standard: Standard = {
   graceSeconds: 30,
@@ -11,7 +12,9 @@ export const standard: Standard = {
 };
 
 /** An order that was shipped an hour ago, as every station has it. */
-export function shipped(id = idOf(1)): Required<Facts> & { order: OrderRow; fulfillment: FulfillmentRow } {
+export function shipped(
+  id = idOf(1),
+): Required<Facts> & { order: OrderRow; fulfillment: FulfillmentRow } {
   return {
     id,
     order: {
@@ -66,17 +69,34 @@ export function created(ageSeconds: number, id = idOf(1)): Facts & { order: Orde
 }
 
 /** The same order while it is tried. */
-export function retrying(ageSeconds: number, id = idOf(1)): Facts & { order: OrderRow; fulfillment: FulfillmentRow } {
+export function retrying(
+  ageSeconds: number,
+  id = idOf(1),
+): Facts & { order: OrderRow; fulfillment: FulfillmentRow } {
   const { order, fulfillment } = shipped(id);
   const open = { trackingNumber: null, ageSeconds };
   return {
     ...shipped(id),
     order: { ...order, ...open, status: 'Retrying', shownStatus: 'Retrying' },
-    fulfillment: { ...fulfillment, ...open, state: 'Retrying', dueInSeconds: 12, attempts: 3, error: 'status 503' },
+    fulfillment: {
+      ...fulfillment,
+      ...open,
+      state: 'Retrying',
+      dueInSeconds: 12,
+      attempts: 3,
+      error: 'status 503',
+    },
     booking: { id, bookings: 0, trackingNumber: null },
   };
 }
 
 export function anEvent(over: Partial<EventRow> = {}): EventRow {
-  return { id: idOf(1), sequence: 1, eventType: 'OrderCreated', refused: null, ageSeconds: 1, ...over };
+  return {
+    id: idOf(1),
+    sequence: 1,
+    eventType: 'OrderCreated',
+    refused: null,
+    ageSeconds: 1,
+    ...over,
+  };
 }

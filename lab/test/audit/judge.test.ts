@@ -6,7 +6,10 @@ import { anEvent, created, idOf, retrying, shipped, standard } from './invented-
 
 const found = (facts: Facts, over: Partial<Standard> = {}): string[] =>
   judge(facts, { ...standard, ...over }).map(({ kind, name }) => `${kind}: ${name}`);
-const reader = (isCaughtUp: boolean, committed?: bigint): Reader => ({ isCaughtUp, committed: () => committed });
+const reader = (isCaughtUp: boolean, committed?: bigint): Reader => ({
+  isCaughtUp,
+  committed: () => committed,
+});
 
 test('an order on the happy way, young or final, has no finding', () => {
   assert.deepEqual(found(shipped()), []);
@@ -17,9 +20,10 @@ test('an order on the happy way, young or final, has no finding', () => {
 test('an order that is published and was not filed is lost after the grace', () => {
   assert.deepEqual(found(created(31)), ['lost: not_filed']);
   assert.deepEqual(found({ ...created(31), orderEvents: [anEvent()] }), []);
-  assert.deepEqual(found({ ...created(31), orderEvents: [anEvent({ eventType: 'OrderCancellationRequested' })] }), [
-    'lost: not_filed',
-  ]);
+  assert.deepEqual(
+    found({ ...created(31), orderEvents: [anEvent({ eventType: 'OrderCancellationRequested' })] }),
+    ['lost: not_filed'],
+  );
 });
 
 test('what Kafka has not handed over yet is not lost, but stuck when it takes too long', () => {
@@ -37,7 +41,9 @@ test('an outcome that the order never learned is lost unless its event waits or 
   const facts = shipped();
   facts.fulfillment.sequence = 3;
   assert.deepEqual(found(facts), ['lost: not_projected']);
-  assert.deepEqual(found({ ...facts, fulfillmentEvents: [anEvent({ sequence: 2 })] }), ['lost: not_projected']);
+  assert.deepEqual(found({ ...facts, fulfillmentEvents: [anEvent({ sequence: 2 })] }), [
+    'lost: not_projected',
+  ]);
   assert.deepEqual(found({ ...facts, fulfillmentEvents: [anEvent({ sequence: 3 })] }), []);
   assert.deepEqual(found(facts, { fulfillmentEvents: reader(false) }), []);
   assert.deepEqual(found({ ...facts, fulfillment: { ...facts.fulfillment, quietSeconds: 5 } }), []);
@@ -45,9 +51,10 @@ test('an outcome that the order never learned is lost unless its event waits or 
 
 test('Shipped without a booking is lost, unless the provider was not asked', () => {
   const facts = shipped();
-  assert.deepEqual(found({ ...facts, booking: { id: facts.id, bookings: 0, trackingNumber: null } }), [
-    'lost: shipped_without_booking',
-  ]);
+  assert.deepEqual(
+    found({ ...facts, booking: { id: facts.id, bookings: 0, trackingNumber: null } }),
+    ['lost: shipped_without_booking'],
+  );
   assert.deepEqual(found({ ...facts, booking: undefined }), []);
 });
 
@@ -57,16 +64,20 @@ test('a request to cancel that nobody took is lost', () => {
   assert.deepEqual(found(facts), ['lost: cancel_not_filed']);
   assert.deepEqual(found({ ...facts, isCancelFiled: true }), []);
   assert.deepEqual(
-    found({ ...facts, orderEvents: [anEvent({ eventType: 'OrderCancellationRequested', sequence: 2 })] }),
+    found({
+      ...facts,
+      orderEvents: [anEvent({ eventType: 'OrderCancellationRequested', sequence: 2 })],
+    }),
     [],
   );
 });
 
 test('two bookings of one order are doubled', () => {
   const facts = shipped();
-  assert.deepEqual(found({ ...facts, booking: { id: facts.id, bookings: 2, trackingNumber: 'T0' } }), [
-    'doubled: booked_more_than_once',
-  ]);
+  assert.deepEqual(
+    found({ ...facts, booking: { id: facts.id, bookings: 2, trackingNumber: 'T0' } }),
+    ['doubled: booked_more_than_once'],
+  );
 });
 
 test('what belongs to nothing is orphaned; a fulfillment without an order only where foreign producers are ruled out', () => {
@@ -76,26 +87,44 @@ test('what belongs to nothing is orphaned; a fulfillment without an order only w
     fulfillment: undefined,
     booking: { id: idOf(1), bookings: 0, trackingNumber: null },
   };
-  assert.deepEqual(found({ ...bare, booking: { id: 'somebody', bookings: 1, trackingNumber: 'T9' } }), [
-    'orphaned: booking_without_fulfillment',
-  ]);
+  assert.deepEqual(
+    found({ ...bare, booking: { id: 'somebody', bookings: 1, trackingNumber: 'T9' } }),
+    ['orphaned: booking_without_fulfillment'],
+  );
   assert.deepEqual(found({ ...bare, orderEvents: [anEvent()] }), ['orphaned: event_without_order']);
-  assert.deepEqual(found({ ...bare, fulfillmentEvents: [anEvent()] }), ['orphaned: event_without_fulfillment']);
+  assert.deepEqual(found({ ...bare, fulfillmentEvents: [anEvent()] }), [
+    'orphaned: event_without_fulfillment',
+  ]);
   const foreign = { ...shipped(), order: undefined };
   assert.deepEqual(found(foreign), []);
   assert.deepEqual(found(foreign, { isStrict: true }), ['orphaned: fulfillment_without_order']);
 });
 
 const contradictions: [name: string, plant: (facts: ReturnType<typeof shipped>) => void][] = [
-  ['status_differs', ({ order }) => Object.assign(order, { status: 'Failed', shownStatus: 'Failed' })],
+  [
+    'status_differs',
+    ({ order }) => Object.assign(order, { status: 'Failed', shownStatus: 'Failed' }),
+  ],
   ['status_differs', ({ order }) => Object.assign(order, { shownStatus: 'Failed' })],
   ['status_without_event', ({ order }) => Object.assign(order, { sequence: 0 })],
   ['tracking_number_differs', ({ order }) => Object.assign(order, { trackingNumber: 'T2' })],
-  ['tracking_number_differs', ({ fulfillment }) => Object.assign(fulfillment, { trackingNumber: 'T2' })],
-  ['tracking_number_differs', ({ booking }) => Object.assign(booking ?? {}, { trackingNumber: 'T2' })],
-  ['shipped_without_tracking_number', ({ fulfillment }) => Object.assign(fulfillment, { trackingNumber: null })],
+  [
+    'tracking_number_differs',
+    ({ fulfillment }) => Object.assign(fulfillment, { trackingNumber: 'T2' }),
+  ],
+  [
+    'tracking_number_differs',
+    ({ booking }) => Object.assign(booking ?? {}, { trackingNumber: 'T2' }),
+  ],
+  [
+    'shipped_without_tracking_number',
+    ({ fulfillment }) => Object.assign(fulfillment, { trackingNumber: null }),
+  ],
   ['order_ahead', ({ order }) => Object.assign(order, { sequence: 3 })],
-  ['final_with_open_attempt', ({ fulfillment }) => Object.assign(fulfillment, { isAttemptOpen: true })],
+  [
+    'final_with_open_attempt',
+    ({ fulfillment }) => Object.assign(fulfillment, { isAttemptOpen: true }),
+  ],
   ['final_and_due', ({ fulfillment }) => Object.assign(fulfillment, { dueInSeconds: -5 })],
   ['failed_with_booking', ({ order, fulfillment }) => end('Failed', order, fulfillment)],
   ['cancelled_with_booking', ({ order, fulfillment }) => end('Cancelled', order, fulfillment)],
@@ -117,10 +146,17 @@ test('an open fulfillment that nobody will take up contradicts itself', () => {
 
 test('a row beyond the committed offset of its topic is a contradiction, unless it comes from the in-process broker', () => {
   const facts = shipped();
-  assert.deepEqual(found(facts, { orderEvents: reader(true, 21n), fulfillmentEvents: reader(true, 41n) }), []);
+  assert.deepEqual(
+    found(facts, { orderEvents: reader(true, 21n), fulfillmentEvents: reader(true, 41n) }),
+    [],
+  );
   assert.deepEqual(found(facts, { orderEvents: reader(true) }), []);
-  assert.deepEqual(found(facts, { orderEvents: reader(true, 20n) }), ['contradictory: source_not_committed']);
-  assert.deepEqual(found(facts, { fulfillmentEvents: reader(true, 40n) }), ['contradictory: source_not_committed']);
+  assert.deepEqual(found(facts, { orderEvents: reader(true, 20n) }), [
+    'contradictory: source_not_committed',
+  ]);
+  assert.deepEqual(found(facts, { fulfillmentEvents: reader(true, 40n) }), [
+    'contradictory: source_not_committed',
+  ]);
   facts.fulfillment.source.offset = '1792000000000000';
   assert.deepEqual(found(facts, { orderEvents: reader(true, 20n) }), []);
 });
@@ -128,7 +164,10 @@ test('a row beyond the committed offset of its topic is a contradiction, unless 
 test('what is open too long, refused or a dead letter is stuck, with what is known', () => {
   assert.deepEqual(found(retrying(601)), ['stuck: open_too_long']);
   const [finding] = judge(retrying(601), standard);
-  assert.match(finding?.detail ?? '', /^open for 10 min \(.*Retrying.*3 attempts, due in 12 s, last error: status 503/);
+  assert.match(
+    finding?.detail ?? '',
+    /^open for 10 min \(.*Retrying.*3 attempts, due in 12 s, last error: status 503/,
+  );
   assert.deepEqual(found({ ...created(5), orderEvents: [anEvent({ refused: 'too large' })] }), [
     'stuck: refused_event',
   ]);

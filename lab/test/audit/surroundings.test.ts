@@ -12,14 +12,23 @@ const given = { ORDERS_DATABASE_URL: 'postgres://o', FULFILLMENT_DATABASE_URL: '
 async function dataDirectory(t: TestContext, pid: number | null): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'orders-audit-'));
   t.after(() => rm(folder, { recursive: true }));
-  const urls = { orders: 'postgres://embedded/orders', fulfillment: 'postgres://embedded/fulfillment' };
+  const urls = {
+    orders: 'postgres://embedded/orders',
+    fulfillment: 'postgres://embedded/fulfillment',
+  };
   await writeFile(join(folder, 'postgres.json'), JSON.stringify({ pid, urls }));
-  await writeFile(join(folder, 'kafka.json'), JSON.stringify({ pid, bootstrapServers: '127.0.0.1:7777' }));
+  await writeFile(
+    join(folder, 'kafka.json'),
+    JSON.stringify({ pid, bootstrapServers: '127.0.0.1:7777' }),
+  );
   return folder;
 }
 
 test('what the variables name is looked at, with the defaults of the services', () => {
-  const { ordersUrl, fulfillmentUrl, shippingUrl, kafka } = findSystem({ ...given, DATA_DIR: '/nowhere' }, undefined);
+  const { ordersUrl, fulfillmentUrl, shippingUrl, kafka } = findSystem(
+    { ...given, DATA_DIR: '/nowhere' },
+    undefined,
+  );
   assert.deepEqual(
     [ordersUrl, fulfillmentUrl, shippingUrl, kafka],
     ['postgres://o', 'postgres://f', 'http://127.0.0.1:5002', undefined],
@@ -54,6 +63,10 @@ test('topics, groups and credentials of Kafka are those of the services', () => 
   const { kafka } = findSystem(env, undefined, { order: 'one-group' });
   assert.deepEqual(kafka?.orderEvents, { topic: 'orders-of-ours', group: 'fulfillment-service' });
   assert.deepEqual(kafka?.fulfillmentEvents, { topic: 'fulfillment-events', group: 'one-group' });
-  assert.deepEqual(kafka?.connection.sasl, { mechanism: 'PLAIN', username: 'user', password: 'secret' });
+  assert.deepEqual(kafka?.connection.sasl, {
+    mechanism: 'PLAIN',
+    username: 'user',
+    password: 'secret',
+  });
   assert.equal(kafka?.connection.tlsServerName, true);
 });

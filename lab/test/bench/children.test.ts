@@ -7,7 +7,11 @@ test('a measured server starts with data of its own, takes load from another pro
   const server = await startServer('serve-echo.ts');
   await access(server.dataDir);
   let isMeasuring = false;
-  const body = JSON.stringify({ customerId: '1', customerName: 'One', items: [{ productId: '1', quantity: 1 }] });
+  const body = JSON.stringify({
+    customerId: '1',
+    customerName: 'One',
+    items: [{ productId: '1', quantity: 1 }],
+  });
   const load = { url: `${server.url}/api/orders`, bodies: [body], connections: 4 };
   const result = await runLoad({ shape: 'count', count: 50, load }, () => {
     isMeasuring = true;
@@ -20,5 +24,8 @@ test('a measured server starts with data of its own, takes load from another pro
 });
 
 test('a server that cannot start fails with its last words', async () => {
-  await assert.rejects(startServer('no-such-program.ts'), /no-such-program\.ts ended \(1\): [\s\S]*Cannot find module/);
+  await assert.rejects(
+    startServer('no-such-program.ts'),
+    /no-such-program\.ts ended \(1\): [\s\S]*Cannot find module/,
+  );
 });

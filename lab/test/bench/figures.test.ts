@@ -63,15 +63,31 @@ test('plots are whole SVG documents with escaped texts', () => {
 });
 
 test('the page tells every claim with its figure, and whether it was missed', () => {
-  const rounds = roundsOf({ echo: [100, 100], textbook: [10, 10], orderService: [50, 30], wholeSystem: [20, 20] });
-  const burst = { orders: 20, seconds: 2, perSecond: 10, moments: [{ seconds: 2, created: 20, shipped: 20 }] };
+  const rounds = roundsOf({
+    echo: [100, 100],
+    textbook: [10, 10],
+    orderService: [50, 30],
+    wholeSystem: [20, 20],
+  });
+  const burst = {
+    orders: 20,
+    seconds: 2,
+    perSecond: 10,
+    moments: [{ seconds: 2, created: 20, shipped: 20 }],
+  };
   const paced = { rate: 50, ms: [8, 60], p50: 8, p99: 60, max: 60, postP99: 4 };
   const targets = judge(rounds, burst, paced);
   assert.deepEqual(
     targets.map(({ isMet }) => isMet),
     [true, true, false, true, false],
   );
-  const circumstances = { command: 'npm run bench', bodies: ['{}'], connections: 64, seconds: 8, rounds: 2 };
+  const circumstances = {
+    command: 'npm run bench',
+    bodies: ['{}'],
+    connections: 64,
+    seconds: 8,
+    rounds: 2,
+  };
   const page = reportOf(circumstances, rounds, burst, paced, targets)['latest.md'] ?? '';
   assert.match(page, /to bare Fastify 0\.40 \(0\.30–0\.50\)/);
   assert.match(page, /fsync on, synchronous_commit on/);
@@ -88,9 +104,13 @@ test('a process that does not exist, or a directory without a server, has used n
   assert.equal(await usageOfPostgres('/nowhere'), undefined);
 });
 
-test('the memory of this process is read where there is a /proc', { skip: process.platform !== 'linux' }, async () => {
+test('the memory of this process is read where there is a /proc', {
+  skip: process.platform !== 'linux',
+}, async () => {
   const usage = await usageOf(process.pid);
-  assert.ok(usage !== undefined && usage.rssBytes > 10_000_000 && usage.peakRssBytes >= usage.rssBytes);
+  assert.ok(
+    usage !== undefined && usage.rssBytes > 10_000_000 && usage.peakRssBytes >= usage.rssBytes,
+  );
 });
 
 function roundsOf(perSecond: Partial<Record<keyof Rounds, number[]>>): Rounds {

@@ -23,7 +23,10 @@ test('posts the bodies in turn, unchanged, until the count is accepted', async (
       response.writeHead(201, { 'content-length': 0 }).end();
     });
   });
-  const { accepted } = await postCount({ url, bodies: ['{"a":"é"}', '{"b":2}'], connections: 1 }, 5);
+  const { accepted } = await postCount(
+    { url, bodies: ['{"a":"é"}', '{"b":2}'], connections: 1 },
+    5,
+  );
   assert.equal(accepted, 5);
   assert.deepEqual(bodies, ['{"a":"é"}', '{"b":2}', '{"a":"é"}', '{"b":2}', '{"a":"é"}']);
 });
@@ -77,7 +80,10 @@ test('reads an answer that arrives in pieces', async (t) => {
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/api/orders`);
   const connection = openConnection(url);
   t.after(() => connection.close());
-  assert.equal(await new Promise((resolve) => connection.send(serializePost(url, '{}'), resolve)), 201);
+  assert.equal(
+    await new Promise((resolve) => connection.send(serializePost(url, '{}'), resolve)),
+    201,
+  );
 });
 
 async function serve(t: TestContext, listener: RequestListener): Promise<string> {

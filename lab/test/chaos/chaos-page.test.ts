@@ -53,7 +53,13 @@ test('The matrix has a row for each kind of fault, and last the sum, in which a 
     ),
   ]);
   assert.deepEqual(
-    rows.map(({ kind, faults, under, doubled, recoverMs }) => [kind, faults, under, doubled, recoverMs]),
+    rows.map(({ kind, faults, under, doubled, recoverMs }) => [
+      kind,
+      faults,
+      under,
+      doubled,
+      recoverMs,
+    ]),
     [
       ['kill provider', 3, 60, 2, { p50: 300, max: 900 }],
       ['pause system', 1, 20, 0, { p50: 400, max: 400 }],
@@ -74,13 +80,22 @@ test('The page says of each round whether it was green, and how it was red', () 
 
 test('A round is red for anything that does not add up', () => {
   assert.ok(isGreen(round([])));
-  for (const over of [{ lost: 1 }, { doubled: 1 }, { stuck: 1 }, { otherwise: 1 }, { audit: ['lost'] }]) {
+  for (const over of [
+    { lost: 1 },
+    { doubled: 1 },
+    { stuck: 1 },
+    { otherwise: 1 },
+    { audit: ['lost'] },
+  ]) {
     assert.ok(!isGreen(round([], over)), JSON.stringify(over));
   }
 });
 
 test('The plot has a line for each row, and can do without times', () => {
-  const svg = chaosPlot('Faults', matrixOf([round([figures('kill provider', { recoverMs: null, lost: 3 })])]));
+  const svg = chaosPlot(
+    'Faults',
+    matrixOf([round([figures('kill provider', { recoverMs: null, lost: 3 })])]),
+  );
   assert.match(svg, /kill provider/);
   assert.match(svg, /class="bad"[^>]*>3</);
 });

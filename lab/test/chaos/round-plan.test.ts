@@ -22,7 +22,9 @@ test('A round has exactly as many faults as it is asked for', () => {
 
 test('In the long run every kind of fault strikes', () => {
   const drawn = new Set(plans.flatMap(faultsOf).map(({ kind }) => kind));
-  const kinds = [...embeddedKinds(true), ...embeddedKinds(false), ...kafkaKinds()].map(({ kind }) => kind);
+  const kinds = [...embeddedKinds(true), ...embeddedKinds(false), ...kafkaKinds()].map(
+    ({ kind }) => kind,
+  );
   assert.deepEqual(
     kinds.filter((kind) => !drawn.has(kind)),
     [],
@@ -31,10 +33,13 @@ test('In the long run every kind of fault strikes', () => {
 
 test('Every fault has an end within seconds, and strikes something', () => {
   for (const plan of plans) {
-    for (const { part, durationMs } of plan.blows.flatMap(({ faults }) => faults.map(({ fault }) => fault))) {
+    for (const { part, durationMs } of plan.blows.flatMap(({ faults }) =>
+      faults.map(({ fault }) => fault),
+    )) {
       assert.ok(part !== '' && durationMs >= 0 && durationMs <= 2_500, `${part}: ${durationMs} ms`);
     }
-    for (const { part, durationMs } of plan.background) assert.ok(part !== '' && durationMs <= 18_000);
+    for (const { part, durationMs } of plan.background)
+      assert.ok(part !== '' && durationMs <= 18_000);
   }
 });
 
@@ -52,7 +57,11 @@ test('A process in a long pause is neither killed nor woken by another fault', (
   for (const { background, blows } of plans) {
     const paused = background.map(({ part }) => part);
     const struck = blows.flatMap(({ faults }) => faults.map(({ fault }) => fault));
-    assert.ok(struck.every(({ action, part }) => !['kill', 'pause'].includes(action) || !paused.includes(part)));
+    assert.ok(
+      struck.every(
+        ({ action, part }) => !['kill', 'pause'].includes(action) || !paused.includes(part),
+      ),
+    );
   }
 });
 
@@ -60,8 +69,10 @@ test('What a provider without keys is sent never lies about for as long as the s
   for (const plan of plans.filter(({ honoursKeys }) => !honoursKeys)) {
     const late = faultsOf(plan).filter(
       ({ action, part }) =>
-        (action === 'pause' && part === 'provider') || (action === 'hold' && /provider$/.test(part)),
+        (action === 'pause' && part === 'provider') ||
+        (action === 'hold' && /provider$/.test(part)),
     );
-    for (const { durationMs } of late) assert.ok(2 * durationMs < plan.settleSeconds * 1000, `${durationMs} ms`);
+    for (const { durationMs } of late)
+      assert.ok(2 * durationMs < plan.settleSeconds * 1000, `${durationMs} ms`);
   }
 });

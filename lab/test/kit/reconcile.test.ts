@@ -17,7 +17,11 @@ const shipped: NonNullable<OrderListEntry['fulfillment']> = {
   nextAttemptAt: null,
 };
 
-function orderOf(orderId: string, mark: string, over: Partial<OrderListEntry> = {}): OrderListEntry {
+function orderOf(
+  orderId: string,
+  mark: string,
+  over: Partial<OrderListEntry> = {},
+): OrderListEntry {
   return {
     orderId,
     status: 'Shipped',
@@ -44,11 +48,16 @@ const sentAs = (mark: string, orderId: string | undefined, ...answers: number[])
 });
 const ledgerOf = (...lines: [reference: string, bookings: number][]): Map<string, LedgerEntry> =>
   new Map(
-    lines.map(([reference, bookings]) => [reference, { reference, bookings, posts: bookings, trackingNumber: 'MP1' }]),
+    lines.map(([reference, bookings]) => [
+      reference,
+      { reference, bookings, posts: bookings, trackingNumber: 'MP1' },
+    ]),
   );
 const nothing = { lost: [], doubled: [], stuck: [], orphans: [] };
 const counts = (found: ReturnType<typeof reconcile>) =>
-  Object.entries(found).flatMap(([kind, faults]) => (faults.length > 0 ? [`${kind} ${faults.length}`] : []));
+  Object.entries(found).flatMap(([kind, faults]) =>
+    faults.length > 0 ? [`${kind} ${faults.length}`] : [],
+  );
 
 test('An accepted order that shipped with one booking adds up, and so does one whose answer was lost', () => {
   const sent = [sentAs('a', '1', 201), sentAs('b', undefined, 0), sentAs('c', undefined, 503)];
@@ -58,7 +67,9 @@ test('An accepted order that shipped with one booking adds up, and so does one w
 
 test('An accepted order that is not there, or has no booking, is lost', () => {
   assert.deepEqual(counts(reconcile([sentAs('a', '1', 201)], [], ledgerOf())), ['lost 1']);
-  assert.deepEqual(counts(reconcile([sentAs('a', '1', 201)], [orderOf('1', 'a')], ledgerOf())), ['lost 1']);
+  assert.deepEqual(counts(reconcile([sentAs('a', '1', 201)], [orderOf('1', 'a')], ledgerOf())), [
+    'lost 1',
+  ]);
 });
 
 test('Two bookings of an order, and two orders of a request, are doubled', () => {
@@ -70,7 +81,9 @@ test('Two bookings of an order, and two orders of a request, are doubled', () =>
 
 test('An order that is not Shipped at the end is stuck', () => {
   const open = orderOf('1', 'a', { status: 'Retrying', fulfillment: null });
-  assert.deepEqual(counts(reconcile([sentAs('a', '1', 201)], [open], ledgerOf(['1', 0]))), ['stuck 1']);
+  assert.deepEqual(counts(reconcile([sentAs('a', '1', 201)], [open], ledgerOf(['1', 0]))), [
+    'stuck 1',
+  ]);
 });
 
 test('A booking without an order, an order nobody sent and a refusal of a good order are orphans', () => {
@@ -84,8 +97,18 @@ test('A status that goes back, attempts that shrink and a fulfillment that vanis
   const open = { ...shipped, status: 'Processing' as const, trackingNumber: null };
   see(orderOf('1', 'a', { status: 'Created', fulfillment: null }));
   see(orderOf('1', 'a', { status: 'Processing', fulfillment: { ...open, attempts: 0 } }));
-  see(orderOf('1', 'a', { status: 'Retrying', fulfillment: { ...open, status: 'Retrying', attempts: 2 } }));
-  see(orderOf('1', 'a', { status: 'Retrying', fulfillment: { ...open, status: 'Retrying', attempts: 2 } }));
+  see(
+    orderOf('1', 'a', {
+      status: 'Retrying',
+      fulfillment: { ...open, status: 'Retrying', attempts: 2 },
+    }),
+  );
+  see(
+    orderOf('1', 'a', {
+      status: 'Retrying',
+      fulfillment: { ...open, status: 'Retrying', attempts: 2 },
+    }),
+  );
   assert.equal(stepsBack.length, 0);
   see(orderOf('1', 'a', { status: 'Processing', fulfillment: { ...open, attempts: 1 } }));
   see(orderOf('1', 'a', { status: 'Created', fulfillment: null }));

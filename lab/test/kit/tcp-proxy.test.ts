@@ -88,14 +88,19 @@ test('A cut resets connections at both ends, loses what was on its way, and the 
   assert.equal(proxy.cut(0.5), 1);
   assert.equal(proxy.cut(), 1);
   proxy.release();
-  await until('resets', 5, () => clients.every(({ error }) => error === 'ECONNRESET') && sockets.size === 0);
+  await until(
+    'resets',
+    5,
+    () => clients.every(({ error }) => error === 'ECONNRESET') && sockets.size === 0,
+  );
   assert.equal(clients.map(({ text }) => text).join(''), '');
   const next = await connected(t, proxy.port);
   next.socket.write('again');
   await until('the echo', 5, () => next.text === 'again');
 });
 
-// A socket that is reset while its end is being sent would stay open for ever, and its process could not end.
+// A socket that is reset while its end is being sent would stay open for ever, and its process
+// could not end.
 test('A connection that is cut while its end is on its way leaves no socket behind', async (t) => {
   const { proxy, sockets } = await proxiedEcho(t);
   const client = await connected(t, proxy.port);
@@ -106,7 +111,11 @@ test('A connection that is cut while its end is on its way leaves no socket behi
   proxy.release();
   await new Promise((resolve) => process.nextTick(resolve));
   assert.equal(proxy.cut(), 1);
-  await until('all sockets to be gone', 5, () => !process.getActiveResourcesInfo().includes('TCPSocketWrap'));
+  await until(
+    'all sockets to be gone',
+    5,
+    () => !process.getActiveResourcesInfo().includes('TCPSocketWrap'),
+  );
 });
 
 test('Where nobody listens behind it, a connection is reset', async (t) => {

@@ -3,7 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 
-type Body = { customerId?: string; items: { productId: string; quantity: number; unitPrice: number }[] };
+type Body = {
+  customerId?: string;
+  items: { productId: string; quantity: number; unitPrice: number }[];
+};
 type Stored = { orderId: string; body: Body; createdAt: string; status: string };
 export type Trouble = { creates: boolean; with: 'cut' | number };
 
@@ -21,7 +24,14 @@ export type Fake = {
 /** A small Order Service: keeps to the contract as far as the replay can see it. */
 export async function startFakeOrderService(t: TestContext): Promise<Fake> {
   const byKey = new Map<string, Stored>();
-  const fake: Fake = { url: '', orders: [], bodies: [], troubles: [], pagesServed: 0, statusOf: () => 'Shipped' };
+  const fake: Fake = {
+    url: '',
+    orders: [],
+    bodies: [],
+    troubles: [],
+    pagesServed: 0,
+    statusOf: () => 'Shipped',
+  };
   const server = createServer((request, response) => {
     answer(request, response).catch((error: Error) => response.writeHead(500).end(error.message));
   });
@@ -45,13 +55,19 @@ export async function startFakeOrderService(t: TestContext): Promise<Fake> {
     const key = String(request.headers['idempotency-key']);
     if (trouble === undefined || trouble.creates) store(key, body);
     if (trouble?.with === 'cut') return void response.destroy();
-    if (trouble !== undefined) return json(response, Number(trouble.with), { code: 'store_unavailable' });
+    if (trouble !== undefined)
+      return json(response, Number(trouble.with), { code: 'store_unavailable' });
     json(response, 201, { orderId: byKey.get(key)?.orderId, status: 'Created' });
   }
 
   function store(key: string, body: Body): void {
     if (byKey.has(key)) return;
-    const order = { orderId: crypto.randomUUID(), body, createdAt: new Date().toISOString(), status: 'Created' };
+    const order = {
+      orderId: crypto.randomUUID(),
+      body,
+      createdAt: new Date().toISOString(),
+      status: 'Created',
+    };
     byKey.set(key, order);
     fake.orders.push(order);
   }
@@ -60,10 +76,14 @@ export async function startFakeOrderService(t: TestContext): Promise<Fake> {
     fake.pagesServed += 1;
     const from = Number(query.get('pageToken') ?? 0);
     const to = from + Number(query.get('limit'));
-    const since = fake.orders.filter((order) => order.createdAt >= String(query.get('createdFrom'))).reverse();
+    const since = fake.orders
+      .filter((order) => order.createdAt >= String(query.get('createdFrom')))
+      .reverse();
     const items = since.slice(from, to).flatMap((order) => {
       const status = fake.statusOf(order);
-      return status === undefined ? [] : [{ orderId: order.orderId, status, createdAt: order.createdAt }];
+      return status === undefined
+        ? []
+        : [{ orderId: order.orderId, status, createdAt: order.createdAt }];
     });
     return { items, nextPageToken: to < since.length ? String(to) : null };
   }
@@ -73,7 +93,9 @@ function faultsOf(body: Body): { pointer: string; detail: string }[] {
   const inItems = body.items.flatMap(({ quantity }, index) =>
     quantity < 1 ? [{ pointer: `/items/${index}/quantity`, detail: 'must be >= 1' }] : [],
   );
-  return body.customerId === undefined ? [{ pointer: '/customerId', detail: 'is required' }, ...inItems] : inItems;
+  return body.customerId === undefined
+    ? [{ pointer: '/customerId', detail: 'is required' }, ...inItems]
+    : inItems;
 }
 
 function json(response: ServerResponse, status: number, value: object): void {

@@ -27,7 +27,9 @@ test('posts the samples, groups refusals by their reason and follows the accepte
 test('posts what was recorded and repairs nothing', async (t) => {
   const fake = await startFakeOrderService(t);
   const items = [{ productId: 'BANK CHARGES', description: 'x', quantity: -1, unitPrice: 0.001 }];
-  const file = await fileOf(t, [JSON.stringify({ invoiceNo: 'C1', customerId: null, country: 'EIRE', items })]);
+  const file = await fileOf(t, [
+    JSON.stringify({ invoiceNo: 'C1', customerId: null, country: 'EIRE', items }),
+  ]);
   await run(fake, { file });
   assert.deepEqual(fake.bodies, [
     {
@@ -53,7 +55,9 @@ test('asks again after a 503 and after a lost answer, and creates no order twice
     { creates: true, with: 503 },
     { creates: false, with: 503 },
   ];
-  const { isComplete, output } = await run(fake, { file: await fileOf(t, ['1', '2', '3', '4'].map(orderLine)) });
+  const { isComplete, output } = await run(fake, {
+    file: await fileOf(t, ['1', '2', '3', '4'].map(orderLine)),
+  });
   assert.equal(isComplete, true);
   assert.equal(fake.orders.length, 4);
   assert.match(output, /^answers other than 201 and 400 +3$/m);
@@ -63,7 +67,8 @@ test('asks again after a 503 and after a lost answer, and creates no order twice
 
 test('fails when an accepted order is lost or still open when the time is up', async (t) => {
   const fake = await startFakeOrderService(t);
-  fake.statusOf = ({ body }) => (body.customerId === '1' ? undefined : body.customerId === '2' ? 'Retrying' : 'Failed');
+  fake.statusOf = ({ body }) =>
+    body.customerId === '1' ? undefined : body.customerId === '2' ? 'Retrying' : 'Failed';
   const file = await fileOf(t, ['1', '2', '3'].map(orderLine));
   const { isComplete, output } = await run(fake, { file, waitSeconds: 0.1 });
   assert.equal(isComplete, false);
@@ -122,7 +127,10 @@ test('a file that is not there and an address where nobody answers end with exit
   const nobody = await command([samples, '--url', 'http://127.0.0.1:9']);
   assert.equal(nobody.exitCode, 1);
   assert.match(nobody.stderr, /^Nobody answers at .*\nStart the system .*npm start/);
-  assert.match((await command([samples, '--rate', 'x'])).stderr, /^--rate x is not a number above 0\.$/m);
+  assert.match(
+    (await command([samples, '--rate', 'x'])).stderr,
+    /^--rate x is not a number above 0\.$/m,
+  );
   assert.match((await command([])).stderr, /^Usage: npm run replay/);
 });
 
@@ -140,9 +148,18 @@ function orderLine(invoiceNo: string): string {
   return JSON.stringify({ invoiceNo, customerId: invoiceNo, items });
 }
 
-async function run(fake: Fake, options: Partial<ReplayOptions> & { file: string }, written: string[] = []) {
+async function run(
+  fake: Fake,
+  options: Partial<ReplayOptions> & { file: string },
+  written: string[] = [],
+) {
   const out = { write: (text: string) => written.push(text) };
-  const defaults = { rate: undefined, concurrency: 4, limit: Number.POSITIVE_INFINITY, waitSeconds: 10 };
+  const defaults = {
+    rate: undefined,
+    concurrency: 4,
+    limit: Number.POSITIVE_INFINITY,
+    waitSeconds: 10,
+  };
   const signal = new AbortController().signal;
   const isComplete = await replay({ ...defaults, url: fake.url, out, signal, ...options });
   return { isComplete, output: written.join('') };

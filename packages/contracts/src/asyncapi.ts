@@ -11,7 +11,12 @@ const headers = {
   },
 };
 
-const message = (name: string, payload: object) => ({ name, contentType: 'application/json', headers, payload });
+const message = (name: string, payload: object) => ({
+  name,
+  contentType: 'application/json',
+  headers,
+  payload,
+});
 
 /** The events of both topics (AsyncAPI 3.0), made from the schemas that the readers use. */
 export const asyncApi = {
@@ -27,7 +32,10 @@ export const asyncApi = {
       address: orderEventsTopic,
       messages: {
         OrderCreated: message('OrderCreated', OrderCreated),
-        OrderCancellationRequested: message('OrderCancellationRequested', OrderCancellationRequested),
+        OrderCancellationRequested: message(
+          'OrderCancellationRequested',
+          OrderCancellationRequested,
+        ),
       },
     },
     fulfillmentEvents: {

@@ -1,8 +1,8 @@
 import Type from 'typebox';
 
 /**
- * Text that people wrote and PostgreSQL can keep: `max` counts code points; not only white space, no NUL (PostgreSQL's text
- * cannot hold it), no lone surrogate (UTF-8 cannot hold it).
+ * Text that people wrote and PostgreSQL can keep: `max` counts code points; not only white space,
+ * no NUL (PostgreSQL's text cannot hold it), no lone surrogate (UTF-8 cannot hold it).
  */
 export const VisibleText = (max: number, description: string) =>
   Type.String({

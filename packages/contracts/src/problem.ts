@@ -24,5 +24,7 @@ export type Problem = Static<typeof Problem>;
 /** The error answers of a route, for its page. */
 export function problems(...statuses: number[]): Record<number, object> {
   const content = { 'application/problem+json': { schema: Problem } };
-  return Object.fromEntries(statuses.map((status) => [status, { description: 'Problem', content }]));
+  return Object.fromEntries(
+    statuses.map((status) => [status, { description: 'Problem', content }]),
+  );
 }

@@ -4,7 +4,9 @@ import Type, { type Static } from 'typebox';
 export const NewShipment = Type.Object({
   reference: Type.String({ minLength: 1, maxLength: 128, description: 'The order id' }),
   recipient: Type.Object({ customerId: Type.String(), name: Type.String() }),
-  items: Type.Array(Type.Object({ productId: Type.String(), quantity: Type.Integer() }), { minItems: 1 }),
+  items: Type.Array(Type.Object({ productId: Type.String(), quantity: Type.Integer() }), {
+    minItems: 1,
+  }),
 });
 export type NewShipment = Static<typeof NewShipment>;
 
@@ -17,29 +19,55 @@ export const Shipment = Type.Object({
 });
 export type Shipment = Static<typeof Shipment>;
 
-const rate = (description: string) => Type.Number({ minimum: 0, maximum: 1, default: 0, description });
+const rate = (description: string) =>
+  Type.Number({ minimum: 0, maximum: 1, default: 0, description });
 
-/** The mock provider's behaviour: GET and PUT /simulation. What a PUT leaves out keeps its value. */
+/**
+ * The mock provider's behaviour: GET and PUT /simulation. What a PUT leaves out keeps its value.
+ */
 export const Simulation = Type.Object(
   {
-    latencyMs: Type.Integer({ minimum: 0, maximum: 600_000, default: 0, description: 'Every POST answers this late' }),
-    latencyJitterMs: Type.Integer({ minimum: 0, maximum: 600_000, default: 0, description: 'Up to this much later' }),
+    latencyMs: Type.Integer({
+      minimum: 0,
+      maximum: 600_000,
+      default: 0,
+      description: 'Every POST answers this late',
+    }),
+    latencyJitterMs: Type.Integer({
+      minimum: 0,
+      maximum: 600_000,
+      default: 0,
+      description: 'Up to this much later',
+    }),
     failureRate: rate('503, books nothing'),
     refuseRate: rate('422, books nothing'),
     hangRate: rate('never answers, books nothing'),
     lostResponseRate: rate('books, then drops the connection'),
-    dedupe: Type.Boolean({ default: true, description: 'The same Idempotency-Key gives the same shipment' }),
+    dedupe: Type.Boolean({
+      default: true,
+      description: 'The same Idempotency-Key gives the same shipment',
+    }),
     lookupDelayMs: Type.Integer({
       minimum: 0,
       maximum: 600_000,
       default: 0,
       description: 'The look-up lags behind a booking',
     }),
-    seed: Type.Integer({ minimum: 0, maximum: 2_147_483_647, default: 1, description: 'Of the random draws' }),
+    seed: Type.Integer({
+      minimum: 0,
+      maximum: 2_147_483_647,
+      default: 1,
+      description: 'Of the random draws',
+    }),
   },
   { additionalProperties: false },
 );
 export type Simulation = Static<typeof Simulation>;
 
 /** One line of GET /simulation/ledger. */
-export type LedgerEntry = { reference: string; bookings: number; posts: number; trackingNumber: string | null };
+export type LedgerEntry = {
+  reference: string;
+  bookings: number;
+  posts: number;
+  trackingNumber: string | null;
+};

@@ -33,7 +33,8 @@ export const FulfillmentConfig = Type.Object({
     pattern: '^https?://',
     'x-fault': 'must begin with http:// or https://',
     default: 'http://127.0.0.1:5002',
-    description: 'The shipping provider; where it is set, npm start uses that provider and starts no mock',
+    description:
+      'The shipping provider; where it is set, npm start uses that provider and starts no mock',
   }),
   SHIPPING_TIMEOUT_SECONDS: Type.Number({
     minimum: 0.1,
@@ -42,13 +43,24 @@ export const FulfillmentConfig = Type.Object({
     description: 'One call to the provider; afterwards its outcome is unknown',
   }),
   SHIPPING_ATTEMPTS_MAX: whole(1, 1_000, 8, 'Counted attempts after which an order fails'),
-  SHIPPING_DEADLINE_SECONDS: whole(1, 31_536_000, 86_400, 'Age at which an order fails that is still not booked'),
-  SHIPPING_BACKOFF_MS: whole(1, 3_600_000, 500, 'First backoff between attempts; doubles, with full jitter'),
+  SHIPPING_DEADLINE_SECONDS: whole(
+    1,
+    31_536_000,
+    86_400,
+    'Age at which an order fails that is still not booked',
+  ),
+  SHIPPING_BACKOFF_MS: whole(
+    1,
+    3_600_000,
+    500,
+    'First backoff between attempts; doubles, with full jitter',
+  ),
   SHIPPING_BACKOFF_MAX_MS: whole(1, 3_600_000, 60_000, 'Longest backoff between attempts'),
   SHIPPING_CONCURRENCY: whole(1, 10_000, 64, 'Calls in flight to the provider of one process'),
   SHIPPING_UNKNOWN_OUTCOME: Type.Enum(['lookup', 'hold'], {
     default: 'lookup',
-    description: 'lookup: what a look-up does not find is sent again; hold: it waits for an operator',
+    description:
+      'lookup: what a look-up does not find is sent again; hold: it waits for an operator',
   }),
   SHIPPING_SETTLE_SECONDS: Type.Number({
     minimum: 0,
@@ -80,18 +92,22 @@ export const FulfillmentMigrationConfig = Type.Object({
 });
 
 /** What the profile demands of both connections. */
-export const fulfillmentMigrationRules: ConfigRules<Static<typeof FulfillmentMigrationConfig>> = (config) =>
+export const fulfillmentMigrationRules: ConfigRules<Static<typeof FulfillmentMigrationConfig>> = (
+  config,
+) =>
   (['FULFILLMENT_DATABASE_URL', 'FULFILLMENT_MIGRATION_DATABASE_URL'] as const).flatMap((name) =>
     databaseFaults(name, config[name], config),
   );
 
-/** What the profile demands. The rules see what was given, not the defaults: prod takes no default provider. */
+/**
+ * What the profile demands. The rules see what was given, not the defaults: prod takes no default
+ * provider.
+ */
 export const fulfillmentRules: ConfigRules<FulfillmentConfig> = (config) => [
   ...entranceFaults(config),
   ...databaseFaults('FULFILLMENT_DATABASE_URL', config.FULFILLMENT_DATABASE_URL, config),
   ...shippingFaults(config, config.SHIPPING_BASE_URL),
 ];
-export const fulfillmentProcessRules: ConfigRules<Static<typeof FulfillmentProcessConfig>> = (config) => [
-  ...fulfillmentRules(config),
-  ...kafkaFaults(config),
-];
+export const fulfillmentProcessRules: ConfigRules<Static<typeof FulfillmentProcessConfig>> = (
+  config,
+) => [...fulfillmentRules(config), ...kafkaFaults(config)];

@@ -75,7 +75,10 @@ export function startedEvent(
 
 /** As an event tells them. */
 export function momentsOf(row: { publishedAt: Date | null; startedAt: Date }) {
-  return { publishedAt: row.publishedAt?.toISOString() ?? null, startedAt: row.startedAt.toISOString() };
+  return {
+    publishedAt: row.publishedAt?.toISOString() ?? null,
+    startedAt: row.startedAt.toISOString(),
+  };
 }
 
 const metadataOf = (correlationId: string | null) => ({

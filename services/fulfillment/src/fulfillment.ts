@@ -18,7 +18,9 @@ export type Outcome =
   | { kind: 'unknown'; error: string; status?: number }
   /** A look-up found no shipment. */
   | { kind: 'not_found' }
-  /** A look-up got no answer; none comes before `retryAfterMs` either, where the provider says so. */
+  /**
+   * A look-up got no answer; none comes before `retryAfterMs` either, where the provider says so.
+   */
   | { kind: 'no_answer'; error: string; retryAfterMs?: number; status?: number }
   /** Its cancellation was requested before the call left. */
   | { kind: 'cancelled' }
@@ -26,7 +28,11 @@ export type Outcome =
   | { kind: 'handed_back' };
 
 /** Outcomes of which the provider knows nothing. */
-export const nobodyCalled: ReadonlySet<Outcome['kind']> = new Set(['held_back', 'cancelled', 'handed_back']);
+export const nobodyCalled: ReadonlySet<Outcome['kind']> = new Set([
+  'held_back',
+  'cancelled',
+  'handed_back',
+]);
 
 /** A fulfillment that this instance holds; `claim` fences everything it writes. */
 export type Held = {
@@ -36,7 +42,9 @@ export type Held = {
   sequence: number;
   /** POSTs begun, the open one included. */
   attempts: number;
-  /** Of these, given up in mid-call by a process that died; they do not count towards the maximum. */
+  /**
+   * Of these, given up in mid-call by a process that died; they do not count towards the maximum.
+   */
   abandoned: number;
   /** Of the others, those before an operator's last retry, which begins a new count. */
   attemptsBefore: number;
@@ -79,7 +87,10 @@ export type Decision = {
   attempts: number;
   retries: number;
   isAttemptOpen: boolean;
-  /** From now, when a look-up's 404 counts; null where nothing is unknown; undefined keeps what is there. */
+  /**
+   * From now, when a look-up's 404 counts; null where nothing is unknown; undefined keeps what is
+   * there.
+   */
   settleMs: number | null | undefined;
   /** From now, when it is taken up again; null when it is final. */
   dueMs: number | null;
@@ -90,14 +101,23 @@ export type Decision = {
 };
 
 const failedAttemptsKept = 20;
-/** These go on for as long as an outage lasts: only the last of a row of equal ones is kept, or they would crowd out the attempts. */
-const notAttempts = new Set<Outcome['kind']>(['not_sent', 'held_back', 'misconfigured', 'no_answer', 'not_found']);
+/**
+ * These go on for as long as an outage lasts: only the last of a row of equal ones is kept, or they
+ * would crowd out the attempts.
+ */
+const notAttempts = new Set<Outcome['kind']>([
+  'not_sent',
+  'held_back',
+  'misconfigured',
+  'no_answer',
+  'not_found',
+]);
 /** The longest a provider may keep an order waiting by Retry-After. */
 const retryAfterMaxMs = 300_000;
 
 /**
- * The transition table of a fulfillment: pure. `now` is for what people read; what processes compare are durations, which
- * PostgreSQL adds to its own clock. `random` is uniform in [0, 1).
+ * The transition table of a fulfillment: pure. `now` is for what people read; what processes
+ * compare are durations, which PostgreSQL adds to its own clock. `random` is uniform in [0, 1).
  */
 export function decide(
   held: Held,
@@ -112,12 +132,17 @@ export function decide(
   switch (outcome.kind) {
     case 'shipped': {
       const { trackingNumber, carrier, shippedAt } = outcome;
-      return told(same, 'Shipped', 'OrderFulfilled', { shipment: { trackingNumber, carrier, shippedAt }, error: null });
+      return told(same, 'Shipped', 'OrderFulfilled', {
+        shipment: { trackingNumber, carrier, shippedAt },
+        error: null,
+      });
     }
     case 'refused':
       return fail(same, outcome.error);
     case 'not_booked':
-      return isExhausted() ? fail(same, outcome.error) : later(same, outcome.error, outcome.retryAfterMs);
+      return isExhausted()
+        ? fail(same, outcome.error)
+        : later(same, outcome.error, outcome.retryAfterMs);
     case 'not_sent':
       return isOverdue() ? fail(uncounted, outcome.error) : later(uncounted, outcome.error);
     case 'held_back':
@@ -143,7 +168,9 @@ export function decide(
     if (policy.unknownOutcome === 'hold' && !held.mayResend) {
       return later(stillOpen, 'outcome unknown, held for an operator');
     }
-    const last = held.failedAttempts.at(-1)?.error ?? 'the outcome was unknown and the provider has no shipment';
+    const last =
+      held.failedAttempts.at(-1)?.error ??
+      'the outcome was unknown and the provider has no shipment';
     return isExhausted() ? fail(same, last) : { ...same, dueMs: 0 };
   }
   function later(from: Decision, error: string, atLeastMs = 0): Decision {
@@ -160,8 +187,14 @@ export function decide(
   }
   function withFailure(error: string): Pick<Decision, 'error' | 'failedAttempts'> {
     const { durationMs, now } = call;
-    const failed = { at: now.toISOString(), outcome: outcome.kind, error, durationMs: Math.round(durationMs) };
-    const isRepeated = notAttempts.has(outcome.kind) && held.failedAttempts.at(-1)?.outcome === outcome.kind;
+    const failed = {
+      at: now.toISOString(),
+      outcome: outcome.kind,
+      error,
+      durationMs: Math.round(durationMs),
+    };
+    const isRepeated =
+      notAttempts.has(outcome.kind) && held.failedAttempts.at(-1)?.outcome === outcome.kind;
     const before = isRepeated ? held.failedAttempts.slice(0, -1) : held.failedAttempts;
     return { error, failedAttempts: [...before, failed].slice(-failedAttemptsKept) };
   }
@@ -169,7 +202,9 @@ export function decide(
     return held.ageMs > policy.deadlineMs;
   }
   function isExhausted(): boolean {
-    return held.attempts - held.abandoned - held.attemptsBefore >= policy.attemptsMax || isOverdue();
+    return (
+      held.attempts - held.abandoned - held.attemptsBefore >= policy.attemptsMax || isOverdue()
+    );
   }
 }
 

@@ -12,5 +12,6 @@ await runKafkaService({
     [orderEventsTopic]: config.KAFKA_ORDER_EVENTS_TOPIC,
     [fulfillmentEventsTopic]: config.KAFKA_FULFILLMENT_EVENTS_TOPIC,
   }),
-  create: (config, parts) => createFulfillmentService({ ...parts, config, group: config.KAFKA_GROUP_ID }),
+  create: (config, parts) =>
+    createFulfillmentService({ ...parts, config, group: config.KAFKA_GROUP_ID }),
 });

@@ -42,19 +42,28 @@ import { createReportOutcome } from './ship/report-outcome.ts';
 
 export const schema = 'fulfillment';
 export const migrations = new URL('../migrations', import.meta.url).pathname;
-/** Events of one filing statement; its join of what was filed with its events grows with the square. */
+/**
+ * Events of one filing statement; its join of what was filed with its events grows with the square.
+ */
 const fileMaxEvents = 256;
 
 export type FulfillmentService = {
-  /** Begins to dispatch and to publish what waits, and opens the port; resolves to the service's URL. */
+  /**
+   * Begins to dispatch and to publish what waits, and opens the port; resolves to the service's
+   * URL.
+   */
   listen(): Promise<string>;
-  /** Leaves the group, lets calls in flight finish or hands them back, publishes what it can, leaves the database. */
+  /**
+   * Leaves the group, lets calls in flight finish or hands them back, publishes what it can, leaves
+   * the database.
+   */
   close(): Promise<void>;
 };
 
 /**
- * Builds the Fulfillment Service: migrates its schema, joins the group of `order-events`, starts its dispatcher and its relay.
- * Several instances may share a database. `signal` ends the wait for a database that is away.
+ * Builds the Fulfillment Service: migrates its schema, joins the group of `order-events`, starts
+ * its dispatcher and its relay. Several instances may share a database. `signal` ends the wait for
+ * a database that is away.
  */
 export async function createFulfillmentService(parts: {
   config: FulfillmentConfig;
@@ -69,14 +78,24 @@ export async function createFulfillmentService(parts: {
 }): Promise<FulfillmentService> {
   const { config, broker, group = 'fulfillment-service' } = parts;
   const log = parts.log.child({ service: 'fulfillment-service' });
-  // Before anything is waited for: a certificate or a file of keys that cannot be used ends the start at once.
+  // Before anything is waited for: a certificate or a file of keys that cannot be used ends the
+  // start at once.
   const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
   await addAccess(app, { config, log });
   const instance = instanceName(parts.instance);
   const connect = { url: config.FULFILLMENT_DATABASE_URL, schema, instance, log };
-  const database = createDatabase({ ...connect, connections: config.FULFILLMENT_DATABASE_CONNECTIONS });
+  const database = createDatabase({
+    ...connect,
+    connections: config.FULFILLMENT_DATABASE_CONNECTIONS,
+  });
   const relaxed = createDatabase({ ...connect, connections: 2, relaxed: true });
-  const migration = { database, schema, directory: migrations, log, ...(parts.signal && { signal: parts.signal }) };
+  const migration = {
+    database,
+    schema,
+    directory: migrations,
+    log,
+    ...(parts.signal && { signal: parts.signal }),
+  };
   if (config.PROFILE === 'prod')
     await requireMigrated({ ...migration, command: 'npm run migrate:fulfillment-service' });
   else await migrate(migration);
@@ -86,7 +105,13 @@ export async function createFulfillmentService(parts: {
   const store = createFulfillmentStore(database, instance);
   const outbox = createOutboxStore(relaxed, instance);
   const fulfillmentMetrics = createFulfillmentMetrics(metrics, { store, outbox });
-  const relay = createOutboxRelay({ name: 'fulfillment-service', store: outbox, broker, log, metrics });
+  const relay = createOutboxRelay({
+    name: 'fulfillment-service',
+    store: outbox,
+    broker,
+    log,
+    metrics,
+  });
   const reports = createReportOutcome({ store, relay, log });
   const client = createShippingClient({
     baseUrl: config.SHIPPING_BASE_URL,
@@ -109,7 +134,13 @@ export async function createFulfillmentService(parts: {
   let watching: Sentinel | undefined;
   // Before this life holds anything itself.
   await patiently(migration, () => Promise.all([store.takeBack(), outbox.takeBack()]));
-  const handler = createOrderEventHandler({ store, dispatcher, relay, metrics: fulfillmentMetrics, log });
+  const handler = createOrderEventHandler({
+    store,
+    dispatcher,
+    relay,
+    metrics: fulfillmentMetrics,
+    log,
+  });
   const subscription = await broker.subscribe({
     topic: orderEventsTopic,
     group,
@@ -132,11 +163,18 @@ export async function createFulfillmentService(parts: {
       relay.start();
       watching = startSentinel({
         store: sentinel,
-        watch: createFulfillmentWatch(database, fulfillmentDeadlines(config.STUCK_AFTER_SECONDS * 1_000)),
+        watch: createFulfillmentWatch(
+          database,
+          fulfillmentDeadlines(config.STUCK_AFTER_SECONDS * 1_000),
+        ),
         stuckAfterMs: config.STUCK_AFTER_SECONDS * 1_000,
         log,
       });
-      const at = { host: config.HOST, port: config.FULFILLMENT_SERVICE_PORT, portVariable: 'FULFILLMENT_SERVICE_PORT' };
+      const at = {
+        host: config.HOST,
+        port: config.FULFILLMENT_SERVICE_PORT,
+        portVariable: 'FULFILLMENT_SERVICE_PORT',
+      };
       await listen(app, at);
       metrics.observeProcess();
       return app.listeningOrigin;

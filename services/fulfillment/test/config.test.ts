@@ -9,7 +9,8 @@ const secure = {
   API_KEYS_FILE: '/etc/orders/keys.json',
   TLS_CERT_FILE: '/etc/orders/cert.pem',
   TLS_KEY_FILE: '/etc/orders/key.pem',
-  FULFILLMENT_DATABASE_URL: 'postgres://fulfillment_service:k3Jq0zV8@db.example/fulfillment?sslmode=verify-full',
+  FULFILLMENT_DATABASE_URL:
+    'postgres://fulfillment_service:k3Jq0zV8@db.example/fulfillment?sslmode=verify-full',
   KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
   SHIPPING_BASE_URL: 'https://ship.example',
 };
@@ -29,10 +30,18 @@ test('prod takes a secure configuration', () => assert.deepEqual(faultsOf(secure
 for (const [what, change, told] of [
   ['no API keys', { API_KEYS_FILE: '' }, /^API_KEYS_FILE/],
   ['no TLS', { TLS_CERT_FILE: '', TLS_KEY_FILE: '' }, /^TLS_CERT_FILE/],
-  ['a database without a password', { FULFILLMENT_DATABASE_URL: 'postgres://f@127.0.0.1/f' }, /has no password$/],
+  [
+    'a database without a password',
+    { FULFILLMENT_DATABASE_URL: 'postgres://f@127.0.0.1/f' },
+    /has no password$/,
+  ],
   ['plain Kafka', { KAFKA_SASL_MECHANISM: '' }, /^KAFKA_SSL/],
   ['the default provider, the mock', { SHIPPING_BASE_URL: '' }, /mock provider is not for prod/],
-  ['a provider without TLS', { SHIPPING_BASE_URL: 'http://ship.example' }, /^SHIPPING_BASE_URL must begin with https/],
+  [
+    'a provider without TLS',
+    { SHIPPING_BASE_URL: 'http://ship.example' },
+    /^SHIPPING_BASE_URL must begin with https/,
+  ],
 ] as const) {
   test(`prod refuses ${what}`, () => {
     const faults = faultsOf({ ...secure, ...change });

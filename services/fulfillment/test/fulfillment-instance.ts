@@ -37,19 +37,37 @@ type InstanceOptions = {
   through?: (database: Database) => Database;
 };
 
-/** Tables of the Fulfillment Service on a schema of their own, and as many instances as a test wants. */
+/**
+ * Tables of the Fulfillment Service on a schema of their own, and as many instances as a test
+ * wants.
+ */
 export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) {
   const { connect, sql } = await postgres.schema(t, migrations);
   const fake = createFakeBroker();
   const instanceOf = (instance: string, options: InstanceOptions) => {
-    const { providerUrl, concurrency = 8, timeoutMs = 500, through = (database: Database) => database } = options;
+    const {
+      providerUrl,
+      concurrency = 8,
+      timeoutMs = 500,
+      through = (database: Database) => database,
+    } = options;
     const database = through(connect(instance));
     const store = createFulfillmentStore(database, instance);
     const outbox = createOutboxStore(connect(`${instance}-relay`, { relaxed: true }), instance);
     const metrics = createMetrics(instance);
-    const relay = createOutboxRelay({ name: instance, store: outbox, broker: fake.broker, log: silentLog, metrics });
+    const relay = createOutboxRelay({
+      name: instance,
+      store: outbox,
+      broker: fake.broker,
+      log: silentLog,
+      metrics,
+    });
     const reports = createReportOutcome({ store, relay, log: silentLog });
-    const client = createShippingClient({ baseUrl: providerUrl, timeoutMs, connections: concurrency });
+    const client = createShippingClient({
+      baseUrl: providerUrl,
+      timeoutMs,
+      connections: concurrency,
+    });
     const ours = createFulfillmentMetrics(metrics, { store, outbox });
     const breaker = createShippingBreaker({ log: silentLog, metrics });
     const policy = { ...quick, ...options.policy };
@@ -64,7 +82,13 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
       policy,
       concurrency,
     });
-    const handle = createOrderEventHandler({ store, dispatcher, relay, metrics: ours, log: silentLog });
+    const handle = createOrderEventHandler({
+      store,
+      dispatcher,
+      relay,
+      metrics: ours,
+      log: silentLog,
+    });
     let closing: Promise<void> | undefined;
     const close = async () => {
       await dispatcher.close();
@@ -79,13 +103,21 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
     };
     return { store, relay, reports, dispatcher, breaker, metrics, handle, start, stop };
   };
-  const row = async (orderId: string) => (await sql('SELECT * FROM fulfillments WHERE order_id = $1', [orderId]))[0];
+  const row = async (orderId: string) =>
+    (await sql('SELECT * FROM fulfillments WHERE order_id = $1', [orderId]))[0];
   const stateOf = async (orderId: string) => (await row(orderId))?.state;
   /** The events of an order as published, each once, by sequence. */
   const told = (orderId: string) => {
     const events = fake.taken
       .filter(({ event }) => event.key === orderId)
-      .map(({ event }) => JSON.parse(String(event.value)) as { sequence: number; eventType: string; eventId: string });
+      .map(
+        ({ event }) =>
+          JSON.parse(String(event.value)) as {
+            sequence: number;
+            eventType: string;
+            eventId: string;
+          },
+      );
     return [...new Map(events.map((event) => [event.sequence, event])).values()].sort(
       (a, b) => a.sequence - b.sequence,
     );
@@ -99,7 +131,15 @@ let offset = 1_000n;
 export function orderEvent(body: unknown): IncomingEvent {
   offset += 1n;
   const value = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-  return { topic: 'order-events', partition: 5, offset, key: 'k', value, headers: {}, publishedAt: new Date() };
+  return {
+    topic: 'order-events',
+    partition: 5,
+    offset,
+    key: 'k',
+    value,
+    headers: {},
+    publishedAt: new Date(),
+  };
 }
 
 export const orderCreated = (orderId: string = randomUUIDv7(), more: object = {}) => ({
@@ -120,4 +160,5 @@ export const cancelRequested = (orderId: string, more: object = {}) => ({
   ...more,
 });
 
-export const newIds = (count: number): string[] => Array.from({ length: count }, () => randomUUIDv7());
+export const newIds = (count: number): string[] =>
+  Array.from({ length: count }, () => randomUUIDv7());

@@ -4,7 +4,10 @@ import { newRow, type Row } from './row-model.ts';
 
 type Act = 'order' | 'cancel' | 'claim' | 'begin' | 'end' | 'renew' | 'crash';
 
-/** What a step of the simulation may do; `by` is one of two instances, the numbers choose among what is possible. */
+/**
+ * What a step of the simulation may do; `by` is one of two instances, the numbers choose among what
+ * is possible.
+ */
 export type Step =
   /** `work` is the whole way of what is due: claim, call, report. */
   | { do: Act | 'work'; by: 0 | 1; fate: number }
@@ -36,8 +39,9 @@ const leaseMs = 15_000;
 const tooOldMs = leaseMs / 2;
 
 /**
- * One order, its row with the rules of the statements (filing-store.ts, fulfillment-store.ts), two instances that may die at any moment,
- * a provider that keeps no keys, and the projection of the Order Service. Throws when something is wrong.
+ * One order, its row with the rules of the statements (filing-store.ts, fulfillment-store.ts), two
+ * instances that may die at any moment, a provider that keeps no keys, and the projection of the
+ * Order Service. Throws when something is wrong.
  */
 export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
   let now = 0;
@@ -50,7 +54,10 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
   const told: Told[] = [];
 
   const check = (isRight: boolean, what: string): void => {
-    if (!isRight) throw new Error(`${what}: ${JSON.stringify({ now, row, bookings: provider.bookings(), told })}`);
+    if (!isRight)
+      throw new Error(
+        `${what}: ${JSON.stringify({ now, row, bookings: provider.bookings(), told })}`,
+      );
   };
   const tell = (sequence: number, status: string): void => void told.push({ sequence, status });
 
@@ -61,7 +68,10 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     tell(1, 'Processing');
     if (isOpen) take(by, { mustLookUp: false, isSettled: false, isCancelRequested: false });
   }
-  function take(by: 0 | 1, more: Pick<Held, 'mustLookUp' | 'isSettled' | 'isCancelRequested'>): void {
+  function take(
+    by: 0 | 1,
+    more: Pick<Held, 'mustLookUp' | 'isSettled' | 'isCancelRequested'>,
+  ): void {
     const { state, since, ...rest } = row as Row;
     const held = { ...rest, state, ...more, ageMs: now - since } as Held;
     memory[by]?.set(held.claim, { held, leasedAt: now, outcome: undefined });
@@ -73,7 +83,8 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     if (row.claimedBy === null) row.dueAt = Math.min(row.dueAt, now);
   }
   function claim(by: 0 | 1): void {
-    if (row?.dueAt == null || row.dueAt > now || (row.claimedBy !== null && !rule.leaseEnds)) return;
+    if (row?.dueAt == null || row.dueAt > now || (row.claimedBy !== null && !rule.leaseEnds))
+      return;
     const wasOpen = row.isOpen && rule.looksUp;
     const isUnwanted = row.isMarked || isCancelAsked;
     if (wasOpen && row.settleAt === null) row.abandoned += 1;
@@ -93,7 +104,8 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     const { held, leasedAt } = entry;
     if (held.isCancelRequested && !held.mustLookUp) entry.outcome = { kind: 'cancelled' };
     else if (now - leasedAt > tooOldMs) entry.outcome = { kind: 'handed_back' };
-    else if (!held.mustLookUp && now - leasedAt > 250 && isCancelAsked) entry.outcome = { kind: 'cancelled' };
+    else if (!held.mustLookUp && now - leasedAt > 250 && isCancelAsked)
+      entry.outcome = { kind: 'cancelled' };
     else if (held.mustLookUp) entry.outcome = provider.lookUp(now, fate);
     else {
       check(row?.state !== 'Cancelled' && row?.state !== 'Shipped', 'sent what is final');
@@ -107,23 +119,40 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     const { held, outcome } = entry;
     memory[by]?.delete(held.claim);
     const call = { durationMs: 1, now: new Date(0), random: 0.5 };
-    const { state, sequence, attempts, retries, isAttemptOpen, settleMs, dueMs, failedAttempts, eventType } = judge(
-      held,
-      outcome,
-      call,
-      policy,
-    );
+    const {
+      state,
+      sequence,
+      attempts,
+      retries,
+      isAttemptOpen,
+      settleMs,
+      dueMs,
+      failedAttempts,
+      eventType,
+    } = judge(held, outcome, call, policy);
     if (rule.isFenced && row.claim !== held.claim) return;
     check(!['Shipped', 'Cancelled'].includes(row.state), 'what is final is changed');
     const isDueNow = row.isMarked && !isAttemptOpen;
     const dueAt = dueMs === null ? null : now + (isDueNow ? 0 : dueMs);
-    const settleAt = settleMs === undefined ? row.settleAt : settleMs === null ? null : now + settleMs;
-    row = { ...row, state, sequence, attempts, retries, isOpen: isAttemptOpen, settleAt, dueAt, failedAttempts };
+    const settleAt =
+      settleMs === undefined ? row.settleAt : settleMs === null ? null : now + settleMs;
+    row = {
+      ...row,
+      state,
+      sequence,
+      attempts,
+      retries,
+      isOpen: isAttemptOpen,
+      settleAt,
+      dueAt,
+      failedAttempts,
+    };
     row.claimedBy = null;
     if (eventType !== null) tell(sequence, state);
     if (state === 'Cancelled') check(isCancelAsked, 'cancelled without a request');
     if (state === 'Shipped') check(provider.bookings() === 1, 'shipped without a booking');
-    if (state === 'Cancelled' || state === 'Failed') check(provider.bookings() === 0, `${state} although it is booked`);
+    if (state === 'Cancelled' || state === 'Failed')
+      check(provider.bookings() === 0, `${state} although it is booked`);
   }
 
   /** An operator's retry of what failed, or waits. */
@@ -132,8 +161,21 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     if (row.claimedBy !== null && row.dueAt !== null && row.dueAt > now) return;
     row.settleAt = row.isOpen ? row.settleAt : now;
     row.attemptsBefore = row.attempts - row.abandoned;
-    const again = { state: 'Retrying', isOpen: true, mayResend: true, claimedBy: null, retries: 0 } as const;
-    row = { ...row, ...again, claim: row.claim + 1, sequence: row.sequence + 1, since: now, dueAt: now };
+    const again = {
+      state: 'Retrying',
+      isOpen: true,
+      mayResend: true,
+      claimedBy: null,
+      retries: 0,
+    } as const;
+    row = {
+      ...row,
+      ...again,
+      claim: row.claim + 1,
+      sequence: row.sequence + 1,
+      since: now,
+      dueAt: now,
+    };
     wasRetried = true;
     tell(row.sequence, 'Retrying');
   }
@@ -147,7 +189,8 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     else if (one.do === 'deliver') {
       const event = pick(told, one.fate);
       if (event !== undefined) projection.take(event, wasRetried);
-    } else if (one.do === 'work') for (const part of ['claim', 'begin', 'end'] as const) act(part, one.by, one.fate);
+    } else if (one.do === 'work')
+      for (const part of ['claim', 'begin', 'end'] as const) act(part, one.by, one.fate);
     else act(one.do, one.by, one.fate);
   }
   function act(what: Act, by: 0 | 1, fate: number): void {
@@ -166,7 +209,13 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     acts[what]();
   }
   function renew(entry: InHand | undefined): void {
-    if (entry === undefined || row?.dueAt == null || row.claimedBy === null || row.claim !== entry.held.claim) return;
+    if (
+      entry === undefined ||
+      row?.dueAt == null ||
+      row.claimedBy === null ||
+      row.claim !== entry.held.claim
+    )
+      return;
     row.dueAt = now + leaseMs;
     entry.leasedAt = now;
   }
@@ -184,8 +233,14 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     check(row !== undefined && row.dueAt === null, 'it never ends');
     for (const event of told.toReversed()) projection.take(event, wasRetried);
     check(projection.status() === row?.state, 'the projection shows something else');
-    check((row?.state === 'Shipped') === (provider.bookings() === 1), 'booked and shipped are not the same');
-    check(new Set(told.map(({ sequence }) => sequence)).size === told.length, 'two events with one sequence');
+    check(
+      (row?.state === 'Shipped') === (provider.bookings() === 1),
+      'booked and shipped are not the same',
+    );
+    check(
+      new Set(told.map(({ sequence }) => sequence)).size === told.length,
+      'two events with one sequence',
+    );
   }
   return { step, settle, state: () => row?.state };
 }

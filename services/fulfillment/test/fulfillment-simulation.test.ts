@@ -13,7 +13,13 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel'), by, fate }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('retry') }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver'), fate }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('wait'), ms: fc.constantFrom(1, 300, 2_000, 8_000, 16_000) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('wait'),
+      ms: fc.constantFrom(1, 300, 2_000, 8_000, 16_000),
+    }),
+  },
   { weight: 15, arbitrary: fc.record({ do: fc.constant('waitDue') }) },
 );
 const anyPolicy: fc.Arbitrary<Policy> = fc.record({
@@ -25,7 +31,9 @@ const anyPolicy: fc.Arbitrary<Policy> = fc.record({
   unknownOutcome: fc.constantFrom<Policy['unknownOutcome']>('lookup', 'hold'),
 });
 
-/** Often cancelled before it is filed, and filed at once, or the steps would mostly meet no order. */
+/**
+ * Often cancelled before it is filed, and filed at once, or the steps would mostly meet no order.
+ */
 const anyLife = fc
   .record({
     isEarly: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
@@ -38,7 +46,10 @@ const anyLife = fc
     ...steps,
   ]);
 
-const lives = (planted: Partial<Rules> = {}, onEnd: (state: string | undefined) => void = () => undefined) =>
+const lives = (
+  planted: Partial<Rules> = {},
+  onEnd: (state: string | undefined) => void = () => undefined,
+) =>
   fc.property(anyLife, anyPolicy, (steps, policy) => {
     const world = createWorld(policy, { ...rules, ...planted });
     for (const step of steps) world.step(step);
@@ -69,7 +80,8 @@ const bugs: Record<string, Partial<Rules>> = {
       ),
   },
   'believes an early 404': {
-    decide: (held, outcome, call, policy) => decide({ ...held, isSettled: true }, outcome, call, policy),
+    decide: (held, outcome, call, policy) =>
+      decide({ ...held, isSettled: true }, outcome, call, policy),
   },
   'cancels what may be booked': {
     decide: (held, outcome, call, policy) =>

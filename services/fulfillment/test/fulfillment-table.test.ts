@@ -5,8 +5,18 @@ import { call, held, policy, shipped } from './held.ts';
 
 /** The table of section 5 of the contract, and what the words around it say. */
 const table: [string, Partial<Held>, Outcome, Partial<Decision>, Partial<Policy>?][] = [
-  ['a shipment ships', {}, shipped, { state: 'Shipped', attempts: 2, dueMs: null, eventType: 'OrderFulfilled' }],
-  ['a look-up adopts', { mustLookUp: true }, shipped, { state: 'Shipped', attempts: 2, isAttemptOpen: false }],
+  [
+    'a shipment ships',
+    {},
+    shipped,
+    { state: 'Shipped', attempts: 2, dueMs: null, eventType: 'OrderFulfilled' },
+  ],
+  [
+    'a look-up adopts',
+    { mustLookUp: true },
+    shipped,
+    { state: 'Shipped', attempts: 2, isAttemptOpen: false },
+  ],
   [
     'a refusal fails at once',
     { attempts: 1 },
@@ -19,8 +29,18 @@ const table: [string, Partial<Held>, Outcome, Partial<Decision>, Partial<Policy>
     { kind: 'not_booked', error: 'x', retryAfterMs: 0 },
     { state: 'Retrying', attempts: 2, dueMs: 500, isAttemptOpen: false },
   ],
-  ['Retry-After is honoured', {}, { kind: 'not_booked', error: 'x', retryAfterMs: 7_000 }, { dueMs: 7_000 }],
-  ['Retry-After is capped', {}, { kind: 'not_booked', error: 'x', retryAfterMs: 9e9 }, { dueMs: 300_000 }],
+  [
+    'Retry-After is honoured',
+    {},
+    { kind: 'not_booked', error: 'x', retryAfterMs: 7_000 },
+    { dueMs: 7_000 },
+  ],
+  [
+    'Retry-After is capped',
+    {},
+    { kind: 'not_booked', error: 'x', retryAfterMs: 9e9 },
+    { dueMs: 300_000 },
+  ],
   [
     'the last counted attempt fails',
     { attempts: 8 },
@@ -73,7 +93,14 @@ const table: [string, Partial<Held>, Outcome, Partial<Decision>, Partial<Policy>
     'an early 404 says nothing',
     { mustLookUp: true },
     { kind: 'not_found' },
-    { state: 'Processing', isAttemptOpen: true, settleMs: undefined, dueMs: 2_000, eventType: null, sequence: 4 },
+    {
+      state: 'Processing',
+      isAttemptOpen: true,
+      settleMs: undefined,
+      dueMs: 2_000,
+      eventType: null,
+      sequence: 4,
+    },
   ],
   [
     'a settled 404 sends again',
@@ -135,7 +162,14 @@ const table: [string, Partial<Held>, Outcome, Partial<Decision>, Partial<Policy>
     'what is cancelled before an attempt began counts none',
     { isCancelRequested: true },
     { kind: 'cancelled' },
-    { state: 'Cancelled', attempts: 2, dueMs: null, isAttemptOpen: false, eventType: 'OrderCancelled', sequence: 5 },
+    {
+      state: 'Cancelled',
+      attempts: 2,
+      dueMs: null,
+      isAttemptOpen: false,
+      eventType: 'OrderCancelled',
+      sequence: 5,
+    },
   ],
   [
     'what is cancelled while it waited for its call takes the attempt back',
@@ -178,7 +212,14 @@ const table: [string, Partial<Held>, Outcome, Partial<Decision>, Partial<Policy>
     'what was handed back is as it was',
     {},
     { kind: 'handed_back' },
-    { state: 'Processing', attempts: 1, isAttemptOpen: false, dueMs: 0, sequence: 4, eventType: null },
+    {
+      state: 'Processing',
+      attempts: 1,
+      isAttemptOpen: false,
+      dueMs: 0,
+      sequence: 4,
+      eventType: null,
+    },
   ],
   [
     'a look-up that was handed back stays open',

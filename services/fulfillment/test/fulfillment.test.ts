@@ -61,7 +61,8 @@ const anyPolicy = fc
 
 /** Outcomes that only a POST, or only a look-up, can have. */
 const canHave = (h: Held, { kind }: Outcome): boolean => {
-  if (h.mustLookUp) return ['shipped', 'not_found', 'no_answer', 'held_back', 'handed_back'].includes(kind);
+  if (h.mustLookUp)
+    return ['shipped', 'not_found', 'no_answer', 'held_back', 'handed_back'].includes(kind);
   if (h.isCancelRequested) return kind === 'cancelled';
   return !['not_found', 'no_answer'].includes(kind);
 };
@@ -76,27 +77,57 @@ test('every decision keeps the rules, whatever was held and whatever came of it'
     assert.equal(d.dueMs === null, isFinal, 'open ones are due, final ones are not');
     if (isFinal) assert.equal(d.isAttemptOpen, false);
     for (const whole of [d.dueMs ?? 0, d.settleMs ?? 0, d.attempts, d.retries, d.sequence]) {
-      assert.ok(Number.isInteger(whole) && whole >= 0 && whole < 2 ** 31, `PostgreSQL takes ${whole} as an integer`);
+      assert.ok(
+        Number.isInteger(whole) && whole >= 0 && whole < 2 ** 31,
+        `PostgreSQL takes ${whole} as an integer`,
+      );
     }
-    assert.ok((d.dueMs ?? 0) <= Math.max(300_000, p.backoffMaxMs), 'nobody waits longer than the caps');
-    assert.equal(d.sequence, h.sequence + (d.eventType === null ? 0 : 1), 'a told change has the next sequence');
+    assert.ok(
+      (d.dueMs ?? 0) <= Math.max(300_000, p.backoffMaxMs),
+      'nobody waits longer than the caps',
+    );
+    assert.equal(
+      d.sequence,
+      h.sequence + (d.eventType === null ? 0 : 1),
+      'a told change has the next sequence',
+    );
     if (d.state !== h.state || isFinal) assert.notEqual(d.eventType, null, 'a new state is told');
     assert.ok(d.failedAttempts.length <= 20);
-    assert.equal([d.orderId, d.claim].join(), [h.orderId, h.claim].join(), 'the claim fences the write');
-    const notCalled = ['not_sent', 'misconfigured', 'handed_back', 'held_back', 'cancelled'].includes(outcome.kind);
+    assert.equal(
+      [d.orderId, d.claim].join(),
+      [h.orderId, h.claim].join(),
+      'the claim fences the write',
+    );
+    const notCalled = [
+      'not_sent',
+      'misconfigured',
+      'handed_back',
+      'held_back',
+      'cancelled',
+    ].includes(outcome.kind);
     const uncounted = notCalled && !h.mustLookUp && !h.isCancelRequested;
     assert.equal(d.attempts, h.attempts - (uncounted ? 1 : 0));
     if (d.state === 'Shipped') assert.equal(outcome.kind, 'shipped');
     if (d.state === 'Failed') {
-      assert.ok(['refused', 'not_booked', 'not_sent', 'not_found'].includes(outcome.kind), 'a definite answer');
-      const isExhausted = h.attempts - h.abandoned - h.attemptsBefore >= p.attemptsMax || h.ageMs > p.deadlineMs;
+      assert.ok(
+        ['refused', 'not_booked', 'not_sent', 'not_found'].includes(outcome.kind),
+        'a definite answer',
+      );
+      const isExhausted =
+        h.attempts - h.abandoned - h.attemptsBefore >= p.attemptsMax || h.ageMs > p.deadlineMs;
       assert.ok(outcome.kind === 'refused' || isExhausted);
-      if (outcome.kind === 'not_found') assert.ok(h.isSettled && (p.unknownOutcome === 'lookup' || h.mayResend));
+      if (outcome.kind === 'not_found')
+        assert.ok(h.isSettled && (p.unknownOutcome === 'lookup' || h.mayResend));
     }
     if (d.state === 'Cancelled') {
-      assert.ok(outcome.kind === 'cancelled' || (outcome.kind === 'not_found' && h.isSettled && h.isCancelRequested));
+      assert.ok(
+        outcome.kind === 'cancelled' ||
+          (outcome.kind === 'not_found' && h.isSettled && h.isCancelRequested),
+      );
     }
-    const isUnknown = ['unknown', 'no_answer'].includes(outcome.kind) || (h.mustLookUp && outcome.kind === 'held_back');
+    const isUnknown =
+      ['unknown', 'no_answer'].includes(outcome.kind) ||
+      (h.mustLookUp && outcome.kind === 'held_back');
     if (isUnknown) assert.ok(d.isAttemptOpen, 'unknown stays open');
     if (d.eventType !== null) {
       const event = JSON.parse(JSON.stringify(toEvent(h, d, d.eventType, c.now)));
@@ -108,18 +139,38 @@ test('every decision keeps the rules, whatever was held and whatever came of it'
 });
 
 test('a fulfillment with random outcomes never sends while an outcome is unknown and counts only what it should', () => {
-  const life = fc.array(fc.record({ outcome: anyOutcome, isSettled: fc.boolean() }), { minLength: 1, maxLength: 60 });
+  const life = fc.array(fc.record({ outcome: anyOutcome, isSettled: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 60,
+  });
   const property = fc.property(life, anyCall, anyPolicy, (steps, c, p) => {
-    let row = { ...held, attempts: 0, sequence: 1, retries: 0, failedAttempts: [] as Held['failedAttempts'] };
+    let row = {
+      ...held,
+      attempts: 0,
+      sequence: 1,
+      retries: 0,
+      failedAttempts: [] as Held['failedAttempts'],
+    };
     let isOpen = false;
     let counted = 0;
     for (const { outcome, isSettled } of steps) {
-      const h: Held = { ...row, attempts: row.attempts + (isOpen ? 0 : 1), mustLookUp: isOpen, isSettled };
+      const h: Held = {
+        ...row,
+        attempts: row.attempts + (isOpen ? 0 : 1),
+        mustLookUp: isOpen,
+        isSettled,
+      };
       if (!canHave(h, outcome)) continue;
-      if (!h.mustLookUp && ['not_booked', 'unknown', 'refused', 'shipped'].includes(outcome.kind)) counted += 1;
+      if (!h.mustLookUp && ['not_booked', 'unknown', 'refused', 'shipped'].includes(outcome.kind))
+        counted += 1;
       const d = decide(h, outcome, c, p);
       assert.equal(d.attempts, counted);
-      assert.ok(counted <= p.attemptsMax || d.isAttemptOpen || d.state === 'Shipped' || outcome.kind === 'refused');
+      assert.ok(
+        counted <= p.attemptsMax ||
+          d.isAttemptOpen ||
+          d.state === 'Shipped' ||
+          outcome.kind === 'refused',
+      );
       if (d.state === 'Shipped' || d.state === 'Failed' || d.state === 'Cancelled') return;
       isOpen = d.isAttemptOpen;
       row = { ...h, ...d, state: d.state };

@@ -22,7 +22,8 @@ export async function oneOrder(
     instance.start();
     await instance.handle([orderEvent(orderCreated(id))]);
   };
-  const untilState = (state: string) => until(`it is ${state}`, async () => (await tables.stateOf(id)) === state);
+  const untilState = (state: string) =>
+    until(`it is ${state}`, async () => (await tables.stateOf(id)) === state);
   /** Events are published after the state is written. */
   const untilTold = async (types: string[]) => {
     await until(`${types} are told`, () => tables.told(id).length >= types.length);
@@ -35,5 +36,14 @@ export async function oneOrder(
       types.map((_, i) => i + 1),
     );
   };
-  return { ...tables, provider, id, instance, begin, untilState, untilTold, row: () => tables.row(id) };
+  return {
+    ...tables,
+    provider,
+    id,
+    instance,
+    begin,
+    untilState,
+    untilTold,
+    row: () => tables.row(id),
+  };
 }

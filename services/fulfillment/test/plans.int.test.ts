@@ -12,7 +12,10 @@ import { fulfillmentTables, newIds, quick } from './fulfillment-instance.ts';
 // Nothing tells the planner how large the tables are: as in the first minutes of a service.
 const postgres = await startTestPostgres({ autovacuum: 'off' });
 const rows = 200_000;
-/** Far above what an index plan takes (single milliseconds) and far below a look at every row, on a busy machine. */
+/**
+ * Far above what an index plan takes (single milliseconds) and far below a look at every row, on a
+ * busy machine.
+ */
 const slowMs = 250;
 const times = { leaseMs: 15_000, settleMs: 0 };
 const call = { durationMs: 1, now: new Date(), random: 0 };
@@ -51,7 +54,12 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
   async function everyStatement(size: number): Promise<void> {
     const filings = newIds(size).toSorted().map(filing);
     const unwanted = newIds(size).toSorted();
-    const cancellations = unwanted.map((orderId) => ({ orderId, partition: 1, offset: '2', reason: null }));
+    const cancellations = unwanted.map((orderId) => ({
+      orderId,
+      partition: 1,
+      offset: '2',
+      reason: null,
+    }));
     await store.file(
       'order-events',
       { filings, cancellations, letters: [] },
@@ -65,7 +73,10 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
       const held = await store.claimDue(size, times);
       assert.equal(held.length, size);
       await store.renew(held, 15_000);
-      const decided = held.map((one) => ({ decision: { ...decide(one, outcome, call, quick) }, event: null }));
+      const decided = held.map((one) => ({
+        decision: { ...decide(one, outcome, call, quick) },
+        event: null,
+      }));
       await store.report(
         decided.toSorted((a, b) => (a.decision.orderId < b.decision.orderId ? -1 : 1)),
         null,
@@ -73,7 +84,13 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
     }
     await store.takeBack();
     await store.openByState();
-    await instances.exchange({ breakerState: 'closed', breakerSinceMs: 1, lastError: null, callLimit: 1, calls: 0 });
+    await instances.exchange({
+      breakerState: 'closed',
+      breakerSinceMs: 1,
+      lastError: null,
+      callLimit: 1,
+      calls: 0,
+    });
   }
 
   for (let i = 0; i < 10; i += 1) await everyStatement(1);
@@ -90,7 +107,9 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
   );
   await everyStatement(1);
   await everyStatement(250);
-  const slow = names().flatMap((name) => (msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : []));
+  const slow = names().flatMap((name) =>
+    msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : [],
+  );
   assert.deepEqual(slow, [], 'on the connection that planned them on empty tables');
   for (const name of names()) {
     // Of instances there are a few.

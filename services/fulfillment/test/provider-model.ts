@@ -1,12 +1,23 @@
 import type { Outcome } from '../src/fulfillment.ts';
 
-const shipped: Outcome = { kind: 'shipped', trackingNumber: 'T', carrier: null, shippedAt: '2026-01-20T21:09:00.000Z' };
+const shipped: Outcome = {
+  kind: 'shipped',
+  trackingNumber: 'T',
+  carrier: null,
+  shippedAt: '2026-01-20T21:09:00.000Z',
+};
 /** At this fate everything works. */
 export const good = 7;
 
-/** A provider that keeps no keys: whatever is sent is booked again. `fate` chooses what becomes of a call. */
+/**
+ * A provider that keeps no keys: whatever is sent is booked again. `fate` chooses what becomes of a
+ * call.
+ */
 export function createProviderModel(settleMs: number) {
-  /** From when on a look-up shows each booking; a provider books within the settle time of the sending. */
+  /**
+   * From when on a look-up shows each booking; a provider books within the settle time of the
+   * sending.
+   */
   const shownFrom: number[] = [];
   const book = (shownAt: number, outcome: Outcome): Outcome => {
     shownFrom.push(shownAt);
@@ -18,7 +29,11 @@ export function createProviderModel(settleMs: number) {
       if (fate === good) return book(now, shipped);
       const fates: (() => Outcome)[] = [
         () => book(now, shipped),
-        () => book(now + (fate % settleMs), { kind: 'unknown', error: 'answer lost, booked or shown late' }),
+        () =>
+          book(now + (fate % settleMs), {
+            kind: 'unknown',
+            error: 'answer lost, booked or shown late',
+          }),
         () => ({ kind: 'unknown', error: 'timeout, never booked' }),
         () => ({ kind: 'not_booked', error: '503', retryAfterMs: fate }),
         () => ({ kind: 'not_sent', error: 'ECONNREFUSED' }),
@@ -45,8 +60,11 @@ export function createProjectionModel(isNewer: (event: Told, shown: Told | undef
     take(event: Told, wasRetried: boolean): void {
       if (!isNewer(event, shown)) return;
       const before = shown?.status ?? 'Created';
-      const isFinal = before === 'Shipped' || before === 'Cancelled' || (before === 'Failed' && !wasRetried);
-      const isBack = event.status !== before && (isFinal || (before !== 'Created' && event.status === 'Processing'));
+      const isFinal =
+        before === 'Shipped' || before === 'Cancelled' || (before === 'Failed' && !wasRetried);
+      const isBack =
+        event.status !== before &&
+        (isFinal || (before !== 'Created' && event.status === 'Processing'));
       if (isBack) throw new Error(`status goes back from ${before} to ${event.status}`);
       shown = event;
     },

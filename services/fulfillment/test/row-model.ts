@@ -1,7 +1,10 @@
 import type { Decision, Held } from '../src/fulfillment.ts';
 
 /** A row of `fulfillments` as the simulation has it; times are milliseconds. */
-export type Row = Omit<Held, 'state' | 'mustLookUp' | 'isSettled' | 'isCancelRequested' | 'ageMs'> & {
+export type Row = Omit<
+  Held,
+  'state' | 'mustLookUp' | 'isSettled' | 'isCancelRequested' | 'ageMs'
+> & {
   state: Decision['state'];
   claimedBy: 0 | 1 | null;
   isOpen: boolean;
@@ -12,7 +15,12 @@ export type Row = Omit<Held, 'state' | 'mustLookUp' | 'isSettled' | 'isCancelReq
 };
 
 /** As the filing writes it: claimed where it is handed over. */
-export function newRow(claimedBy: 0 | 1 | null, now: number, leaseMs: number, isMarked: boolean): Row {
+export function newRow(
+  claimedBy: 0 | 1 | null,
+  now: number,
+  leaseMs: number,
+  isMarked: boolean,
+): Row {
   const isOpen = claimedBy !== null;
   return {
     orderId: 'o',

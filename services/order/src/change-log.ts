@@ -9,7 +9,10 @@ export type ChangedSince = {
   orderIds: string[];
 };
 
-/** The part of a statement that notes the orders of `changed` (a query with `order_id`) as changed; every change of an order has it. */
+/**
+ * The part of a statement that notes the orders of `changed` (a query with `order_id`) as changed;
+ * every change of an order has it.
+ */
 export const noteChanges = (changed: string): string => `
   INSERT INTO order_changes (order_ids) SELECT array_agg(order_id) FROM ${changed} HAVING count(*) > 0`;
 

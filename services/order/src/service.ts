@@ -22,7 +22,12 @@ import { createOrderChangesStore } from './change-log.ts';
 import type { OrderConfig } from './config.ts';
 import { createOrderMetrics } from './metrics.ts';
 import { addOperatorRoutes } from './operate/routes.ts';
-import { createOrderWatch, orderDeadlines, stuckReasons, watchedOrders } from './operate/watch-orders.ts';
+import {
+  createOrderWatch,
+  orderDeadlines,
+  stuckReasons,
+  watchedOrders,
+} from './operate/watch-orders.ts';
 import { changesKeptSeconds, createOrderChanges } from './show/changes.ts';
 import { createEventStreams } from './show/event-streams.ts';
 import { addFollowRoutes } from './show/follow-routes.ts';
@@ -42,15 +47,22 @@ const projectMaxEvents = 500;
 export type OrderService = {
   /** Begins to publish what waits and opens the port; resolves to the service's URL. */
   listen(): Promise<string>;
-  /** Takes no further order, commits and publishes what is in flight; still shows what it hears of its orders. */
+  /**
+   * Takes no further order, commits and publishes what is in flight; still shows what it hears of
+   * its orders.
+   */
   stopTaking(): Promise<void>;
-  /** `stopTaking`, then leaves the group and the database. Nothing is lost: what could not be published is handed back. */
+  /**
+   * `stopTaking`, then leaves the group and the database. Nothing is lost: what could not be
+   * published is handed back.
+   */
   close(): Promise<void>;
 };
 
 /**
- * Builds the Order Service: migrates its schema, joins the group of `fulfillment-events`, starts its relay. Several instances may
- * share a database. `signal` ends the wait for a database that is away.
+ * Builds the Order Service: migrates its schema, joins the group of `fulfillment-events`, starts
+ * its relay. Several instances may share a database. `signal` ends the wait for a database that is
+ * away.
  */
 export async function createOrderService(parts: {
   config: OrderConfig;
@@ -65,15 +77,23 @@ export async function createOrderService(parts: {
 }): Promise<OrderService> {
   const { config, broker, group = 'order-service' } = parts;
   const log = parts.log.child({ service: 'order-service' });
-  // Before anything is waited for: a certificate or a file of keys that cannot be used ends the start at once.
+  // Before anything is waited for: a certificate or a file of keys that cannot be used ends the
+  // start at once.
   const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
   await addAccess(app, { config, log });
   const instance = instanceName(parts.instance);
   const connect = { url: config.ORDERS_DATABASE_URL, schema, instance, log };
   const database = createDatabase({ ...connect, connections: config.ORDERS_DATABASE_CONNECTIONS });
   const relaxed = createDatabase({ ...connect, connections: 2, relaxed: true });
-  const migration = { database, schema, directory: migrations, log, ...(parts.signal && { signal: parts.signal }) };
-  if (config.PROFILE === 'prod') await requireMigrated({ ...migration, command: 'npm run migrate:order-service' });
+  const migration = {
+    database,
+    schema,
+    directory: migrations,
+    log,
+    ...(parts.signal && { signal: parts.signal }),
+  };
+  if (config.PROFILE === 'prod')
+    await requireMigrated({ ...migration, command: 'npm run migrate:order-service' });
   else await migrate(migration);
 
   const metrics = createMetrics('order-service');
@@ -81,7 +101,8 @@ export async function createOrderService(parts: {
   const store = createOrderStore(database);
   const outbox = createOutboxStore(relaxed, instance);
   const orderMetrics = createOrderMetrics(metrics, outbox);
-  const idsOf = (rows: OutboxRow[]): string[] => rows.filter((row) => row.payload !== null).map((row) => row.key);
+  const idsOf = (rows: OutboxRow[]): string[] =>
+    rows.filter((row) => row.payload !== null).map((row) => row.key);
   const relay = createOutboxRelay({
     name: 'order-service',
     store: outbox,
@@ -141,7 +162,11 @@ export async function createOrderService(parts: {
         stuckAfterMs: config.STUCK_AFTER_SECONDS * 1_000,
         log,
       });
-      await listen(app, { host: config.HOST, port: config.ORDER_SERVICE_PORT, portVariable: 'ORDER_SERVICE_PORT' });
+      await listen(app, {
+        host: config.HOST,
+        port: config.ORDER_SERVICE_PORT,
+        portVariable: 'ORDER_SERVICE_PORT',
+      });
       metrics.observeProcess();
       return app.listeningOrigin;
     },

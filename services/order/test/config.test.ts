@@ -27,7 +27,11 @@ test('prod takes a secure configuration', () => assert.deepEqual(faultsOf(secure
 for (const [what, change, told] of [
   ['no API keys', { API_KEYS_FILE: '' }, /^API_KEYS_FILE/],
   ['no TLS and no word of TLS in front', { TLS_ENDS_IN_FRONT: '' }, /^TLS_CERT_FILE/],
-  ['a default password', { ORDERS_DATABASE_URL: 'postgres://o:postgres@127.0.0.1/orders' }, /^ORDERS_DATABASE_URL/],
+  [
+    'a default password',
+    { ORDERS_DATABASE_URL: 'postgres://o:postgres@127.0.0.1/orders' },
+    /^ORDERS_DATABASE_URL/,
+  ],
   [
     'an unencrypted database',
     { ORDERS_DATABASE_URL: 'postgres://o:k3Jq0zV8@db.example/orders' },

@@ -21,12 +21,18 @@ export const newOrder = (more: Partial<NewOrder> = {}): NewOrder => ({
   ...more,
 });
 
-/** Tables of the Order Service on a schema of their own, and as many instances of the placing station as a test wants. */
+/**
+ * Tables of the Order Service on a schema of their own, and as many instances of the placing
+ * station as a test wants.
+ */
 export async function orderTables(t: TestContext, postgres: TestPostgres) {
   const { connect, sql, schema } = await postgres.schema(t, migrations);
   const fake = createFakeBroker();
   /** `through` may hold up or break the statements of this instance. */
-  const instanceOf = (instance: string, options: { url?: string; through?: (database: Database) => Database } = {}) => {
+  const instanceOf = (
+    instance: string,
+    options: { url?: string; through?: (database: Database) => Database } = {},
+  ) => {
     const { through = (database: Database) => database, ...where } = options;
     const database = through(connect(instance, where));
     const store = createOrderStore(database);
@@ -48,6 +54,7 @@ export async function orderTables(t: TestContext, postgres: TestPostgres) {
     });
     return { database, store, relay, ...placeOrder };
   };
-  const count = async (table: string) => (await sql<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`))[0]?.n;
+  const count = async (table: string) =>
+    (await sql<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`))[0]?.n;
   return { connect, sql, schema, fake, instanceOf, count };
 }

@@ -17,14 +17,35 @@ function totalByText(items: { quantity: number; price: string }[]): string {
   }, 0n);
   const text = sum.toString().padStart(5, '0');
   const [whole, four] = [text.slice(0, -4), text.slice(-4)];
-  const decimals = four.endsWith('00') ? four.slice(0, 2) : four.endsWith('0') ? four.slice(0, 3) : four;
+  const decimals = four.endsWith('00')
+    ? four.slice(0, 2)
+    : four.endsWith('0')
+      ? four.slice(0, 3)
+      : four;
   return `${whole}.${decimals}`;
 }
 
 const written = fc
-  .tuple(fc.integer({ min: 0, max: 999_999_999 }), fc.integer({ min: 0, max: 9_999 }), fc.integer({ min: 0, max: 4 }))
-  .map(([whole, fraction, decimals]) => `${whole}.${String(fraction).padStart(4, '0').slice(0, decimals)}`);
-const smallPrice = fc.constantFrom('0.001', '19.99', '0.29', '4.35', '1.005', '0.0001', '0', '2.675', '8165.5');
+  .tuple(
+    fc.integer({ min: 0, max: 999_999_999 }),
+    fc.integer({ min: 0, max: 9_999 }),
+    fc.integer({ min: 0, max: 4 }),
+  )
+  .map(
+    ([whole, fraction, decimals]) =>
+      `${whole}.${String(fraction).padStart(4, '0').slice(0, decimals)}`,
+  );
+const smallPrice = fc.constantFrom(
+  '0.001',
+  '19.99',
+  '0.29',
+  '4.35',
+  '1.005',
+  '0.0001',
+  '0',
+  '2.675',
+  '8165.5',
+);
 const line = fc.record({
   quantity: fc.oneof(fc.integer({ min: 1, max: 1_000_000 }), fc.constantFrom(1, 12, 80_995)),
   price: fc.oneof(written, smallPrice),
@@ -32,7 +53,11 @@ const line = fc.record({
 
 test('a total is exact to the last digit, whatever binary floats make of it', () => {
   const property = fc.property(fc.array(line, { minLength: 1, maxLength: 600 }), (lines) => {
-    const items = lines.map(({ quantity, price }) => ({ productId: 'p', quantity, unitPrice: Number(price) }));
+    const items = lines.map(({ quantity, price }) => ({
+      productId: 'p',
+      quantity,
+      unitPrice: Number(price),
+    }));
     assert.equal(totalOf(items), totalByText(lines));
   });
   fc.assert(property, { numRuns: 500 });
@@ -44,8 +69,16 @@ const totals: [string, OrderItem[], string | null][] = [
   ['nothing to pay', [line2(3, 0), line2(1, -0)], '0.00'],
   ['a tenth of a cent', [line2(3, 0.001)], '0.003'],
   ['four decimals', [line2(1, 0.0001)], '0.0001'],
-  ['the greatest order', Array(1_000).fill(line2(1_000_000, 1_000_000_000)), '1000000000000000000.00'],
-  ['the greatest with decimals', Array(1_000).fill(line2(1_000_000, 999_999_999.9999)), '999999999999900000.00'],
+  [
+    'the greatest order',
+    Array(1_000).fill(line2(1_000_000, 1_000_000_000)),
+    '1000000000000000000.00',
+  ],
+  [
+    'the greatest with decimals',
+    Array(1_000).fill(line2(1_000_000, 999_999_999.9999)),
+    '999999999999900000.00',
+  ],
   ['a line without a price', [line2(1, 1), { productId: 'p', quantity: 1 }], null],
 ];
 
@@ -66,7 +99,11 @@ const newOrder: fc.Arbitrary<NewOrder> = fc
       currency: fc.constantFrom('EUR', 'GBP'),
       items: fc.array(
         fc.record(
-          { productId: visible, quantity: fc.integer({ min: 1, max: 1_000_000 }), unitPrice: smallPrice.map(Number) },
+          {
+            productId: visible,
+            quantity: fc.integer({ min: 1, max: 1_000_000 }),
+            unitPrice: smallPrice.map(Number),
+          },
           { requiredKeys: ['productId', 'quantity'] },
         ),
         { minLength: 1, maxLength: 5 },
@@ -111,7 +148,12 @@ test('the content of an order has one hash, however it was written', () => {
     '{"items":[{"unitPrice":1.990e1,"quantity":1.0,"productId":"p"}],"customerName":"\\u006e","customerId":"c"}',
   );
   assert.equal(contentHash(a), contentHash(b));
-  const others = [{ customerId: 'd' }, { customerName: 'm' }, { currency: 'EUR' }, { items: [...a.items, ...a.items] }];
+  const others = [
+    { customerId: 'd' },
+    { customerName: 'm' },
+    { currency: 'EUR' },
+    { items: [...a.items, ...a.items] },
+  ];
   const hashes = others.map((change) => contentHash({ ...a, ...change }));
   assert.equal(new Set([contentHash(a), ...hashes]).size, 5);
 });
@@ -139,28 +181,41 @@ test('the first id of a millisecond bounds the ids of that millisecond from belo
 });
 
 test('fulfillment events that come twice, late and in any order end in the newest state', () => {
-  const event = fc.record({ orderId: fc.constantFrom('a', 'b', 'c'), sequence: fc.integer({ min: 1, max: 6 }) });
-  const property = fc.property(fc.array(fc.array(event, { maxLength: 12 }), { maxLength: 8 }), (batches) => {
-    const shown = new Map<string, number>();
-    let went = 0;
-    for (const batch of batches) {
-      const newest = newestPerOrder(batch);
-      assert.equal(new Set(newest.map(({ orderId }) => orderId)).size, newest.length, 'one event an order');
-      assert.deepEqual(
-        newest.map(({ orderId }) => orderId),
-        newest.map(({ orderId }) => orderId).sort(),
-      );
-      for (const { orderId, sequence } of newest) {
-        if ((shown.get(orderId) ?? 0) >= sequence) continue;
-        shown.set(orderId, sequence);
-        went += 1;
-      }
-    }
-    const all = batches.flat();
-    for (const orderId of new Set(all.map((e) => e.orderId))) {
-      assert.equal(shown.get(orderId), Math.max(...all.filter((e) => e.orderId === orderId).map((e) => e.sequence)));
-    }
-    assert.ok(went <= 18, 'a status never goes back');
+  const event = fc.record({
+    orderId: fc.constantFrom('a', 'b', 'c'),
+    sequence: fc.integer({ min: 1, max: 6 }),
   });
+  const property = fc.property(
+    fc.array(fc.array(event, { maxLength: 12 }), { maxLength: 8 }),
+    (batches) => {
+      const shown = new Map<string, number>();
+      let went = 0;
+      for (const batch of batches) {
+        const newest = newestPerOrder(batch);
+        assert.equal(
+          new Set(newest.map(({ orderId }) => orderId)).size,
+          newest.length,
+          'one event an order',
+        );
+        assert.deepEqual(
+          newest.map(({ orderId }) => orderId),
+          newest.map(({ orderId }) => orderId).sort(),
+        );
+        for (const { orderId, sequence } of newest) {
+          if ((shown.get(orderId) ?? 0) >= sequence) continue;
+          shown.set(orderId, sequence);
+          went += 1;
+        }
+      }
+      const all = batches.flat();
+      for (const orderId of new Set(all.map((e) => e.orderId))) {
+        assert.equal(
+          shown.get(orderId),
+          Math.max(...all.filter((e) => e.orderId === orderId).map((e) => e.sequence)),
+        );
+      }
+      assert.ok(went <= 18, 'a status never goes back');
+    },
+  );
   fc.assert(property, { numRuns: 1_000 });
 });

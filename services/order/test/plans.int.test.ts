@@ -13,7 +13,10 @@ import { newOrder, orderTables, trace } from './order-instance.ts';
 // Nothing tells the planner how large the tables are: as in the first minutes of a service.
 const postgres = await startTestPostgres({ autovacuum: 'off' });
 const rows = 200_000;
-/** Far above what an index plan takes (single milliseconds) and far below a look at every row, on a busy machine. */
+/**
+ * Far above what an index plan takes (single milliseconds) and far below a look at every row, on a
+ * busy machine.
+ */
 const slowMs = 250;
 
 test('every hot statement of the Order Service stays an index plan on a table that grew from nothing', async (t) => {
@@ -119,9 +122,12 @@ test('every hot statement of the Order Service stays an index plan on a table th
   );
   await everyStatement(1);
   await everyStatement(250);
-  const slow = names().flatMap((name) => (msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : []));
+  const slow = names().flatMap((name) =>
+    msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : [],
+  );
   assert.deepEqual(slow, [], 'on the connection that planned them on empty tables');
-  for (const name of names()) assert.deepEqual(await scans(name), [], `${name} reads a whole table`);
+  for (const name of names())
+    assert.deepEqual(await scans(name), [], `${name} reads a whole table`);
   t.diagnostic(
     names()
       .map((name) => `${name} ${msOf(name).toFixed(1)}`)

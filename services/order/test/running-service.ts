@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { type FulfillmentEvent, fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
+import {
+  type FulfillmentEvent,
+  fulfillmentEventsTopic,
+} from '@orders/contracts/fulfillments/events';
 import { orderEventsTopic } from '@orders/contracts/orders/events';
 import type { IncomingEvent } from '@orders/platform/messaging/broker';
 import { createInProcessBroker } from '@orders/platform/messaging/broker-in-process';
@@ -11,7 +14,10 @@ import { newOrder } from './order-instance.ts';
 type Fulfillment = FulfillmentEvent['fulfillment'];
 type Body = Record<string, unknown>;
 
-const groups = { [orderEventsTopic]: ['fulfillment-service'], [fulfillmentEventsTopic]: ['order-service'] };
+const groups = {
+  [orderEventsTopic]: ['fulfillment-service'],
+  [fulfillmentEventsTopic]: ['order-service'],
+};
 
 /** A fulfillment event as the Fulfillment Service tells it. */
 export const fulfillmentEvent = (
@@ -38,8 +44,8 @@ export const fulfillmentEvent = (
 });
 
 /**
- * An instance of the Order Service behind HTTP, on a broker of its own where the test is the Fulfillment Service: instances share the
- * database, and what one is told no other is.
+ * An instance of the Order Service behind HTTP, on a broker of its own where the test is the
+ * Fulfillment Service: instances share the database, and what one is told no other is.
  */
 export async function runningService(t: TestContext, postgres: TestPostgres) {
   const broker = createInProcessBroker({ groups, publishDeadlineMs: 1_000 });
@@ -69,7 +75,12 @@ export async function runningService(t: TestContext, postgres: TestPostgres) {
   });
   const subscription = await listen();
   const url = await service.listen();
-  const ask = async <T = Body>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+  const ask = async <T = Body>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) => {
     const isJson = body !== undefined;
     const response = await fetch(`${url}/api/orders${path}`, {
       method,
@@ -96,7 +107,11 @@ export async function runningService(t: TestContext, postgres: TestPostgres) {
     goDeaf: () => subscription.close(),
     listen,
     async tell(...events: FulfillmentEvent[]) {
-      const outgoing = events.map((event) => ({ key: event.orderId, value: JSON.stringify(event), headers: {} }));
+      const outgoing = events.map((event) => ({
+        key: event.orderId,
+        value: JSON.stringify(event),
+        headers: {},
+      }));
       await broker.publish(fulfillmentEventsTopic, outgoing);
     },
     async place(more: Parameters<typeof newOrder>[0] = {}): Promise<string> {

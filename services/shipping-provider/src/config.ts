@@ -8,17 +8,38 @@ const atStart = (what: string) => `At the start: ${what}; PUT /simulation change
 
 /** How the mock behaves from its start on; the same values as `Simulation`, by environment. */
 export const simulationVariables = {
-  SIMULATION_LATENCY_MS: { ...start.latencyMs, description: atStart('every POST answers this late') },
-  SIMULATION_LATENCY_JITTER_MS: { ...start.latencyJitterMs, description: atStart('up to this much later still') },
-  SIMULATION_FAILURE_RATE: { ...start.failureRate, description: atStart('share answered 503, nothing booked') },
-  SIMULATION_REFUSE_RATE: { ...start.refuseRate, description: atStart('share answered 422, nothing booked') },
-  SIMULATION_HANG_RATE: { ...start.hangRate, description: atStart('share never answered, nothing booked') },
+  SIMULATION_LATENCY_MS: {
+    ...start.latencyMs,
+    description: atStart('every POST answers this late'),
+  },
+  SIMULATION_LATENCY_JITTER_MS: {
+    ...start.latencyJitterMs,
+    description: atStart('up to this much later still'),
+  },
+  SIMULATION_FAILURE_RATE: {
+    ...start.failureRate,
+    description: atStart('share answered 503, nothing booked'),
+  },
+  SIMULATION_REFUSE_RATE: {
+    ...start.refuseRate,
+    description: atStart('share answered 422, nothing booked'),
+  },
+  SIMULATION_HANG_RATE: {
+    ...start.hangRate,
+    description: atStart('share never answered, nothing booked'),
+  },
   SIMULATION_LOST_RESPONSE_RATE: {
     ...start.lostResponseRate,
     description: atStart('share booked, then the connection drops'),
   },
-  SIMULATION_DEDUPE: { ...start.dedupe, description: atStart('the same Idempotency-Key gives the same shipment') },
-  SIMULATION_LOOKUP_DELAY_MS: { ...start.lookupDelayMs, description: atStart('the look-up lags behind a booking') },
+  SIMULATION_DEDUPE: {
+    ...start.dedupe,
+    description: atStart('the same Idempotency-Key gives the same shipment'),
+  },
+  SIMULATION_LOOKUP_DELAY_MS: {
+    ...start.lookupDelayMs,
+    description: atStart('the look-up lags behind a booking'),
+  },
   SIMULATION_SEED: { ...start.seed, description: atStart('seed of the random draws') },
 };
 
@@ -36,7 +57,9 @@ export type ShippingProviderConfig = Static<typeof ShippingProviderConfig>;
 /** As its own process the mock keeps its ledger only where it is told to. */
 export const ShippingProviderProcessConfig = Type.Object({
   ...shippingProviderVariables,
-  DATA_DIR: Type.Optional(Type.String({ minLength: 1, description: 'Folder for data; unset: the ledger is not kept' })),
+  DATA_DIR: Type.Optional(
+    Type.String({ minLength: 1, description: 'Folder for data; unset: the ledger is not kept' }),
+  ),
 });
 
 /** The simulation that the configuration starts with. */

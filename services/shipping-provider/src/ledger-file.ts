@@ -5,28 +5,38 @@ import { crc32 } from 'node:zlib';
 import type { Log } from '@orders/platform/process/log';
 import { type LedgerRecord, maxRecordBytes, readRecords, writeRecord } from './ledger-record.ts';
 
-/** A frame is what one write appended: the payload's length (4 bytes), its CRC-32 (4), then records. */
+/**
+ * A frame is what one write appended: the payload's length (4 bytes), its CRC-32 (4), then records.
+ */
 const headerBytes = 8;
 /** More than this waiting for a slow disk is refused. */
 const maxPendingBytes = 8 * 1024 * 1024;
 const maxFrameBytes = 2 * maxPendingBytes;
-/** What a power cut can cost at most. A killed process loses nothing: what is written stays in the page cache. */
+/**
+ * What a power cut can cost at most. A killed process loses nothing: what is written stays in the
+ * page cache.
+ */
 const syncEveryMs = 1_000;
 const readBytes = 1024 * 1024;
 
 export type LedgerFile = Awaited<ReturnType<typeof openLedgerFile>>;
 
 /**
- * Opens the append-only file, replays it into `onRecord` and takes further records. A last frame that a kill cut short is
- * dropped; throws an Error that names file and byte where a whole frame is damaged. One process per file: a second one would
- * write over the first one's frames.
+ * Opens the append-only file, replays it into `onRecord` and takes further records. A last frame
+ * that a kill cut short is dropped; throws an Error that names file and byte where a whole frame is
+ * damaged. One process per file: a second one would write over the first one's frames.
  */
-export async function openLedgerFile(path: string, log: Log, onRecord: (record: LedgerRecord) => void) {
+export async function openLedgerFile(
+  path: string,
+  log: Log,
+  onRecord: (record: LedgerRecord) => void,
+) {
   await mkdir(dirname(path), { recursive: true });
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   try {
     const { position, torn } = await replay(handle, path, onRecord);
-    if (torn > 0) log.warn({ path, position, torn }, 'the last write to the ledger was cut short: dropped');
+    if (torn > 0)
+      log.warn({ path, position, torn }, 'the last write to the ledger was cut short: dropped');
     return createWriter(handle, position, log);
   } catch (error) {
     await handle.close();
@@ -37,7 +47,11 @@ export async function openLedgerFile(path: string, log: Log, onRecord: (record: 
 async function replay(handle: FileHandle, path: string, onRecord: (record: LedgerRecord) => void) {
   let position = 0;
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of handle.createReadStream({ start: 0, autoClose: false, highWaterMark: readBytes })) {
+  for await (const chunk of handle.createReadStream({
+    start: 0,
+    autoClose: false,
+    highWaterMark: readBytes,
+  })) {
     const bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     const whole = readFrames(bytes, onRecord, (at) => {
       throw new Error(
@@ -51,7 +65,11 @@ async function replay(handle: FileHandle, path: string, onRecord: (record: Ledge
 }
 
 /** Reads whole frames and returns how many bytes they were. */
-function readFrames(bytes: Buffer, onRecord: (record: LedgerRecord) => void, refuse: (at: number) => never): number {
+function readFrames(
+  bytes: Buffer,
+  onRecord: (record: LedgerRecord) => void,
+  refuse: (at: number) => never,
+): number {
   let at = 0;
   while (bytes.length - at >= headerBytes) {
     const length = bytes.readUInt32LE(at);
@@ -91,7 +109,8 @@ function createWriter(handle: FileHandle, start: number, log: Log) {
   async function write({ bytes, used }: Batch): Promise<void> {
     bytes.writeUInt32LE(used - headerBytes, 0);
     bytes.writeUInt32LE(crc32(bytes.subarray(headerBytes, used)), 4);
-    // Only now, not when opening: a second process that is about to fail on its port must not cut a frame in the making.
+    // Only now, not when opening: a second process that is about to fail on its port must not cut a
+    // frame in the making.
     if (!isCut) await handle.truncate(position);
     isCut = true;
     for (let at = 0; at < used; ) {
@@ -132,8 +151,12 @@ function createWriter(handle: FileHandle, start: number, log: Log) {
       isDraining = true;
       setImmediate(drain);
     },
-    /** Resolves, never rejects, when the records so far are written or `fault` says why not; undefined when they are. */
-    written: (): Promise<void> | undefined => (gathering.used > headerBytes ? gathering.done : writing?.done),
+    /**
+     * Resolves, never rejects, when the records so far are written or `fault` says why not;
+     * undefined when they are.
+     */
+    written: (): Promise<void> | undefined =>
+      gathering.used > headerBytes ? gathering.done : writing?.done,
     isFull: (): boolean => gathering.used >= maxPendingBytes,
     fault: (): Error | undefined => fault,
     /** Writes what is left, with fsync. Append nothing afterwards. */

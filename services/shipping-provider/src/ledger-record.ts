@@ -1,6 +1,7 @@
 /**
- * A POST as the ledger's file keeps it: flags (1 byte), length of the reference in bytes (2), the reference, and where it was
- * booked the time in milliseconds since 1970 (8, a double). Little endian.
+ * A POST as the ledger's file keeps it: flags (1 byte), length of the reference in bytes (2), the
+ * reference, and where it was booked the time in milliseconds since 1970 (8, a double). Little
+ * endian.
  */
 export type LedgerRecord = { reference: string; bookedAt: number | undefined };
 
@@ -11,8 +12,15 @@ const onlyLatin1 = /^[\0-\xff]*$/;
 /** No record is longer: references have at most 128 code points. */
 export const maxRecordBytes = 1 + 2 + 128 * 4 + 8;
 
-/** Writes the record at `offset` and returns the offset behind it. The buffer must have room for `maxRecordBytes`. */
-export function writeRecord(bytes: Buffer, offset: number, { reference, bookedAt }: LedgerRecord): number {
+/**
+ * Writes the record at `offset` and returns the offset behind it. The buffer must have room for
+ * `maxRecordBytes`.
+ */
+export function writeRecord(
+  bytes: Buffer,
+  offset: number,
+  { reference, bookedAt }: LedgerRecord,
+): number {
   const isWide = !onlyLatin1.test(reference);
   bytes[offset] = (bookedAt === undefined ? 0 : booked) | (isWide ? wide : 0);
   // UTF-16 rather than UTF-8: it keeps lone surrogates, so that no two references become one.

@@ -3,7 +3,10 @@ import type { Log } from '@orders/platform/process/log';
 import { type LedgerFile, openLedgerFile } from './ledger-file.ts';
 import { inOrder } from './sorted-references.ts';
 
-/** A booking: its number, counted from 1 in the order of booking, and its time in milliseconds since 1970. */
+/**
+ * A booking: its number, counted from 1 in the order of booking, and its time in milliseconds since
+ * 1970.
+ */
 export type Booking = { number: number; at: number };
 
 /** What the ledger knows of a reference; `first` is its first booking. */
@@ -11,12 +14,16 @@ export type Account = { posts: number; bookings: number; first: Booking | undefi
 
 export type Ledger = Awaited<ReturnType<typeof openLedger>>;
 
-/** Tracking numbers are the booking numbers in other clothes, so that the ledger need not keep them. */
-export const trackingNumberOf = (booking: Booking): string => `MP${String(booking.number).padStart(12, '0')}`;
+/**
+ * Tracking numbers are the booking numbers in other clothes, so that the ledger need not keep them.
+ */
+export const trackingNumberOf = (booking: Booking): string =>
+  `MP${String(booking.number).padStart(12, '0')}`;
 
 /**
- * The ledger of all POSTs and bookings by reference, in memory (about 100 bytes a reference), and in `path` where it is given.
- * What is recorded holds at once; show it to a caller only after `written`.
+ * The ledger of all POSTs and bookings by reference, in memory (about 100 bytes a reference), and
+ * in `path` where it is given. What is recorded holds at once; show it to a caller only after
+ * `written`.
  */
 export async function openLedger(options: { path?: string | undefined; log: Log }) {
   const accounts = createAccounts();
@@ -28,24 +35,38 @@ export async function openLedger(options: { path?: string | undefined; log: Log 
         );
   return {
     find: accounts.find,
-    /** Counts a POST, and books where `bookedAt` (milliseconds since 1970) is given; returns that booking. */
+    /**
+     * Counts a POST, and books where `bookedAt` (milliseconds since 1970) is given; returns that
+     * booking.
+     */
     record(reference: string, bookedAt: number | undefined): Booking | undefined {
       file?.append({ reference, bookedAt });
       return accounts.count(reference, bookedAt);
     },
-    /** Resolves, never rejects, when all that is recorded so far survives a kill or `fault` says why not; undefined when it does. */
+    /**
+     * Resolves, never rejects, when all that is recorded so far survives a kill or `fault` says why
+     * not; undefined when it does.
+     */
     written: (): Promise<void> | undefined => file?.written(),
     /** The disk does not keep up: record nothing more for now. */
     isFull: (): boolean => file?.isFull() ?? false,
     /** Why the file cannot be written; memory is then ahead of it and must not be shown. */
     fault: (): Error | undefined => file?.fault(),
     references: (): number => accounts.size(),
-    /** Every reference of now, sorted by UTF-16 code units, in pieces. What is recorded while it is read may or may not show. */
+    /**
+     * Every reference of now, sorted by UTF-16 code units, in pieces. What is recorded while it is
+     * read may or may not show.
+     */
     async *entries(): AsyncGenerator<LedgerEntry[]> {
       for await (const references of inOrder(accounts.references())) {
         yield references.map((reference) => {
           const { posts, bookings, first } = accounts.find(reference);
-          return { reference, bookings, posts, trackingNumber: first === undefined ? null : trackingNumberOf(first) };
+          return {
+            reference,
+            bookings,
+            posts,
+            trackingNumber: first === undefined ? null : trackingNumberOf(first),
+          };
         });
       }
     },
@@ -53,9 +74,15 @@ export async function openLedger(options: { path?: string | undefined; log: Log 
   };
 }
 
-/** One page holds the numbers of this many references: growing neither copies nor leaves half of it unused. */
+/**
+ * One page holds the numbers of this many references: growing neither copies nor leaves half of it
+ * unused.
+ */
 const pageSize = 65_536;
-/** Several maps, because one holds at most 16.7 million entries and stops the process for long when it grows. */
+/**
+ * Several maps, because one holds at most 16.7 million entries and stops the process for long when
+ * it grows.
+ */
 const shardCount = 64;
 
 const createPage = () => ({
@@ -74,7 +101,8 @@ function createAccounts() {
   const shardOf = (reference: string): Map<string, number> => {
     const { length } = reference;
     // The last characters differ in every kind of UUID.
-    const mixed = reference.charCodeAt(length - 1) * 31 + (reference.charCodeAt(length - 2) || 0) * 7 + length;
+    const mixed =
+      reference.charCodeAt(length - 1) * 31 + (reference.charCodeAt(length - 2) || 0) * 7 + length;
     return shards[mixed % shardCount] as Map<string, number>;
   };
   const pageOf = (index: number) => (pages[Math.floor(index / pageSize)] ??= createPage());

@@ -13,7 +13,8 @@ await runProcess(async () => {
   const metrics = createMetrics('shipping-provider');
   metrics.observeProcess();
   const { DATA_DIR } = config;
-  const ledgerFile = DATA_DIR === undefined ? {} : { ledgerFile: join(DATA_DIR, 'shipping-provider', 'ledger') };
+  const ledgerFile =
+    DATA_DIR === undefined ? {} : { ledgerFile: join(DATA_DIR, 'shipping-provider', 'ledger') };
   const provider = await createShippingProvider({ config, log, metrics, ...ledgerFile });
   try {
     await provider.listen();

@@ -14,11 +14,18 @@ const hangMs = 120_000;
 /** What it needs of Fastify's request and reply. */
 type Request = { body: NewShipment; headers: IncomingHttpHeaders; raw: IncomingMessage };
 type Reply = { raw: ServerResponse; hijack(): unknown };
-type Parts = { ledger: Ledger; simulator: Simulator; held: HeldRequests; metrics: Metrics; log: Log };
+type Parts = {
+  ledger: Ledger;
+  simulator: Simulator;
+  held: HeldRequests;
+  metrics: Metrics;
+  log: Log;
+};
 
 /**
- * Carries out a POST: returns the booking to answer with, or undefined when the connection was dropped instead of an answer;
- * throws the refusals. It books on arrival and answers after the latency, so that a caller who gave up finds the booking.
+ * Carries out a POST: returns the booking to answer with, or undefined when the connection was
+ * dropped instead of an answer; throws the refusals. It books on arrival and answers after the
+ * latency, so that a caller who gave up finds the booking.
  */
 export type PostShipment = (request: Request, reply: Reply) => Promise<Booking | undefined>;
 
@@ -26,12 +33,21 @@ export function createPostShipment(parts: Parts): PostShipment {
   const { ledger, simulator, held } = parts;
   const note = createNotes(parts);
 
-  /** Decides, counts and books in one go: two requests with the same key cannot both find it free. */
-  function arrive(request: Request, waitMs: number): { fate: Fate | 'overloaded'; booking: Booking | undefined } {
+  /**
+   * Decides, counts and books in one go: two requests with the same key cannot both find it free.
+   */
+  function arrive(
+    request: Request,
+    waitMs: number,
+  ): { fate: Fate | 'overloaded'; booking: Booking | undefined } {
     const { reference, items } = request.body;
     const past = ledger.find(reference);
     const hasKey = request.headers['idempotency-key'] !== undefined;
-    const wanted = simulator.fateOf({ productIds: items.map(({ productId }) => productId), hasKey, past });
+    const wanted = simulator.fateOf({
+      productIds: items.map(({ productId }) => productId),
+      hasKey,
+      past,
+    });
     const fate = (waitMs > 0 || wanted === 'hang') && held.isFull() ? 'overloaded' : wanted;
     const books = fate === 'book' || fate === 'lose_response';
     const booking = ledger.record(reference, books ? Date.now() : undefined);
@@ -50,8 +66,10 @@ export function createPostShipment(parts: Parts): PostShipment {
     if (refusal !== undefined) throw refusal();
     const written = ledger.written();
     if (written !== undefined) await written;
-    // Booked, but a restart would forget it: to say nothing leaves the outcome open, which is the truth.
-    if (booking !== undefined && fate !== 'lose_response' && ledger.fault() === undefined) return booking;
+    // Booked, but a restart would forget it: to say nothing leaves the outcome open, which is the
+    // truth.
+    if (booking !== undefined && fate !== 'lose_response' && ledger.fault() === undefined)
+      return booking;
     reply.hijack();
     request.raw.socket.destroy();
     return undefined;
@@ -66,8 +84,10 @@ const refusals: Partial<Record<Fate | 'overloaded', () => CodedError>> = {
 
 /** Before anything is counted, so that nothing is ever booked in memory only. */
 function refuseWithoutRoom(ledger: Ledger): void {
-  if (ledger.fault() !== undefined) throw new CodedError('provider_unavailable', 'The ledger cannot be written.');
-  if (ledger.isFull()) throw new CodedError('overloaded', 'The ledger waits for its disk; nothing was booked.');
+  if (ledger.fault() !== undefined)
+    throw new CodedError('provider_unavailable', 'The ledger cannot be written.');
+  if (ledger.isFull())
+    throw new CodedError('overloaded', 'The ledger waits for its disk; nothing was booked.');
 }
 
 function refuseOtherKey(request: Request): void {
@@ -77,10 +97,15 @@ function refuseOtherKey(request: Request): void {
 }
 
 /** Metrics and debug lines: booked ones once a second with their number, each of the others. */
-function createNotes({ metrics, log }: Parts): (fate: Fate | 'overloaded', request: Request) => void {
-  const posts = metrics.counter('shipping_provider_posts_total', 'POSTs of shipments by what happened to them', [
-    'fate',
-  ]);
+function createNotes({
+  metrics,
+  log,
+}: Parts): (fate: Fate | 'overloaded', request: Request) => void {
+  const posts = metrics.counter(
+    'shipping_provider_posts_total',
+    'POSTs of shipments by what happened to them',
+    ['fate'],
+  );
   const bookings = metrics.counter('shipping_provider_bookings_total', 'Shipments booked');
   let booked = 0;
   const tell = () => {
@@ -96,6 +121,9 @@ function createNotes({ metrics, log }: Parts): (fate: Fate | 'overloaded', reque
       return;
     }
     const { 'x-correlation-id': correlationId, traceparent } = request.headers;
-    log.debug({ reference: request.body.reference, fate, correlationId, traceparent }, 'shipment not simply booked');
+    log.debug(
+      { reference: request.body.reference, fate, correlationId, traceparent },
+      'shipment not simply booked',
+    );
   };
 }

@@ -7,12 +7,18 @@ import type { PostShipment } from './post-shipment.ts';
 import type { Simulator } from './simulation.ts';
 
 const carrier = 'Mock Parcel';
-/** A PUT changes what it names. Without the defaults: validation would fill them in and so reset the rest. */
+/**
+ * A PUT changes what it names. Without the defaults: validation would fill them in and so reset the
+ * rest.
+ */
 const SimulationChange = {
   type: 'object',
   additionalProperties: false,
   properties: Object.fromEntries(
-    Object.entries(Simulation.properties).map(([name, schema]) => [name, { ...schema, default: undefined }]),
+    Object.entries(Simulation.properties).map(([name, schema]) => [
+      name,
+      { ...schema, default: undefined },
+    ]),
   ),
 };
 
@@ -33,21 +39,27 @@ export function addRoutes(app: HttpServer, { ledger, simulator, postShipment }: 
     },
   );
 
-  app.get<{ Params: { reference: string } }>('/api/shipments/:reference', { schema: answer }, async (request) => {
-    const { reference } = request.params;
-    const { first } = ledger.find(reference);
-    const { lookupDelayMs } = simulator.settings();
-    if (first === undefined || (lookupDelayMs > 0 && first.at > Date.now() - lookupDelayMs)) {
-      throw new CodedError('shipment_not_found', `There is no shipment ${reference}.`);
-    }
-    await ledger.written();
-    refuseAheadOfFile(ledger);
-    return toShipment(reference, first);
-  });
+  app.get<{ Params: { reference: string } }>(
+    '/api/shipments/:reference',
+    { schema: answer },
+    async (request) => {
+      const { reference } = request.params;
+      const { first } = ledger.find(reference);
+      const { lookupDelayMs } = simulator.settings();
+      if (first === undefined || (lookupDelayMs > 0 && first.at > Date.now() - lookupDelayMs)) {
+        throw new CodedError('shipment_not_found', `There is no shipment ${reference}.`);
+      }
+      await ledger.written();
+      refuseAheadOfFile(ledger);
+      return toShipment(reference, first);
+    },
+  );
 
   app.get('/simulation', async () => simulator.settings());
-  app.put<{ Body: Partial<Simulation> }>('/simulation', { schema: { body: SimulationChange } }, async (request) =>
-    simulator.change(request.body),
+  app.put<{ Body: Partial<Simulation> }>(
+    '/simulation',
+    { schema: { body: SimulationChange } },
+    async (request) => simulator.change(request.body),
   );
 
   app.get('/simulation/ledger', async (_request, reply) => {
@@ -58,10 +70,14 @@ export function addRoutes(app: HttpServer, { ledger, simulator, postShipment }: 
   });
 }
 
-/** 503 where memory holds what the file may never get: a caller must not rely on what a restart forgets. */
+/**
+ * 503 where memory holds what the file may never get: a caller must not rely on what a restart
+ * forgets.
+ */
 export function refuseAheadOfFile(ledger: Ledger): void {
   const cause = ledger.fault();
-  if (cause !== undefined) throw new CodedError('provider_unavailable', 'The ledger cannot be written.');
+  if (cause !== undefined)
+    throw new CodedError('provider_unavailable', 'The ledger cannot be written.');
 }
 
 function toShipment(reference: string, booking: Booking): Shipment {
@@ -70,5 +86,6 @@ function toShipment(reference: string, booking: Booking): Shipment {
 }
 
 async function* lines(ledger: Ledger): AsyncGenerator<string> {
-  for await (const entries of ledger.entries()) yield entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+  for await (const entries of ledger.entries())
+    yield entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
 }

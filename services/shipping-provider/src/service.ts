@@ -16,8 +16,8 @@ const heldMax = 10_000;
 export type ShippingProvider = Awaited<ReturnType<typeof createShippingProvider>>;
 
 /**
- * The mock shipping provider. `ledgerFile`: where bookings are kept across restarts; without it they end with the process.
- * Throws when that file cannot be opened or is damaged.
+ * The mock shipping provider. `ledgerFile`: where bookings are kept across restarts; without it
+ * they end with the process. Throws when that file cannot be opened or is damaged.
  */
 export async function createShippingProvider(parts: {
   config: ShippingProviderConfig;
@@ -31,12 +31,19 @@ export async function createShippingProvider(parts: {
   const held = createHeldRequests(heldMax);
   const app = createHttpServer({ log });
   addOperationsRoutes(app, { metrics, isReady: async () => ledger.fault()?.message });
-  addRoutes(app, { ledger, simulator, postShipment: createPostShipment({ ledger, simulator, held, metrics, log }) });
+  addRoutes(app, {
+    ledger,
+    simulator,
+    postShipment: createPostShipment({ ledger, simulator, held, metrics, log }),
+  });
   // Fastify waits for open requests before it has closed: let go of the held ones first.
   app.addHook('preClose', async () => held.close());
   return {
     app,
-    /** Opens the port and returns the service's URL; throws an Error that names the port when it is taken. */
+    /**
+     * Opens the port and returns the service's URL; throws an Error that names the port when it is
+     * taken.
+     */
     async listen(): Promise<string> {
       await listen(app, {
         host: config.HOST,
@@ -45,10 +52,15 @@ export async function createShippingProvider(parts: {
       });
       const { port } = app.server.address() as AddressInfo;
       const url = `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${port}`;
-      log.info({ url, ledgerFile: ledgerFile ?? null, references: ledger.references() }, describeLedger(ledgerFile));
+      log.info(
+        { url, ledgerFile: ledgerFile ?? null, references: ledger.references() },
+        describeLedger(ledgerFile),
+      );
       return url;
     },
-    /** Ends hanging requests, answers the delayed ones at once, then writes the ledger with fsync. */
+    /**
+     * Ends hanging requests, answers the delayed ones at once, then writes the ledger with fsync.
+     */
     async close(): Promise<void> {
       await app.close();
       await ledger.close();

@@ -1,8 +1,9 @@
 import type { Simulation } from '@orders/contracts/shipping';
 
 /**
- * What happens to a POST. `book`: booked and answered; `repeat`: its key is booked, the first shipment again;
- * `lose_response`: booked, then the connection drops; `unavailable` 503, `refuse` 422, `hang` no answer: nothing is booked.
+ * What happens to a POST. `book`: booked and answered; `repeat`: its key is booked, the first
+ * shipment again; `lose_response`: booked, then the connection drops; `unavailable` 503, `refuse`
+ * 422, `hang` no answer: nothing is booked.
  */
 export type Fate = 'book' | 'repeat' | 'lose_response' | 'unavailable' | 'refuse' | 'hang';
 
@@ -12,7 +13,10 @@ export type Past = { posts: number; bookings: number };
 /** A POST as far as its fate depends on it. `hasKey`: it came with an Idempotency-Key. */
 export type Arrival = { productIds: string[]; hasKey: boolean; past: Past };
 
-/** Products whose fate is the same in every run, for demonstrations and tests. They win over the rates. */
+/**
+ * Products whose fate is the same in every run, for demonstrations and tests. They win over the
+ * rates.
+ */
 const fixedFates = new Map<string, (past: Past) => Fate>([
   ['TEST-REFUSE', () => 'refuse'],
   ['TEST-HANG', () => 'hang'],
@@ -30,7 +34,10 @@ const ratedFates = [
 
 export type Simulator = ReturnType<typeof createSimulator>;
 
-/** The mock's behaviour and its random draws: the same seed gives the same fates to the same sequence of POSTs. */
+/**
+ * The mock's behaviour and its random draws: the same seed gives the same fates to the same
+ * sequence of POSTs.
+ */
 export function createSimulator(initial: Simulation) {
   let settings = { ...initial };
   let drawFate = mulberry32(settings.seed);
@@ -51,14 +58,17 @@ export function createSimulator(initial: Simulation) {
     /** How long the answer to a POST waits, in milliseconds. */
     latencyMs(): number {
       const { latencyMs, latencyJitterMs } = settings;
-      return latencyJitterMs === 0 ? latencyMs : latencyMs + Math.floor(drawJitter() * (latencyJitterMs + 1));
+      return latencyJitterMs === 0
+        ? latencyMs
+        : latencyMs + Math.floor(drawJitter() * (latencyJitterMs + 1));
     },
   };
 }
 
 /**
- * Decides a POST's fate. A booked key always gets its shipment: a refusal or a 503 would tell the caller that nothing is booked.
- * The rates share one draw; where they add up to more than 1, the later ones get what is left.
+ * Decides a POST's fate. A booked key always gets its shipment: a refusal or a 503 would tell the
+ * caller that nothing is booked. The rates share one draw; where they add up to more than 1, the
+ * later ones get what is left.
  */
 export function decideFate(settings: Simulation, arrival: Arrival, draw: () => number): Fate {
   const { productIds, hasKey, past } = arrival;

@@ -1,11 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Sorting this many strings takes some milliseconds; between two such pieces of work others get their turn. */
+/**
+ * Sorting this many strings takes some milliseconds; between two such pieces of work others get
+ * their turn.
+ */
 const pieceSize = 8_192;
 
 /**
- * Yields the references sorted by UTF-16 code units, in pieces. Millions are dealt by value into small buckets first, which are sorted when
- * their turn comes: one big sort would stop the process for seconds.
+ * Yields the references sorted by UTF-16 code units, in pieces. Millions are dealt by value into
+ * small buckets first, which are sorted when their turn comes: one big sort would stop the process
+ * for seconds.
  */
 export async function* inOrder(references: string[]): AsyncGenerator<string[]> {
   const bounds = boundsOf(references);
@@ -26,7 +30,8 @@ function boundsOf(references: string[]): string[] {
   const oversampling = 16;
   const step = Math.max(1, Math.floor(references.length / (bucketCount * oversampling)));
   const sample: string[] = [];
-  for (let index = 0; index < references.length; index += step) sample.push(references[index] ?? '');
+  for (let index = 0; index < references.length; index += step)
+    sample.push(references[index] ?? '');
   sample.sort();
   const bounds: string[] = [];
   for (let bucket = 1; bucket < bucketCount; bucket++) {

@@ -9,15 +9,21 @@ test('TEST-REFUSE answers 422 with a message and books nothing', async (t) => {
   const { status, body } = await provider.post('a', { productId: 'TEST-REFUSE' });
   assert.deepEqual([status, body.code], [422, 'shipment_refused']);
   assert.ok(String(body.detail).length > 10);
-  assert.deepEqual(await provider.ledger(), [{ reference: 'a', bookings: 0, posts: 1, trackingNumber: null }]);
+  assert.deepEqual(await provider.ledger(), [
+    { reference: 'a', bookings: 0, posts: 1, trackingNumber: null },
+  ]);
 });
 
 test('TEST-DOWN always answers 503 with Retry-After, TEST-FLAKY-2 twice and then ships', async (t) => {
   const provider = await startProvider(t);
   const { status, headers, body } = await provider.post('down', { productId: 'TEST-DOWN' });
-  assert.deepEqual([status, body.code, headers.get('retry-after')], [503, 'provider_unavailable', '1']);
+  assert.deepEqual(
+    [status, body.code, headers.get('retry-after')],
+    [503, 'provider_unavailable', '1'],
+  );
   const statuses = [];
-  for (let post = 0; post < 4; post++) statuses.push((await provider.post('f', { productId: 'TEST-FLAKY-2' })).status);
+  for (let post = 0; post < 4; post++)
+    statuses.push((await provider.post('f', { productId: 'TEST-FLAKY-2' })).status);
   assert.deepEqual(statuses, [503, 503, 201, 201]);
   assert.deepEqual((await provider.ledger()).at(-1), {
     reference: 'f',
@@ -29,10 +35,15 @@ test('TEST-DOWN always answers 503 with Retry-After, TEST-FLAKY-2 twice and then
 
 test('TEST-LOST-RESPONSE books and drops the connection the first time, then answers with that booking', async (t) => {
   const provider = await startProvider(t);
-  await assert.rejects(provider.post('a', { productId: 'TEST-LOST-RESPONSE' }), { message: 'fetch failed' });
+  await assert.rejects(provider.post('a', { productId: 'TEST-LOST-RESPONSE' }), {
+    message: 'fetch failed',
+  });
   const found = await provider.lookUp('a');
   assert.equal(found.status, 200);
-  assert.deepEqual((await provider.post('a', { productId: 'TEST-LOST-RESPONSE' })).body, found.body);
+  assert.deepEqual(
+    (await provider.post('a', { productId: 'TEST-LOST-RESPONSE' })).body,
+    found.body,
+  );
   assert.equal((await provider.ledger())[0]?.bookings, 1);
 });
 
@@ -49,7 +60,9 @@ test('TEST-HANG never answers and books nothing; its key is free afterwards', as
 
 test('close drops hanging requests and answers delayed ones', async (t) => {
   const provider = await startProvider(t);
-  const hanging = assert.rejects(provider.post('h', { productId: 'TEST-HANG' }), { message: 'fetch failed' });
+  const hanging = assert.rejects(provider.post('h', { productId: 'TEST-HANG' }), {
+    message: 'fetch failed',
+  });
   await until(async () => (await provider.ledger()).length === 1);
   await provider.simulate({ latencyMs: 600_000 });
   const delayed = provider.post('d');
@@ -70,23 +83,36 @@ test('close does not wait for a connection that never sends a request', async (t
 });
 
 test('rates of the environment hold from the start, and PUT changes only what it names', async (t) => {
-  const provider = await startProvider(t, { SIMULATION_FAILURE_RATE: '1', SIMULATION_LATENCY_MS: '1' });
+  const provider = await startProvider(t, {
+    SIMULATION_FAILURE_RATE: '1',
+    SIMULATION_LATENCY_MS: '1',
+  });
   assert.equal((await provider.post('a')).status, 503);
   const { status, body } = await provider.simulate({ failureRate: 0, refuseRate: 1 });
-  assert.deepEqual([status, body.failureRate, body.refuseRate, body.latencyMs, body.dedupe], [200, 0, 1, 1, true]);
+  assert.deepEqual(
+    [status, body.failureRate, body.refuseRate, body.latencyMs, body.dedupe],
+    [200, 0, 1, 1, true],
+  );
   assert.deepEqual((await provider.request('/simulation')).body, body);
   assert.equal((await provider.post('a')).status, 422);
   await provider.simulate({ refuseRate: 0, lostResponseRate: 1 });
   await assert.rejects(provider.post('a'), { message: 'fetch failed' });
   await provider.simulate({ lostResponseRate: 0, hangRate: 1 });
-  await assert.rejects(provider.post('b', { signal: AbortSignal.timeout(200) }), { name: 'TimeoutError' });
+  await assert.rejects(provider.post('b', { signal: AbortSignal.timeout(200) }), {
+    name: 'TimeoutError',
+  });
   assert.equal((await provider.post('a')).status, 201, 'booked when its answer was lost');
 });
 
 test('the simulation refuses unknown properties and wrong values, each with its pointer, and changes nothing', async (t) => {
   const provider = await startProvider(t);
   const before = (await provider.request('/simulation')).body;
-  const { status, body } = await provider.simulate({ latencyMs: 5, failureRate: 2, dedupe: 'no', latency: 1 });
+  const { status, body } = await provider.simulate({
+    latencyMs: 5,
+    failureRate: 2,
+    dedupe: 'no',
+    latency: 1,
+  });
   assert.deepEqual([status, body.code], [400, 'validation_failed']);
   const pointers = (body.errors as { pointer: string }[]).map(({ pointer }) => pointer);
   assert.deepEqual(pointers.sort(), ['/dedupe', '/failureRate', '/latency']);
@@ -94,11 +120,16 @@ test('the simulation refuses unknown properties and wrong values, each with its 
 });
 
 test('the same seed gives the same fates again, in the same provider and in another', async (t) => {
-  const env = { SIMULATION_SEED: '42', SIMULATION_FAILURE_RATE: '0.3', SIMULATION_REFUSE_RATE: '0.3' };
+  const env = {
+    SIMULATION_SEED: '42',
+    SIMULATION_FAILURE_RATE: '0.3',
+    SIMULATION_REFUSE_RATE: '0.3',
+  };
   const [one, other] = [await startProvider(t, env), await startProvider(t, env)];
   const run = async (provider: typeof one) => {
     const statuses: number[] = [];
-    for (let post = 0; post < 40; post++) statuses.push((await provider.post(crypto.randomUUID())).status);
+    for (let post = 0; post < 40; post++)
+      statuses.push((await provider.post(crypto.randomUUID())).status);
     return statuses;
   };
   const first = await run(one);

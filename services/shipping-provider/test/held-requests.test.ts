@@ -4,7 +4,8 @@ import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { createHeldRequests } from '../src/held-requests.ts';
 
-const response = () => Object.assign(new EventEmitter(), { destroyed: false }) as unknown as ServerResponse;
+const response = () =>
+  Object.assign(new EventEmitter(), { destroyed: false }) as unknown as ServerResponse;
 
 test('a wait ends after its time and leaves nothing behind', async () => {
   const held = createHeldRequests(1);

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type LedgerRecord, maxRecordBytes, readRecords, writeRecord } from '../src/ledger-record.ts';
+import {
+  type LedgerRecord,
+  maxRecordBytes,
+  readRecords,
+  writeRecord,
+} from '../src/ledger-record.ts';
 
 const roundTrip = (records: LedgerRecord[]): LedgerRecord[] => {
   const bytes = Buffer.alloc(records.length * maxRecordBytes);
@@ -20,12 +25,17 @@ test('records of any references come back as they were written', () => {
     { noNullPrototype: true },
   );
   fc.assert(
-    fc.property(fc.array(record, { maxLength: 20 }), (records) => assert.deepEqual(roundTrip(records), records)),
+    fc.property(fc.array(record, { maxLength: 20 }), (records) =>
+      assert.deepEqual(roundTrip(records), records),
+    ),
   );
 });
 
 test('references that differ in a lone surrogate only stay different', () => {
-  const records = ['\ud800', '\ud801', '\ufffd'].map((reference) => ({ reference, bookedAt: undefined }));
+  const records = ['\ud800', '\ud801', '\ufffd'].map((reference) => ({
+    reference,
+    bookedAt: undefined,
+  }));
   assert.deepEqual(roundTrip(records), records);
 });
 
@@ -36,5 +46,8 @@ test('the longest reference has room', () => {
 });
 
 test('a booking of a UUID takes 47 bytes', () => {
-  assert.equal(writeRecord(Buffer.alloc(600), 0, { reference: crypto.randomUUID(), bookedAt: 1 }), 47);
+  assert.equal(
+    writeRecord(Buffer.alloc(600), 0, { reference: crypto.randomUUID(), bookedAt: 1 }),
+    47,
+  );
 });

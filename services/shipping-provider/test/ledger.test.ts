@@ -10,7 +10,8 @@ import { type Ledger, openLedger } from '../src/ledger.ts';
 import { listOf, silentLog, temporaryFolder } from './running-provider.ts';
 
 const open = (path?: string): Promise<Ledger> => openLedger({ path, log: silentLog });
-const entriesOf = async (ledger: Ledger): Promise<LedgerEntry[]> => (await listOf(ledger.entries())).flat();
+const entriesOf = async (ledger: Ledger): Promise<LedgerEntry[]> =>
+  (await listOf(ledger.entries())).flat();
 
 /** Records, one frame each, and returns the file's size after each. */
 async function recordFrames(path: string, references: string[]): Promise<number[]> {
@@ -29,7 +30,11 @@ test('the file replays to the same state: counts, first bookings and the next nu
   const folder = await temporaryFolder(t);
   let run = 0;
   const step = fc.record({
-    reference: fc.oneof(fc.constantFrom('a', 'b', 'ä', '📦'), fc.uuid(), fc.string({ unit: 'binary', minLength: 1 })),
+    reference: fc.oneof(
+      fc.constantFrom('a', 'b', 'ä', '📦'),
+      fc.uuid(),
+      fc.string({ unit: 'binary', minLength: 1 }),
+    ),
     bookedAt: fc.option(fc.nat(), { nil: undefined }),
     isWritten: fc.boolean(),
   });
@@ -104,7 +109,10 @@ test('a damaged frame stops the start with its file and byte', async (t) => {
   const flipped = (sizes[0] ?? 0) + 10;
   bytes[flipped] = (bytes[flipped] ?? 0) ^ 1;
   await writeFile(path, bytes);
-  await assert.rejects(open(path), new RegExp(`${path} is damaged at byte ${sizes[0]}: move it away`));
+  await assert.rejects(
+    open(path),
+    new RegExp(`${path} is damaged at byte ${sizes[0]}: move it away`),
+  );
   await writeFile(path, Buffer.alloc(64));
   await assert.rejects(open(path), /damaged at byte 0/);
 });

@@ -76,7 +76,9 @@ test('at debug level bookings are told together, other fates one by one with the
   const provider = await spawnProvider(t, { LOG_LEVEL: 'debug' });
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
   const headers = { 'x-correlation-id': 'c-1', traceparent };
-  await Promise.all(Array.from({ length: 20 }, () => provider.post(crypto.randomUUID(), { headers })));
+  await Promise.all(
+    Array.from({ length: 20 }, () => provider.post(crypto.randomUUID(), { headers })),
+  );
   await provider.post('r', { productId: 'TEST-REFUSE', headers });
   await until(() => provider.lines.length >= 3);
   const [, refused, booked] = provider.lines;

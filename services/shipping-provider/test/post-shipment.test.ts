@@ -13,18 +13,34 @@ import { silentLog } from './running-provider.ts';
 
 async function createParts(options: { heldMax: number; env?: NodeJS.ProcessEnv }) {
   const ledger = await openLedger({ log: silentLog });
-  const simulator = createSimulator(simulationOf(readConfig(ShippingProviderConfig, options.env ?? {})));
+  const simulator = createSimulator(
+    simulationOf(readConfig(ShippingProviderConfig, options.env ?? {})),
+  );
   const held = createHeldRequests(options.heldMax);
-  const post = createPostShipment({ ledger, simulator, held, metrics: createMetrics('test'), log: silentLog });
+  const post = createPostShipment({
+    ledger,
+    simulator,
+    held,
+    metrics: createMetrics('test'),
+    log: silentLog,
+  });
   const dropped: string[] = [];
   return {
     ledger,
     held,
     dropped,
     post(reference: string, productId: string) {
-      const body = { reference, recipient: { customerId: 'c', name: 'n' }, items: [{ productId, quantity: 1 }] };
-      const raw = { socket: { destroy: () => dropped.push(reference) } } as unknown as IncomingMessage;
-      const response = Object.assign(new EventEmitter(), { destroyed: false }) as unknown as ServerResponse;
+      const body = {
+        reference,
+        recipient: { customerId: 'c', name: 'n' },
+        items: [{ productId, quantity: 1 }],
+      };
+      const raw = {
+        socket: { destroy: () => dropped.push(reference) },
+      } as unknown as IncomingMessage;
+      const response = Object.assign(new EventEmitter(), {
+        destroyed: false,
+      }) as unknown as ServerResponse;
       const reply = { raw: response, hijack: () => dropped.push('answer') };
       return post({ body, headers: { 'idempotency-key': reference }, raw }, reply);
     },

@@ -25,9 +25,17 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
 }
 
 /** A provider in this process on a free port. */
-export async function startProvider(t: TestContext, env: NodeJS.ProcessEnv = {}, ledgerFile?: string) {
+export async function startProvider(
+  t: TestContext,
+  env: NodeJS.ProcessEnv = {},
+  ledgerFile?: string,
+) {
   const config = readConfig(ShippingProviderConfig, { SHIPPING_PROVIDER_PORT: '0', ...env });
-  const provider = await createShippingProvider({ config, log: silentLog, ...(ledgerFile && { ledgerFile }) });
+  const provider = await createShippingProvider({
+    config,
+    log: silentLog,
+    ...(ledgerFile && { ledgerFile }),
+  });
   const url = await provider.listen();
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= provider.close());
@@ -37,7 +45,10 @@ export async function startProvider(t: TestContext, env: NodeJS.ProcessEnv = {},
 
 type LogLine = { msg: string; url?: string; ledgerFile?: string | null; [name: string]: unknown };
 
-/** A provider as its own process on a free port; `lines` gathers its log. `shell` may set limits before it starts. */
+/**
+ * A provider as its own process on a free port; `lines` gathers its log. `shell` may set limits
+ * before it starts.
+ */
 export async function spawnProvider(t: TestContext, env: NodeJS.ProcessEnv, shell = '') {
   const child = spawn('bash', ['-c', `${shell} exec "$0" "$1"`, process.execPath, main], {
     env: { PATH: process.env.PATH, SHIPPING_PROVIDER_PORT: '0', ...env },
@@ -52,7 +63,9 @@ export async function spawnProvider(t: TestContext, env: NodeJS.ProcessEnv, shel
     lines.push(entry);
     if (entry.url !== undefined) listening.resolve(entry.url);
   });
-  child.on('exit', (code) => listening.reject(new Error(`The provider ended with ${code} before it listened.`)));
+  child.on('exit', (code) =>
+    listening.reject(new Error(`The provider ended with ${code} before it listened.`)),
+  );
   const url = await listening.promise;
   return { url, lines, kill: (signal: NodeJS.Signals) => kill(child, signal), ...clientOf(url) };
 }
@@ -67,13 +80,25 @@ async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<number
 
 export type Answer = { status: number; headers: Headers; body: Record<string, unknown> };
 
-export type Order = { key?: string | null; productId?: string; headers?: Record<string, string>; signal?: AbortSignal };
+export type Order = {
+  key?: string | null;
+  productId?: string;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+};
 
 function clientOf(url: string) {
   async function request(path: string, init: RequestInit = {}): Promise<Answer> {
-    const signal = AbortSignal.any([AbortSignal.timeout(requestMs), ...(init.signal ? [init.signal] : [])]);
+    const signal = AbortSignal.any([
+      AbortSignal.timeout(requestMs),
+      ...(init.signal ? [init.signal] : []),
+    ]);
     const response = await fetch(url + path, { ...init, signal });
-    return { status: response.status, headers: response.headers, body: JSON.parse((await response.text()) || '{}') };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: JSON.parse((await response.text()) || '{}'),
+    };
   }
   const send = (method: string, path: string, body: unknown, more: RequestInit = {}) =>
     request(path, {
@@ -86,17 +111,28 @@ function clientOf(url: string) {
     request,
     send,
     /** Books; `key`: the Idempotency-Key, the reference unless given, null for none. */
-    post(reference: string, { key = reference, productId = 'p', headers = {}, signal }: Order = {}): Promise<Answer> {
-      const body = { reference, recipient: { customerId: 'c', name: 'n' }, items: [{ productId, quantity: 1 }] };
+    post(
+      reference: string,
+      { key = reference, productId = 'p', headers = {}, signal }: Order = {},
+    ): Promise<Answer> {
+      const body = {
+        reference,
+        recipient: { customerId: 'c', name: 'n' },
+        items: [{ productId, quantity: 1 }],
+      };
       const keyed = key === null ? headers : { 'idempotency-key': key, ...headers };
       return send('POST', '/api/shipments', body, { headers: keyed, ...(signal && { signal }) });
     },
     lookUp: (reference: string) => request(`/api/shipments/${encodeURIComponent(reference)}`),
     simulate: (change: object) => send('PUT', '/simulation', change),
     async ledger(): Promise<LedgerEntry[]> {
-      const response = await fetch(`${url}/simulation/ledger`, { signal: AbortSignal.timeout(requestMs) });
+      const response = await fetch(`${url}/simulation/ledger`, {
+        signal: AbortSignal.timeout(requestMs),
+      });
       const text = await response.text();
-      return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LedgerEntry]));
+      return text
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LedgerEntry]));
     },
   };
 }
@@ -109,10 +145,14 @@ export async function listOf<T>(source: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** Waits until the condition holds, at most `ms` milliseconds. */
-export async function until(condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  ms = 10_000,
+): Promise<void> {
   const deadline = Date.now() + ms;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`It did not come true within ${ms} ms: ${condition}`);
+    if (Date.now() > deadline)
+      throw new Error(`It did not come true within ${ms} ms: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -46,7 +46,10 @@ test('with dedupe off the same key books anew and the look-up finds the first bo
   const provider = await startProvider(t, { SIMULATION_DEDUPE: 'false' });
   const first = await provider.post('a');
   const second = await provider.post('a');
-  assert.deepEqual([first.body.trackingNumber, second.body.trackingNumber], ['MP000000000001', 'MP000000000002']);
+  assert.deepEqual(
+    [first.body.trackingNumber, second.body.trackingNumber],
+    ['MP000000000001', 'MP000000000002'],
+  );
   assert.deepEqual((await provider.lookUp('a')).body, first.body);
   assert.deepEqual(await provider.ledger(), [
     { reference: 'a', bookings: 2, posts: 2, trackingNumber: 'MP000000000001' },
@@ -73,7 +76,10 @@ test('a body that is not valid is refused with the pointer of every fault', asyn
 });
 
 test('the answer waits for the latency, the booking does not', async (t) => {
-  const provider = await startProvider(t, { SIMULATION_LATENCY_MS: '300', SIMULATION_LATENCY_JITTER_MS: '50' });
+  const provider = await startProvider(t, {
+    SIMULATION_LATENCY_MS: '300',
+    SIMULATION_LATENCY_JITTER_MS: '50',
+  });
   const begun = performance.now();
   const posted = provider.post('a');
   await until(async () => (await provider.lookUp('a')).status === 200);
@@ -92,7 +98,9 @@ test('latency applies to refusals too', async (t) => {
 
 test('a caller that gives up during the latency finds its booking', async (t) => {
   const provider = await startProvider(t, { SIMULATION_LATENCY_MS: '60000' });
-  await assert.rejects(provider.post('a', { signal: AbortSignal.timeout(100) }), { name: 'TimeoutError' });
+  await assert.rejects(provider.post('a', { signal: AbortSignal.timeout(100) }), {
+    name: 'TimeoutError',
+  });
   assert.equal((await provider.lookUp('a')).status, 200);
 });
 
@@ -153,14 +161,24 @@ test('metrics count POSTs by fate and bookings; the service is alive and ready',
   await provider.post('b', { productId: 'TEST-REFUSE' });
   const metrics = await (await fetch(`${provider.url}/metrics`)).text();
   assert.match(metrics, /shipping_provider_posts_total{fate="book",service="shipping-provider"} 1/);
-  assert.match(metrics, /shipping_provider_posts_total{fate="repeat",service="shipping-provider"} 1/);
-  assert.match(metrics, /shipping_provider_posts_total{fate="refuse",service="shipping-provider"} 1/);
+  assert.match(
+    metrics,
+    /shipping_provider_posts_total{fate="repeat",service="shipping-provider"} 1/,
+  );
+  assert.match(
+    metrics,
+    /shipping_provider_posts_total{fate="refuse",service="shipping-provider"} 1/,
+  );
   assert.match(metrics, /shipping_provider_bookings_total{service="shipping-provider"} 1/);
-  for (const path of ['/health/live', '/health/ready']) assert.equal((await provider.request(path)).status, 200);
+  for (const path of ['/health/live', '/health/ready'])
+    assert.equal((await provider.request(path)).status, 200);
 });
 
 test('a taken port is an error that names the variable', async (t) => {
   const { url } = await startProvider(t);
   const SHIPPING_PROVIDER_PORT = new URL(url).port;
-  await assert.rejects(startProvider(t, { SHIPPING_PROVIDER_PORT }), /in use.*SHIPPING_PROVIDER_PORT/);
+  await assert.rejects(
+    startProvider(t, { SHIPPING_PROVIDER_PORT }),
+    /in use.*SHIPPING_PROVIDER_PORT/,
+  );
 });

@@ -13,7 +13,11 @@ const arrival = (more: Partial<Arrival> = {}): Arrival => ({
 });
 const draw = (value: number) => () => value;
 const fateOf = (productId: string, posts: number, bookings: number) =>
-  decideFate(calm, arrival({ productIds: ['p', productId], hasKey: false, past: { posts, bookings } }), draw(0.5));
+  decideFate(
+    calm,
+    arrival({ productIds: ['p', productId], hasKey: false, past: { posts, bookings } }),
+    draw(0.5),
+  );
 
 test('without rates every POST books', () => {
   assert.equal(decideFate(calm, arrival(), draw(0)), 'book');
@@ -23,7 +27,10 @@ test('TEST products have their fates by what happened to the reference before', 
   assert.equal(fateOf('TEST-REFUSE', 5, 0), 'refuse');
   assert.equal(fateOf('TEST-HANG', 5, 0), 'hang');
   assert.equal(fateOf('TEST-DOWN', 5, 0), 'unavailable');
-  assert.deepEqual([fateOf('TEST-LOST-RESPONSE', 0, 0), fateOf('TEST-LOST-RESPONSE', 1, 1)], ['lose_response', 'book']);
+  assert.deepEqual(
+    [fateOf('TEST-LOST-RESPONSE', 0, 0), fateOf('TEST-LOST-RESPONSE', 1, 1)],
+    ['lose_response', 'book'],
+  );
   const flaky = [0, 1, 2, 3].map((posts) => fateOf('TEST-FLAKY-2', posts, 0));
   assert.deepEqual(flaky, ['unavailable', 'unavailable', 'book', 'book']);
 });
@@ -47,8 +54,16 @@ test('a booked key repeats its shipment whatever the rates say, unless dedupe is
 });
 
 test('rates share one draw in a fixed order', () => {
-  const settings = { ...calm, failureRate: 0.2, refuseRate: 0.2, hangRate: 0.2, lostResponseRate: 0.2 };
-  const fates = [0.1, 0.3, 0.5, 0.7, 0.9].map((value) => decideFate(settings, arrival(), draw(value)));
+  const settings = {
+    ...calm,
+    failureRate: 0.2,
+    refuseRate: 0.2,
+    hangRate: 0.2,
+    lostResponseRate: 0.2,
+  };
+  const fates = [0.1, 0.3, 0.5, 0.7, 0.9].map((value) =>
+    decideFate(settings, arrival(), draw(value)),
+  );
   assert.deepEqual(fates, ['unavailable', 'refuse', 'hang', 'lose_response', 'book']);
 });
 

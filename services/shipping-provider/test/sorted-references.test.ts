@@ -6,10 +6,13 @@ import { listOf } from './running-provider.ts';
 
 test('references come sorted by UTF-16 code units, whatever they are', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.uniqueArray(fc.string({ unit: 'binary', minLength: 1 })), async (references) => {
-      const pieces = await listOf(inOrder(references));
-      assert.deepEqual(pieces.flat(), references.toSorted());
-    }),
+    fc.asyncProperty(
+      fc.uniqueArray(fc.string({ unit: 'binary', minLength: 1 })),
+      async (references) => {
+        const pieces = await listOf(inOrder(references));
+        assert.deepEqual(pieces.flat(), references.toSorted());
+      },
+    ),
   );
 });
 

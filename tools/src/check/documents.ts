@@ -3,17 +3,21 @@ import { type Repository, readEach, readScripts } from './repository.ts';
 import type { Rule } from './rule.ts';
 
 const required = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md'];
-const isDocument = (path: string): boolean => required.includes(path) || /^docs\/.*\.md$/.test(path);
+const isDocument = (path: string): boolean =>
+  required.includes(path) || /^docs\/.*\.md$/.test(path);
 
 export const documents: Rule = {
   name: 'documents (commands and links exist)',
   async inspect(repository: Repository) {
-    const problems = required.filter((path) => !repository.files.includes(path)).map((path) => `${path}: is missing`);
+    const problems = required
+      .filter((path) => !repository.files.includes(path))
+      .map((path) => `${path}: is missing`);
     const scripts = await readScripts(repository);
     const targets = new Set(repository.files.flatMap(withFolders));
     await readEach(repository, isDocument, (path, text) => {
       for (const name of commandsIn(text)) {
-        if (scripts[name] === undefined) problems.push(`${path}: package.json has no script "${name}"`);
+        if (scripts[name] === undefined)
+          problems.push(`${path}: package.json has no script "${name}"`);
       }
       for (const link of relativeLinksIn(text)) {
         const target = posix.join(posix.dirname(path), link).replace(/\/$/, '');
@@ -26,12 +30,17 @@ export const documents: Rule = {
 
 /** The names of npm scripts that a text tells its reader to run, each once. */
 export function commandsIn(text: string): string[] {
-  const run = [...text.matchAll(/\bnpm run(?: -s| --silent)* ([a-z][\w:-]*)/g)].map((match) => match[1] ?? '');
+  const run = [...text.matchAll(/\bnpm run(?: -s| --silent)* ([a-z][\w:-]*)/g)].map(
+    (match) => match[1] ?? '',
+  );
   const short = [...text.matchAll(/\bnpm (start|test|stop)\b/g)].map((match) => match[1] ?? '');
   return [...new Set([...run, ...short])];
 }
 
-/** Link targets of a markdown text that are neither addresses nor anchors of the same page, without their `#anchor`. */
+/**
+ * Link targets of a markdown text that are neither addresses nor anchors of the same page, without
+ * their `#anchor`.
+ */
 export function relativeLinksIn(markdown: string): string[] {
   const prose = markdown.replace(/^(```|~~~)[\s\S]*?^\1/gm, '').replace(/`[^`\n]*`/g, '');
   const inline = [...prose.matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)/g)];

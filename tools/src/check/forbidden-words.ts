@@ -10,7 +10,8 @@ interface ForbiddenWord {
 const isText = (path: string): boolean => !/\.(gz|png|jpg|ico|woff2?|ndjson|csv)$/.test(path);
 const isTest = (path: string): boolean => /\/test\/.*\.tsx?$/.test(path);
 
-// The brackets around single letters and dots keep the patterns from finding themselves in this file.
+// The brackets around single letters and dots keep the patterns from finding themselves in this
+// file.
 const words: readonly ForbiddenWord[] = [
   {
     pattern:
@@ -23,7 +24,11 @@ const words: readonly ForbiddenWord[] = [
     why: 'leaves work behind in a comment',
     in: (path) => isText(path) && path !== 'package-lock.json',
   },
-  { pattern: /\b(?:test|it|describe|suite)[.](?:only|skip|todo)\b/, why: 'leaves tests out', in: isTest },
+  {
+    pattern: /\b(?:test|it|describe|suite)[.](?:only|skip|todo)\b/,
+    why: 'leaves tests out',
+    in: isTest,
+  },
   {
     pattern: /setTimeout a[s] sleep|await new Promise[(][\s\S]{0,80}?\bsetTimeout/,
     why: 'sleeps in a test: await a condition with a bound',
@@ -35,7 +40,9 @@ export const forbiddenWords: Rule = {
   name: 'forbidden words',
   async inspect(repository: Repository) {
     const problems: string[] = [];
-    await readEach(repository, isText, (path, text) => problems.push(...forbiddenWordsIn(path, text)));
+    await readEach(repository, isText, (path, text) =>
+      problems.push(...forbiddenWordsIn(path, text)),
+    );
     return { problems, notes: [] };
   },
 };
@@ -44,6 +51,8 @@ export const forbiddenWords: Rule = {
 export function forbiddenWordsIn(path: string, text: string): string[] {
   return words.flatMap((word) => {
     const match = word.in(path) ? word.pattern.exec(text) : null;
-    return match === null ? [] : [`${path}:${text.slice(0, match.index).split('\n').length}: ${word.why}`];
+    return match === null
+      ? []
+      : [`${path}:${text.slice(0, match.index).split('\n').length}: ${word.why}`];
   });
 }

@@ -3,15 +3,25 @@ import { execFile } from 'node:child_process';
 /** Long enough for a cold start on a busy machine; a program that hangs must not hang the check. */
 const programTimeoutMs = 300_000;
 
-/** How a program ended. `exitCode` is null where it could not be started, or was ended at the time limit. */
+/**
+ * How a program ended. `exitCode` is null where it could not be started, or was ended at the time
+ * limit.
+ */
 export interface ProgramResult {
   exitCode: number | null;
   stdout: string;
   stderr: string;
 }
 
-/** Runs one of the Node programs in `node_modules`, given its path from the root, in `root`. Never rejects. */
-export function runNodeProgram(root: string, script: string, args: readonly string[]): Promise<ProgramResult> {
+/**
+ * Runs one of the Node programs in `node_modules`, given its path from the root, in `root`. Never
+ * rejects.
+ */
+export function runNodeProgram(
+  root: string,
+  script: string,
+  args: readonly string[],
+): Promise<ProgramResult> {
   return new Promise((resolve) => {
     const options = { cwd: root, timeout: programTimeoutMs, maxBuffer: 64 * 1024 * 1024 };
     execFile(process.execPath, [script, ...args], options, (error, stdout, stderr) => {

@@ -4,7 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** The files that a clone would have, and their text. Rules see the repository only through this, so tests can invent one. */
+/**
+ * The files that a clone would have, and their text. Rules see the repository only through this, so
+ * tests can invent one.
+ */
 export interface Repository {
   /** Absolute path of the root, for programs that are run in it. */
   readonly root: string;
@@ -15,8 +18,8 @@ export interface Repository {
 }
 
 /**
- * Opens the checkout at `root`: every file that git tracks or would track (new files count before they are added,
- * ignored ones never). Rejects where git or its directory is missing.
+ * Opens the checkout at `root`: every file that git tracks or would track (new files count before
+ * they are added, ignored ones never). Rejects where git or its directory is missing.
  */
 export async function openRepository(root: string): Promise<Repository> {
   const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
@@ -42,6 +45,8 @@ export async function readEach(
 
 /** The root package.json, as far as the rules ask. */
 export async function readScripts(repository: Repository): Promise<Record<string, string>> {
-  const manifest: { scripts?: Record<string, string> } = JSON.parse(await repository.read('package.json'));
+  const manifest: { scripts?: Record<string, string> } = JSON.parse(
+    await repository.read('package.json'),
+  );
   return manifest.scripts ?? {};
 }

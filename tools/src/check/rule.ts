@@ -1,7 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import type { Repository } from './repository.ts';
 
-/** What a rule found: problems fail the check, notes are only printed. One line each, starting with the place. */
+/**
+ * What a rule found: problems fail the check, notes are only printed. One line each, starting with
+ * the place.
+ */
 export interface Verdict {
   problems: string[];
   notes: string[];
@@ -13,8 +16,8 @@ export interface Rule {
 }
 
 /**
- * Runs all rules at once and writes one line per rule, in the order given, with its problems and notes below it.
- * Resolves with the number of rules that failed; a rule that throws has failed.
+ * Runs all rules at once and writes one line per rule, in the order given, with its problems and
+ * notes below it. Resolves with the number of rules that failed; a rule that throws has failed.
  */
 export async function runRules(
   rules: readonly Rule[],
@@ -39,7 +42,9 @@ async function runRule(
   const begun = performance.now();
   const verdict = await rule.inspect(repository).catch((error: unknown): Verdict => {
     return {
-      problems: [`the rule itself failed: ${error instanceof Error ? error.message : String(error)}`],
+      problems: [
+        `the rule itself failed: ${error instanceof Error ? error.message : String(error)}`,
+      ],
       notes: [],
     };
   });

@@ -18,7 +18,10 @@ export const orderServiceApi = (): Promise<string> =>
     addOrderOperatorRoutes(app, {} as Parameters<typeof addOrderOperatorRoutes>[1]);
   });
 
-/** docs/api/fulfillment-service.openapi.json: what GET /openapi.json of the Fulfillment Service answers. */
+/**
+ * docs/api/fulfillment-service.openapi.json: what GET /openapi.json of the Fulfillment Service
+ * answers.
+ */
 export const fulfillmentServiceApi = (): Promise<string> =>
   openApi(fulfillmentApi, (app) => {
     addFulfillmentRoutes(app, {} as Parameters<typeof addFulfillmentRoutes>[1]);
@@ -26,7 +29,10 @@ export const fulfillmentServiceApi = (): Promise<string> =>
   });
 
 /** Only the schemas of the routes are read: nothing is called. */
-async function openApi(about: typeof orderApi, addRoutes: (app: HttpServer) => void): Promise<string> {
+async function openApi(
+  about: typeof orderApi,
+  addRoutes: (app: HttpServer) => void,
+): Promise<string> {
   const app = createHttpServer({ log: createLog({ level: 'silent' }) });
   await addApiDocs(app, { ...about, asyncApi });
   addRoutes(app);

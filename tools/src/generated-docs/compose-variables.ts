@@ -1,8 +1,12 @@
-/** The variables that only compose.yaml reads. Its defaults are these: enough for the host's own loopback, where nobody else comes in. */
+/**
+ * The variables that only compose.yaml reads. Its defaults are these: enough for the host's own
+ * loopback, where nobody else comes in.
+ */
 export const composeVariables = {
   POSTGRES_PASSWORD: {
     default: 'postgres-local-only',
-    description: 'Password of the superuser in the PostgreSQL container; set when its volume is made',
+    description:
+      'Password of the superuser in the PostgreSQL container; set when its volume is made',
   },
   ORDERS_DATABASE_PASSWORD: {
     default: 'orders-local-only',

@@ -1,6 +1,9 @@
 import { EmbeddedConfig } from '@orders/embedded/config';
 import { kafkaAdvertisedPortVariable, kafkaPortVariable } from '@orders/embedded/variables';
-import { FulfillmentMigrationConfig, FulfillmentProcessConfig } from '@orders/fulfillment-service/config';
+import {
+  FulfillmentMigrationConfig,
+  FulfillmentProcessConfig,
+} from '@orders/fulfillment-service/config';
 import { OrderMigrationConfig, OrderProcessConfig } from '@orders/order-service/config';
 import { isSecret } from '@orders/platform/process/config';
 import { shippingProviderVariables } from '@orders/shipping-provider/config';
@@ -28,7 +31,10 @@ const readers: [string, Record<string, object>][] = [
   ['docker compose', composeVariables],
 ];
 
-/** Each variable once, with everyone who reads it; `npm start` reads them all and is named only where nobody else does. */
+/**
+ * Each variable once, with everyone who reads it; `npm start` reads them all and is named only
+ * where nobody else does.
+ */
 function variables(): Variable[] {
   const byName = new Map<string, Variable>();
   for (const [service, properties] of readers) {

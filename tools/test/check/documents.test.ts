@@ -5,14 +5,18 @@ import { inventRepository } from './invented-repository.ts';
 
 const complete = {
   'package.json': '{ "scripts": { "start": "x", "test": "x", "start:kafka": "x" } }',
-  'README.md': '`npm ci && npm start`, then [design](ARCHITECTURE.md#stations) and [all of it](docs/).',
+  'README.md':
+    '`npm ci && npm start`, then [design](ARCHITECTURE.md#stations) and [all of it](docs/).',
   'ARCHITECTURE.md': 'Stations',
   'CONTRIBUTING.md': 'Run `npm test`.',
   'docs/operating.md': 'Back to the [read me](../README.md).',
 };
 
 test('commands and links that exist are no problem', async () => {
-  assert.deepEqual(await documents.inspect(inventRepository(complete)), { problems: [], notes: [] });
+  assert.deepEqual(await documents.inspect(inventRepository(complete)), {
+    problems: [],
+    notes: [],
+  });
 });
 
 test('a command that package.json does not have is named with its document', async () => {
@@ -31,15 +35,16 @@ test('a link is looked for from the folder of its document', async () => {
 
 test('a missing document is a problem, not a pass', async () => {
   const { 'CONTRIBUTING.md': _missing, ...rest } = complete;
-  assert.deepEqual((await documents.inspect(inventRepository(rest))).problems, ['CONTRIBUTING.md: is missing']);
+  assert.deepEqual((await documents.inspect(inventRepository(rest))).problems, [
+    'CONTRIBUTING.md: is missing',
+  ]);
 });
 
 test('commands are found with their colons and without what follows', () => {
-  assert.deepEqual(commandsIn('npm run start:kafka. `npm run -s check`; npm test, npm ci; npm run check'), [
-    'start:kafka',
-    'check',
-    'test',
-  ]);
+  assert.deepEqual(
+    commandsIn('npm run start:kafka. `npm run -s check`; npm test, npm ci; npm run check'),
+    ['start:kafka', 'check', 'test'],
+  );
 });
 
 test('addresses, anchors and links inside code are not looked for', () => {

@@ -8,7 +8,10 @@ import { inventRepository } from './invented-repository.ts';
 
 const ours = join(import.meta.dirname, '../../..');
 
-/** Writes the files into a folder of their own, with this repository's rules and programs, and cruises them. */
+/**
+ * Writes the files into a folder of their own, with this repository's rules and programs, and
+ * cruises them.
+ */
 async function cruise(t: TestContext, texts: Record<string, string>): Promise<string[]> {
   const root = await mkdtemp(join(tmpdir(), 'imports-'));
   t.after(() => rm(root, { recursive: true, force: true }));
@@ -28,7 +31,8 @@ test('imports downwards are allowed, types included', async (t) => {
     'packages/contracts/src/event.ts': 'export type Event = { id: string };\n',
     'packages/platform/src/process/log.ts':
       "import type { Event } from '../../contracts/src/event.ts';\nexport const log = (e: Event) => e;\n",
-    'services/order/src/main.ts': "import { log } from '@orders/platform/process/log';\nlog({ id: '1' });\n",
+    'services/order/src/main.ts':
+      "import { log } from '@orders/platform/process/log';\nlog({ id: '1' });\n",
   });
   assert.deepEqual(problems, []);
 });
@@ -39,10 +43,13 @@ test('imports upwards, sideways, in circles and of tests are problems, types inc
       "import type { Log } from '../../platform/src/log.ts';\nexport type Event = { id: string; log: Log };\n",
     'packages/platform/src/process/log.ts':
       "import type { Event } from '../../contracts/src/event.ts';\nexport type Log = (e: Event) => void;\n",
-    'services/order/src/main.ts': "import { ship } from '../../fulfillment/src/main.ts';\nship();\n",
-    'services/fulfillment/src/main.ts': "import { fake } from '../test/fake.ts';\nexport const ship = () => fake;\n",
+    'services/order/src/main.ts':
+      "import { ship } from '../../fulfillment/src/main.ts';\nship();\n",
+    'services/fulfillment/src/main.ts':
+      "import { fake } from '../test/fake.ts';\nexport const ship = () => fake;\n",
     'services/fulfillment/test/fake.ts': 'export const fake = 1;\n',
-    'lab/src/audit/main.ts': "import { ship } from '../../services/fulfillment/src/main.ts';\nship();\n",
+    'lab/src/audit/main.ts':
+      "import { ship } from '../../services/fulfillment/src/main.ts';\nship();\n",
   });
   assert.deepEqual(
     problems.map((problem) => problem.split(': ').slice(0, 2).join(': ')),

@@ -9,7 +9,8 @@ import { openRepository } from '../../src/check/repository.ts';
 test('new files count before git knows them, ignored and deleted ones do not', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'repository-'));
   t.after(() => rm(root, { recursive: true, force: true }));
-  for (const path of ['.gitignore', 'known.ts', 'deleted.ts']) await writeFile(join(root, path), 'ignored.ts\n');
+  for (const path of ['.gitignore', 'known.ts', 'deleted.ts'])
+    await writeFile(join(root, path), 'ignored.ts\n');
   execFileSync('git', ['init', '--quiet'], { cwd: root });
   execFileSync('git', ['add', '.'], { cwd: root });
   await rm(join(root, 'deleted.ts'));

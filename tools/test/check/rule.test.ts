@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import { type Rule, runRules, type Verdict } from '../../src/check/rule.ts';
 import { inventRepository } from './invented-repository.ts';
 
-const verdictOf = (name: string, verdict: Verdict): Rule => ({ name, inspect: async () => verdict });
+const verdictOf = (name: string, verdict: Verdict): Rule => ({
+  name,
+  inspect: async () => verdict,
+});
 
 async function run(...rules: Rule[]): Promise<{ failed: number; lines: string[] }> {
   let output = '';

@@ -44,18 +44,27 @@ test('tests that are left out and sleeps are found in tests only', () => {
     assert.equal(forbiddenWordsIn('a/test/x.test.ts', `test.${word}('…')`).length, 1, word);
   }
   assert.equal(forbiddenWordsIn('a/test/x.test.ts', sleep).length, 1);
-  assert.equal(forbiddenWordsIn('a/test/x.test.ts', sleep.replace('(r', '(\n  r')).length, 1, 'over two lines');
+  assert.equal(
+    forbiddenWordsIn('a/test/x.test.ts', sleep.replace('(r', '(\n  r')).length,
+    1,
+    'over two lines',
+  );
   assert.deepEqual(forbiddenWordsIn('a/src/x.ts', sleep), []);
   assert.deepEqual(forbiddenWordsIn('a/test/until.ts', sleep), [], 'a condition that asks again');
 });
 
 test('a lockfile with an address, or without a package of another platform, is refused', async () => {
   const packages = {
-    'node_modules/a': { resolved: `https://${host}/a.tgz`, optionalDependencies: { 'a-linux': '1', 'a-darwin': '1' } },
+    'node_modules/a': {
+      resolved: `https://${host}/a.tgz`,
+      optionalDependencies: { 'a-linux': '1', 'a-darwin': '1' },
+    },
     'node_modules/a-linux': {},
     'node_modules/ours': { resolved: 'tools', link: true },
   };
-  const { problems } = await lockfile.inspect(inventRepository({ 'package-lock.json': JSON.stringify({ packages }) }));
+  const { problems } = await lockfile.inspect(
+    inventRepository({ 'package-lock.json': JSON.stringify({ packages }) }),
+  );
   assert.deepEqual(problems, [
     'package-lock.json: node_modules/a has an address (see .npmrc)',
     'package-lock.json: node_modules/a wants a-darwin, which is missing: choose a version that has it',
@@ -64,7 +73,8 @@ test('a lockfile with an address, or without a package of another platform, is r
 
 test('the first line of a station names its own number', async () => {
   const repository = inventRepository({
-    'services/order/src/take/routes.ts': '// Station 1 of 9: request. From: a client. To: station 2.\n',
+    'services/order/src/take/routes.ts':
+      '// Station 1 of 9: request. From: a client. To: station 2.\n',
     'packages/contracts/src/orders/api.ts': '// Station 3 of 9\n',
     'services/order/src/take/place-order.ts': "import x from 'y';\n// Station 3 of 9\n",
   });

@@ -9,8 +9,12 @@ import { composeVariables } from '../../src/generated-docs/compose-variables.ts'
 
 const compose = await readFile(join(import.meta.dirname, '../../../compose.yaml'), 'utf8');
 
-/** What the containers decide for themselves: addresses, the one broker, and names that replicas must not share. */
-const decided = /^HOST$|^TLS_(?:CERT|KEY)_FILE$|^KAFKA_(?:TOPIC_REPLICATION|GROUP_ID|GROUP_INSTANCE_ID|SSL.*|SASL_.*)$/;
+/**
+ * What the containers decide for themselves: addresses, the one broker, and names that replicas
+ * must not share.
+ */
+const decided =
+  /^HOST$|^TLS_(?:CERT|KEY)_FILE$|^KAFKA_(?:TOPIC_REPLICATION|GROUP_ID|GROUP_INSTANCE_ID|SSL.*|SASL_.*)$/;
 
 test('compose.yaml hands on every variable that a service in a container may be given', () => {
   const read = {
@@ -25,8 +29,12 @@ test('compose.yaml hands on every variable that a service in a container may be 
 });
 
 test('compose.yaml uses the defaults that .env.example shows', () => {
-  const used = [...compose.matchAll(/\$\{(\w+_PASSWORD):-([^}]*)\}/g)].map(([, name, value]) => `${name}=${value}`);
-  const shown = Object.entries(composeVariables).map(([name, variable]) => `${name}=${variable.default}`);
+  const used = [...compose.matchAll(/\$\{(\w+_PASSWORD):-([^}]*)\}/g)].map(
+    ([, name, value]) => `${name}=${value}`,
+  );
+  const shown = Object.entries(composeVariables).map(
+    ([name, variable]) => `${name}=${variable.default}`,
+  );
   assert.deepEqual([...new Set(used)].sort(), shown.sort());
 });
 

@@ -29,17 +29,26 @@ export type FulfillmentEntry = Static<typeof FulfillmentEntry>;
 /** Answer to GET /api/fulfillments. */
 export const FulfillmentPage = Type.Object({
   items: Type.Array(FulfillmentEntry),
-  nextPageToken: Nullable(Type.String({ description: 'Null on the last page; a page may be short before that' })),
+  nextPageToken: Nullable(
+    Type.String({ description: 'Null on the last page; a page may be short before that' }),
+  ),
 });
 export type FulfillmentPage = Static<typeof FulfillmentPage>;
 
-const pageToken = Type.Optional(Type.String({ maxLength: 200, description: 'nextPageToken of the page before' }));
+const pageToken = Type.Optional(
+  Type.String({ maxLength: 200, description: 'nextPageToken of the page before' }),
+);
 
 /** Query of GET /api/fulfillments. */
 export const FulfillmentListQuery = Type.Object(
   {
     state: Type.Optional(State),
-    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'Entries of a page' }),
+    limit: Type.Integer({
+      minimum: 1,
+      maximum: 200,
+      default: 50,
+      description: 'Entries of a page',
+    }),
     pageToken,
   },
   { additionalProperties: false },
@@ -52,7 +61,9 @@ export type FulfillmentPath = Static<typeof FulfillmentPath>;
 /** Answer to GET /api/fulfillments/{orderId}. */
 export const FulfillmentDetail = Type.Interface([FulfillmentEntry], {
   sequence: Type.Integer({ description: 'Of its last fulfillment event' }),
-  failedAttempts: Type.Array(FailedAttempt, { description: 'The last 20 failed attempts, oldest first' }),
+  failedAttempts: Type.Array(FailedAttempt, {
+    description: 'The last 20 failed attempts, oldest first',
+  }),
   lease: Nullable(
     Type.Object({
       claimedBy: Type.String({ description: 'The instance that has it in hand' }),
@@ -73,7 +84,9 @@ export type FulfillmentDetail = Static<typeof FulfillmentDetail>;
 const RetryFilter = Type.Object(
   {
     state: Type.Enum(['Failed', 'Retrying']),
-    errorContains: Type.Optional(VisibleText(200, 'Only with this in the last error, in any letter case')),
+    errorContains: Type.Optional(
+      VisibleText(200, 'Only with this in the last error, in any letter case'),
+    ),
     createdFrom: Type.Optional(Moment('Only orders created at this time or later')),
     createdTo: Type.Optional(Moment('Only orders created at this time or earlier')),
   },
@@ -86,9 +99,17 @@ export const RetryRequest = Type.Object(
   {
     orderIds: Type.Optional(Type.Array(Uuid('An order'), { minItems: 1, maxItems: 1_000 })),
     filter: Type.Optional(RetryFilter),
-    limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 1_000, description: 'Orders of a filter at most' }),
+    limit: Type.Integer({
+      minimum: 1,
+      maximum: 1_000,
+      default: 1_000,
+      description: 'Orders of a filter at most',
+    }),
     pageToken: Type.Optional(
-      Type.String({ maxLength: 200, description: 'nextPageToken of the answer before, with the same filter' }),
+      Type.String({
+        maxLength: 200,
+        description: 'nextPageToken of the answer before, with the same filter',
+      }),
     ),
     dryRun: Type.Boolean({ default: false, description: 'Only tell what would be done' }),
     ratePerSecond: Type.Number({

@@ -16,7 +16,9 @@ export const Replay = Type.Object({
   id: Uuid('The record'),
   at: Moment('When'),
   operator: Type.String({ description: 'X-Operator of the request' }),
-  action: Type.String({ description: 'retry, republish, replay_dead_letter, discard_dead_letter, set_breaker' }),
+  action: Type.String({
+    description: 'retry, republish, replay_dead_letter, discard_dead_letter, set_breaker',
+  }),
   reason: Nullable(Type.String()),
   request: Type.Unknown({ description: 'What was asked' }),
   result: Type.Unknown({ description: 'What came of it' }),

@@ -17,7 +17,9 @@ export type BreakerChange = Static<typeof BreakerChange>;
 export const BreakerView = Type.Object({
   name: Type.String(),
   mode: Mode,
-  changedBy: Nullable(Type.String({ description: 'X-Operator of the last change; null where there was none' })),
+  changedBy: Nullable(
+    Type.String({ description: 'X-Operator of the last change; null where there was none' }),
+  ),
   changedAt: Nullable(Moment('When it was last changed')),
   reason: Nullable(Type.String()),
   instances: Type.Array(

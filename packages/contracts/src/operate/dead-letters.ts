@@ -40,10 +40,21 @@ export type DeadLetterDetail = Static<typeof DeadLetterDetail>;
 /** Query of GET /api/dead-letters. */
 export const DeadLetterQuery = Type.Object(
   {
-    topic: Type.Optional(Type.String({ minLength: 1, maxLength: 249, description: 'Only of this topic' })),
-    resolved: Type.Optional(Type.Boolean({ description: 'Only those that are resolved, or only those that are not' })),
-    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'Entries of a page' }),
-    pageToken: Type.Optional(Type.String({ maxLength: 500, description: 'nextPageToken of the page before' })),
+    topic: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 249, description: 'Only of this topic' }),
+    ),
+    resolved: Type.Optional(
+      Type.Boolean({ description: 'Only those that are resolved, or only those that are not' }),
+    ),
+    limit: Type.Integer({
+      minimum: 1,
+      maximum: 200,
+      default: 50,
+      description: 'Entries of a page',
+    }),
+    pageToken: Type.Optional(
+      Type.String({ maxLength: 500, description: 'nextPageToken of the page before' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -69,7 +80,10 @@ export type DeadLetterPath = Static<typeof DeadLetterPath>;
 export const DeadLetterReplay = Type.Object(
   {
     value: Type.Optional(
-      Type.Unknown({ description: 'Any JSON: the event as it should have been. Without it the bytes go as they came' }),
+      Type.Unknown({
+        description:
+          'Any JSON: the event as it should have been. Without it the bytes go as they came',
+      }),
     ),
     reason: Type.Optional(VisibleText(500, 'Why; it is recorded')),
   },

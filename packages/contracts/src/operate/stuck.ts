@@ -23,8 +23,15 @@ export const stuckQuery = (reasons: readonly string[]) =>
   Type.Object(
     {
       reason: Type.Optional(Type.Enum([...reasons], { description: 'Only with this reason' })),
-      limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'Entries of a page' }),
-      pageToken: Type.Optional(Type.String({ maxLength: 200, description: 'nextPageToken of the page before' })),
+      limit: Type.Integer({
+        minimum: 1,
+        maximum: 200,
+        default: 50,
+        description: 'Entries of a page',
+      }),
+      pageToken: Type.Optional(
+        Type.String({ maxLength: 200, description: 'nextPageToken of the page before' }),
+      ),
     },
     { additionalProperties: false },
   );

@@ -1,4 +1,5 @@
-// Station 2 of 9: validate. From the request (1) comes a parsed body; what keeps to `NewOrder` goes on to be placed (3), every fault of what does not goes back as 400.
+// Station 2 of 9: validate. From the request (1) comes a parsed body; what keeps to `NewOrder` goes
+// on to be placed (3), every fault of what does not goes back as 400.
 import Type, { type Static } from 'typebox';
 import { Moment, Nullable, Uuid, VisibleText } from '../fields.ts';
 
@@ -23,7 +24,8 @@ export const OrderItem = Type.Object(
         minimum: 0,
         maximum: 1_000_000_000,
         'x-maxDecimals': 4,
-        description: 'Price of one, with at most 4 decimals in its shortest decimal form; kept exactly',
+        description:
+          'Price of one, with at most 4 decimals in its shortest decimal form; kept exactly',
       }),
     ),
   },
@@ -37,7 +39,11 @@ export const NewOrder = Type.Object(
     customerId: VisibleText(128, 'The customer'),
     customerName: VisibleText(200, "The customer's name"),
     currency: Type.Optional(
-      Type.String({ pattern: '^[A-Z]{3}$', 'x-fault': 'must be three upper-case letters', description: 'ISO 4217' }),
+      Type.String({
+        pattern: '^[A-Z]{3}$',
+        'x-fault': 'must be three upper-case letters',
+        description: 'ISO 4217',
+      }),
     ),
     items: Type.Array(OrderItem, { minItems: 1, maxItems: 1_000, description: 'What is ordered' }),
   },
@@ -46,7 +52,10 @@ export const NewOrder = Type.Object(
 export type NewOrder = Static<typeof NewOrder>;
 
 /** Answer to POST /api/orders. */
-export const PlacedOrder = Type.Object({ orderId: Uuid('The new order'), status: Type.Enum(['Created', 'Pending']) });
+export const PlacedOrder = Type.Object({
+  orderId: Uuid('The new order'),
+  status: Type.Enum(['Created', 'Pending']),
+});
 export type PlacedOrder = Static<typeof PlacedOrder>;
 
 /** What is known of the shipping of an order. */
@@ -55,7 +64,9 @@ export const FulfillmentView = Type.Object({
   trackingNumber: Nullable(Type.String()),
   carrier: Nullable(Type.String()),
   shippedAt: Nullable(Moment('When the provider booked it')),
-  errorMessage: Nullable(Type.String({ description: 'Why the last attempt failed; null once shipped' })),
+  errorMessage: Nullable(
+    Type.String({ description: 'Why the last attempt failed; null once shipped' }),
+  ),
   attempts: Type.Integer({ minimum: 0, description: 'Calls to the provider that were begun' }),
   nextAttemptAt: Nullable(Moment('When it is tried again')),
 });
@@ -63,14 +74,18 @@ export type FulfillmentView = Static<typeof FulfillmentView>;
 
 const Cancellation = Type.Object({
   requestedAt: Moment('When it was asked for'),
-  outcome: Nullable(Type.Enum(['cancelled', 'too_late'], { description: 'Null until the order is final' })),
+  outcome: Nullable(
+    Type.Enum(['cancelled', 'too_late'], { description: 'Null until the order is final' }),
+  ),
 });
 export type Cancellation = Static<typeof Cancellation>;
 
 const shared = {
   orderId: Uuid('The order'),
   status: Status,
-  publishFailed: Type.Boolean({ description: 'Its event could not be published yet; cleared as soon as it is' }),
+  publishFailed: Type.Boolean({
+    description: 'Its event could not be published yet; cleared as soon as it is',
+  }),
   customerId: Type.String(),
   customerName: Type.String(),
   currency: Nullable(Type.String()),
@@ -93,7 +108,9 @@ export type OrderListEntry = Static<typeof OrderListEntry>;
 /** Answer to GET /api/orders. */
 export const OrderPage = Type.Object({
   items: Type.Array(OrderListEntry),
-  nextPageToken: Nullable(Type.String({ description: 'Null on the last page; a page may be short before that' })),
+  nextPageToken: Nullable(
+    Type.String({ description: 'Null on the last page; a page may be short before that' }),
+  ),
 });
 export type OrderPage = Static<typeof OrderPage>;
 
@@ -104,8 +121,15 @@ export const OrderListQuery = Type.Object(
     customerId: Type.Optional(VisibleText(128, 'Only orders of this customer')),
     createdFrom: Type.Optional(Moment('Only orders created at this time or later')),
     createdTo: Type.Optional(Moment('Only orders created at this time or earlier')),
-    limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'Entries of a page' }),
-    pageToken: Type.Optional(Type.String({ maxLength: 200, description: 'nextPageToken of the page before' })),
+    limit: Type.Integer({
+      minimum: 1,
+      maximum: 200,
+      default: 50,
+      description: 'Entries of a page',
+    }),
+    pageToken: Type.Optional(
+      Type.String({ maxLength: 200, description: 'nextPageToken of the page before' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -123,7 +147,12 @@ export const OrderWaitQuery = Type.Object(
           'Answer when the order has this status, or can no longer reach it (it is further on, or final in another way), or the time is up; 200 in each case',
       }),
     ),
-    timeoutSeconds: Type.Number({ minimum: 0, maximum: 60, default: 10, description: 'How long to wait at most' }),
+    timeoutSeconds: Type.Number({
+      minimum: 0,
+      maximum: 60,
+      default: 10,
+      description: 'How long to wait at most',
+    }),
   },
   { additionalProperties: false },
 );
@@ -138,7 +167,8 @@ export type CancelOrder = Static<typeof CancelOrder>;
 
 const correlationId = Type.Optional(
   Type.String({
-    description: '1 to 128 printable ASCII characters; travels with the order; anything else is ignored',
+    description:
+      '1 to 128 printable ASCII characters; travels with the order; anything else is ignored',
   }),
 );
 
@@ -151,7 +181,8 @@ export const PlaceOrderHeaders = Type.Object({
     Type.String({
       pattern: '^[ -~]{1,255}$',
       'x-fault': 'must be 1 to 255 printable ASCII characters',
-      description: 'The same key with the same content gives the first answer again instead of a second order',
+      description:
+        'The same key with the same content gives the first answer again instead of a second order',
     }),
   ),
   'x-correlation-id': correlationId,

@@ -3,12 +3,15 @@ import Type, { type Static } from 'typebox';
 export const orderEventsTopic = 'order-events';
 
 const Metadata = Type.Optional(
-  Type.Object({ source: Type.Optional(Type.String()), correlationId: Type.Optional(Type.String()) }),
+  Type.Object({
+    source: Type.Optional(Type.String()),
+    correlationId: Type.Optional(Type.String()),
+  }),
 );
 
 /**
- * What a reader of `order-events` demands of an OrderCreated: only what the first published schema had. The API's limits do
- * not bind readers, unknown properties are welcome.
+ * What a reader of `order-events` demands of an OrderCreated: only what the first published schema
+ * had. The API's limits do not bind readers, unknown properties are welcome.
  */
 export const OrderCreated = Type.Object({
   eventType: Type.Literal('OrderCreated'),
@@ -31,7 +34,10 @@ export const OrderCreated = Type.Object({
 });
 export type OrderCreated = Static<typeof OrderCreated>;
 
-/** A customer wants an order no more. The Fulfillment Service decides; it may come before its OrderCreated. */
+/**
+ * A customer wants an order no more. The Fulfillment Service decides; it may come before its
+ * OrderCreated.
+ */
 export const OrderCancellationRequested = Type.Object({
   eventType: Type.Literal('OrderCancellationRequested'),
   schemaVersion: Type.Optional(Type.Integer()),

@@ -11,7 +11,10 @@ import type { HttpServer } from './server.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a caller must be allowed to; null is for everybody. A route that does not say it is refused where keys are asked for. */
+    /**
+     * What a caller must be allowed to; null is for everybody. A route that does not say it is
+     * refused where keys are asked for.
+     */
     scope?: Scope | null;
   }
   interface FastifyRequest {
@@ -20,7 +23,10 @@ declare module 'fastify' {
     allowed: readonly Scope[] | undefined;
   }
   interface FastifyInstance {
-    /** Whether the caller is still who it was when its request came: its key has not been revoked meanwhile. For answers that take long. */
+    /**
+     * Whether the caller is still who it was when its request came: its key has not been revoked
+     * meanwhile. For answers that take long.
+     */
     isStillKnown(caller: string): boolean;
   }
 }
@@ -41,13 +47,17 @@ const usualRate = 100;
 const callersMax = 10_000;
 
 /**
- * Who may call what, and how often: API keys with scopes, a rate limit, security headers, CORS. To be called before any route is added. Throws
- * ConfigError where the file of keys cannot be used.
+ * Who may call what, and how often: API keys with scopes, a rate limit, security headers, CORS. To
+ * be called before any route is added. Throws ConfigError where the file of keys cannot be used.
  */
-export async function addAccess(app: HttpServer, parts: { config: AccessConfig; log: Log }): Promise<void> {
+export async function addAccess(
+  app: HttpServer,
+  parts: { config: AccessConfig; log: Log },
+): Promise<void> {
   const { config, log } = parts;
   const { API_KEYS_FILE: file, PROFILE: profile } = config;
-  if (file !== undefined && ['dev', 'test'].includes(profile) && !existsSync(file)) await generateApiKey(file, log);
+  if (file !== undefined && ['dev', 'test'].includes(profile) && !existsSync(file))
+    await generateApiKey(file, log);
   const keys = file === undefined ? undefined : openApiKeys(file, log);
   if (keys === undefined && !isLoopback(config.HOST ?? '')) {
     const warning =
@@ -64,7 +74,10 @@ export async function addAccess(app: HttpServer, parts: { config: AccessConfig; 
   if (keys) authorize(app, log);
 }
 
-/** Answers are JSON: nothing in them may be run, framed or sniffed. The page at /docs has a policy of its own. */
+/**
+ * Answers are JSON: nothing in them may be run, framed or sniffed. The page at /docs has a policy
+ * of its own.
+ */
 const securityHeaders = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
@@ -85,13 +98,22 @@ async function addHeaders(app: HttpServer, config: AccessConfig): Promise<void> 
   await app.register(cors, {
     origin: CORS_ORIGINS.split(','),
     methods: ['GET', 'POST', 'PUT'],
-    allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-correlation-id', 'x-operator'],
+    allowedHeaders: [
+      'authorization',
+      'content-type',
+      'idempotency-key',
+      'x-correlation-id',
+      'x-operator',
+    ],
     exposedHeaders: ['location', 'idempotent-replayed', 'retry-after'],
     maxAge: 600,
   });
 }
 
-/** Per instance: the key's, or the address's where there is none. Health and other open routes are free. */
+/**
+ * Per instance: the key's, or the address's where there is none. Health and other open routes are
+ * free.
+ */
 async function addRateLimit(app: HttpServer, config: AccessConfig): Promise<void> {
   const max = config.RATE_LIMIT_PER_SECOND ?? (config.PROFILE === 'local' ? 0 : usualRate);
   if (max === 0) return;
@@ -102,9 +124,13 @@ async function addRateLimit(app: HttpServer, config: AccessConfig): Promise<void
     keyGenerator: (request) => (request.caller === '' ? request.ip : request.caller),
     allowList: (request) => request.routeOptions.config.scope === null,
     errorResponseBuilder: (_request, { ttl }) =>
-      new CodedError('rate_limited', `At most ${max} requests a second are taken from one caller.`, {
-        retryAfterSeconds: Math.max(1, Math.ceil(ttl / 1_000)),
-      }),
+      new CodedError(
+        'rate_limited',
+        `At most ${max} requests a second are taken from one caller.`,
+        {
+          retryAfterSeconds: Math.max(1, Math.ceil(ttl / 1_000)),
+        },
+      ),
   });
 }
 
@@ -118,8 +144,9 @@ function identify(app: HttpServer, keys: ApiKeys): void {
 }
 
 /**
- * Before the body is read, and after the rate is counted, so that guessing is limited too. A route without a word on its scope stops the
- * start: better closed than forgotten. Hidden routes (documents, pages, refusals) are no API.
+ * Before the body is read, and after the rate is counted, so that guessing is limited too. A route
+ * without a word on its scope stops the start: better closed than forgotten. Hidden routes
+ * (documents, pages, refusals) are no API.
  */
 function authorize(app: HttpServer, log: Log): void {
   app.addHook('onRoute', (route) => {
@@ -135,18 +162,25 @@ function authorize(app: HttpServer, log: Log): void {
       response: { ...schema?.response, ...problems(401, 403, 429) },
     } as NonNullable<typeof route.schema>;
     route.onRequest = [...[route.onRequest ?? []].flat(), requireScope(scope)];
-    if (scope === 'operate') route.onResponse = [...[route.onResponse ?? []].flat(), tellChange(log)];
+    if (scope === 'operate')
+      route.onResponse = [...[route.onResponse ?? []].flat(), tellChange(log)];
   });
 }
 
-/** Whose key it was that changed something as an operator: X-Operator, which is kept with the change, is what the caller says of itself. */
+/**
+ * Whose key it was that changed something as an operator: X-Operator, which is kept with the
+ * change, is what the caller says of itself.
+ */
 function tellChange(log: Log) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { method, caller: key, allowed, routeOptions } = request;
     if (!allowed?.includes('operate') || method === 'GET' || method === 'HEAD') return;
     const operator = request.headers['x-operator'];
     const route = `${method} ${routeOptions.url}`;
-    log.info({ station: 'access', key, operator, route, status: reply.statusCode }, 'operator request');
+    log.info(
+      { station: 'access', key, operator, route, status: reply.statusCode },
+      'operator request',
+    );
   };
 }
 
@@ -156,6 +190,7 @@ function requireScope(scope: Scope) {
       reply.header('www-authenticate', 'Bearer');
       throw new CodedError('unauthenticated', 'Send a valid API key: Authorization: Bearer opk_…');
     }
-    if (!request.allowed.includes(scope)) throw new CodedError('forbidden', `The API key lacks the scope ${scope}.`);
+    if (!request.allowed.includes(scope))
+      throw new CodedError('forbidden', `The API key lacks the scope ${scope}.`);
   };
 }

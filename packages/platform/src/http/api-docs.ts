@@ -3,8 +3,8 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { HttpServer } from './server.ts';
 
 /**
- * Adds `/openapi.json` (made from the routes' own schemas), `/asyncapi.json` and the page `/docs`, which loads nothing from
- * outside. To be called before the routes are added.
+ * Adds `/openapi.json` (made from the routes' own schemas), `/asyncapi.json` and the page `/docs`,
+ * which loads nothing from outside. To be called before the routes are added.
  */
 export async function addApiDocs(
   app: HttpServer,
@@ -17,11 +17,15 @@ export async function addApiDocs(
       info: { title, version, description },
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
     },
-    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`) },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`),
+    },
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   const hidden = { hide: true } as object;
-  app.get('/openapi.json', { schema: hidden }, async () => withOptionalBodies(app.swagger() as Document));
+  app.get('/openapi.json', { schema: hidden }, async () =>
+    withOptionalBodies(app.swagger() as Document),
+  );
   app.get('/asyncapi.json', { schema: hidden }, async () => asyncApi);
 }
 
@@ -31,7 +35,8 @@ type Document = { paths: Record<string, Record<string, Operation>> };
 /** The generator demands a body wherever there is a schema for one. */
 function withOptionalBodies(document: Document): Document {
   for (const operation of Object.values(document.paths).flatMap(Object.values<Operation>)) {
-    if (operation['x-body-optional'] === true && operation.requestBody) operation.requestBody.required = false;
+    if (operation['x-body-optional'] === true && operation.requestBody)
+      operation.requestBody.required = false;
   }
   return document;
 }

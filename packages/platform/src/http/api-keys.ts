@@ -27,8 +27,9 @@ const secretBytes = 32;
 const watchMs = 1_000;
 
 /**
- * A new key, `opk_<id>_<secret>`, which is shown once, and what the file keeps of it. The secret has 256 random bits, so its plain SHA-256
- * cannot be guessed back, unlike a person's password, which needs a slow hash (OWASP Password Storage Cheat Sheet).
+ * A new key, `opk_<id>_<secret>`, which is shown once, and what the file keeps of it. The secret
+ * has 256 random bits, so its plain SHA-256 cannot be guessed back, unlike a person's password,
+ * which needs a slow hash (OWASP Password Storage Cheat Sheet).
  */
 export function newApiKey(name: string, of: Scope[]): { key: string; entry: ApiKey } {
   const id = randomBytes(6).toString('hex');
@@ -54,12 +55,15 @@ export function readApiKeys(path: string): ApiKey[] {
   }
   if (KeyFile.accepts(keys)) return keys;
   const [fault] = KeyFile.faults(keys);
-  throw new ConfigError([`API_KEYS_FILE ${path} is no file of keys: ${fault?.pointer} ${fault?.detail}`]);
+  throw new ConfigError([
+    `API_KEYS_FILE ${path} is no file of keys: ${fault?.pointer} ${fault?.detail}`,
+  ]);
 }
 
 /**
- * Replaces the file at once: a reader sees the old keys or the new ones. A new file is for its owner only; one that is replaced keeps
- * owner and mode, or a service under another user could not read that a key is revoked.
+ * Replaces the file at once: a reader sees the old keys or the new ones. A new file is for its
+ * owner only; one that is replaced keeps owner and mode, or a service under another user could not
+ * read that a key is revoked.
  */
 export async function writeApiKeys(path: string, keys: ApiKey[]): Promise<void> {
   const next = `${path}.${process.pid}`;
@@ -72,12 +76,18 @@ export async function writeApiKeys(path: string, keys: ApiKey[]): Promise<void> 
   await rename(next, path);
 }
 
-/** Makes a file with one key of every scope; the key itself goes to `<path>.key`, for its owner only. For dev and test. */
+/**
+ * Makes a file with one key of every scope; the key itself goes to `<path>.key`, for its owner
+ * only. For dev and test.
+ */
 export async function generateApiKey(path: string, log: Log): Promise<void> {
   const { key, entry } = newApiKey('generated', [...scopes]);
   await writeFile(`${path}.key`, `${key}\n`, { mode: 0o600 });
   await writeApiKeys(path, [entry]);
-  log.warn({ station: 'access', file: `${path}.key` }, 'an API key was generated, it is in this file');
+  log.warn(
+    { station: 'access', file: `${path}.key` },
+    'an API key was generated, it is in this file',
+  );
 }
 
 export type ApiKeys = {
@@ -92,8 +102,8 @@ export type ApiKeys = {
 const nobody = '0'.repeat(64);
 
 /**
- * The keys of a file, read again when it changes; a change that cannot be read is logged and the keys stay as they were. Throws
- * ConfigError where the file cannot be used at the start.
+ * The keys of a file, read again when it changes; a change that cannot be read is logged and the
+ * keys stay as they were. Throws ConfigError where the file cannot be used at the start.
  */
 export function openApiKeys(path: string, log: Log): ApiKeys {
   let byId = index(readApiKeys(path));
@@ -103,15 +113,22 @@ export function openApiKeys(path: string, log: Log): ApiKeys {
       byId = index(keys);
       log.info({ station: 'access', keys: byId.size }, 'API keys read again');
     } catch (error) {
-      log.error({ station: 'access', err: messageOf(error) }, 'API keys not read again, the old ones hold');
+      log.error(
+        { station: 'access', err: messageOf(error) },
+        'API keys not read again, the old ones hold',
+      );
     }
   };
   watchFile(path, { interval: watchMs, persistent: false }, reload);
   return {
     find(authorization) {
-      const [, id = '', secret = ''] = /^Bearer +opk_([0-9a-f]{12})_([\w-]{43})$/i.exec(authorization ?? '') ?? [];
+      const [, id = '', secret = ''] =
+        /^Bearer +opk_([0-9a-f]{12})_([\w-]{43})$/i.exec(authorization ?? '') ?? [];
       const key = byId.get(id);
-      const isRight = timingSafeEqual(Buffer.from(hash('sha256', secret)), Buffer.from(key?.hash ?? nobody));
+      const isRight = timingSafeEqual(
+        Buffer.from(hash('sha256', secret)),
+        Buffer.from(key?.hash ?? nobody),
+      );
       return isRight ? key : undefined;
     },
     has: (id) => byId.has(id),

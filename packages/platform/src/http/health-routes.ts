@@ -8,8 +8,9 @@ const open = { schema, config: { scope: null } };
 const operators = { schema, config: { scope: 'operate' as const } };
 
 /**
- * The routes that operators and orchestrators need on every service: liveness (the process answers), readiness (`isReady`
- * resolves to the reason why not, or undefined; it must be bounded by itself) and Prometheus metrics.
+ * The routes that operators and orchestrators need on every service: liveness (the process
+ * answers), readiness (`isReady` resolves to the reason why not, or undefined; it must be bounded
+ * by itself) and Prometheus metrics.
  */
 export function addOperationsRoutes(
   app: HttpServer,

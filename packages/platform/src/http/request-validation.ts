@@ -19,13 +19,15 @@ class InvalidPart extends Error {
 }
 
 /**
- * How requests are checked: bodies as they are, the other parts with their text turned into what the schema asks for. `toError` makes
- * one 400 of a failed part and of those behind it, so that every fault of a request is told at once.
+ * How requests are checked: bodies as they are, the other parts with their text turned into what
+ * the schema asks for. `toError` makes one 400 of a failed part and of those behind it, so that
+ * every fault of a request is told at once.
  */
 export function createRequestValidation() {
   const validators = new WeakMap<object, Validator<unknown>>();
   const validatorOf = (schema: object, part: Part): Validator<unknown> => {
-    const known = validators.get(schema) ?? createValidator(schema as TSchema, { coerce: part !== 'body' });
+    const known =
+      validators.get(schema) ?? createValidator(schema as TSchema, { coerce: part !== 'body' });
     validators.set(schema, known);
     return known;
   };
@@ -33,7 +35,9 @@ export function createRequestValidation() {
     const part = httpPart as Part;
     const validator = validatorOf(schema, part);
     return (value: unknown) =>
-      validator.accepts(value) ? { value } : { error: new InvalidPart(part, validator.faults(value)) };
+      validator.accepts(value)
+        ? { value }
+        : { error: new InvalidPart(part, validator.faults(value)) };
   };
   const toError = (error: Error, request: FastifyRequest): Error => {
     if (!(error instanceof InvalidPart)) return error;
@@ -60,7 +64,8 @@ export const parameterError = (parameter: string, detail: string): CodedError =>
   validationError([{ parameter, detail }]);
 
 /** A fault of the body that only the handler could find, at an RFC 6901 pointer. */
-export const bodyError = (pointer: string, detail: string): CodedError => validationError([{ pointer, detail }]);
+export const bodyError = (pointer: string, detail: string): CodedError =>
+  validationError([{ pointer, detail }]);
 
 const placeOf = ({ pointer, detail }: Fault, part: Part): FaultPlace =>
   part === 'body' ? { pointer, detail } : { parameter: pointer.slice(1), detail };

@@ -6,8 +6,14 @@ import { messageOf } from '../process/errors.ts';
 /** Certificate and key to serve HTTPS with, as PEM. */
 export type ServerTls = { cert: string; key: string };
 
-/** Reads both files, now; undefined where neither is set. Throws ConfigError naming variable and file. */
-export function serverTls(config: { TLS_CERT_FILE?: string; TLS_KEY_FILE?: string }): ServerTls | undefined {
+/**
+ * Reads both files, now; undefined where neither is set. Throws ConfigError naming variable and
+ * file.
+ */
+export function serverTls(config: {
+  TLS_CERT_FILE?: string;
+  TLS_KEY_FILE?: string;
+}): ServerTls | undefined {
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config;
   if (certFile === undefined && keyFile === undefined) return undefined;
   if (certFile === undefined || keyFile === undefined) {

@@ -23,18 +23,25 @@ declare module 'fastify' {
 }
 
 const bodyLimitBytes = 1024 * 1024;
-/** A client that sends its headers, or its whole request, slower than this is cut off with 408; one that is slower to begin TLS, without a word. */
+/**
+ * A client that sends its headers, or its whole request, slower than this is cut off with 408; one
+ * that is slower to begin TLS, without a word.
+ */
 const usualPatience = { headersMs: 10_000, requestMs: 30_000, checkMs: 2_000 };
-/** More connections than this are closed at once, or idle ones could take all memory and file descriptors. */
+/**
+ * More connections than this are closed at once, or idle ones could take all memory and file
+ * descriptors.
+ */
 const connectionsMax = 10_000;
 /** Requests in flight may end when the server closes; what is still connected then is cut. */
 const drainMs = 2_000;
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const;
 
 /**
- * A Fastify server that keeps to the house's HTTP rules: JSON bodies of valid UTF-8 up to 1 MiB, schemas checked without
- * coercion (queries with), every error as application/problem+json, 405 with Allow, nothing of a driver or a stack in an answer.
- * Routes are added by the caller, then `listen` of this module opens the port.
+ * A Fastify server that keeps to the house's HTTP rules: JSON bodies of valid UTF-8 up to 1 MiB,
+ * schemas checked without coercion (queries with), every error as application/problem+json, 405
+ * with Allow, nothing of a driver or a stack in an answer. Routes are added by the caller, then
+ * `listen` of this module opens the port.
  */
 export function createHttpServer(options: {
   log: Log;
@@ -43,7 +50,10 @@ export function createHttpServer(options: {
   patience?: typeof usualPatience;
 }): HttpServer {
   const { log, patience = usualPatience } = options;
-  const limits = { headersTimeout: patience.headersMs, connectionsCheckingInterval: patience.checkMs };
+  const limits = {
+    headersTimeout: patience.headersMs,
+    connectionsCheckingInterval: patience.checkMs,
+  };
   const prefix = crypto.randomUUID().slice(0, 8);
   let count = 0;
   const app = fastify({
@@ -55,7 +65,8 @@ export function createHttpServer(options: {
     bodyLimit: bodyLimitBytes,
     requestTimeout: patience.requestMs,
     forceCloseConnections: 'idle',
-    // A request that comes while the server closes is answered as long as the parts behind it can, with Connection: close.
+    // A request that comes while the server closes is answered as long as the parts behind it can,
+    // with Connection: close.
     return503OnClosing: false,
     genReqId: () => `${prefix}-${++count}`,
     routerOptions: { maxParamLength: 512 },
@@ -80,14 +91,22 @@ export function createHttpServer(options: {
     sendError(validation.toError(error, request), request, reply, log),
   );
   app.setNotFoundHandler((request, reply) =>
-    sendError(new CodedError('route_not_found', 'There is no route with this path.'), request, reply, log),
+    sendError(
+      new CodedError('route_not_found', 'There is no route with this path.'),
+      request,
+      reply,
+      log,
+    ),
   );
   noteMethods(app);
   boundClosing(app);
   return app;
 }
 
-/** Node does not count a connection that never sent a request as idle, so one of them would hold up the closing for a minute. */
+/**
+ * Node does not count a connection that never sent a request as idle, so one of them would hold up
+ * the closing for a minute.
+ */
 function boundClosing(app: HttpServer): void {
   let cut: NodeJS.Timeout | undefined;
   app.addHook('preClose', (done) => {
@@ -97,14 +116,22 @@ function boundClosing(app: HttpServer): void {
   app.addHook('onClose', async () => clearTimeout(cut));
 }
 
-/** Opens the port; throws an Error that names the port and the variable that changes it when it is taken. */
-export async function listen(app: HttpServer, at: { host: string; port: number; portVariable: string }): Promise<void> {
+/**
+ * Opens the port; throws an Error that names the port and the variable that changes it when it is
+ * taken.
+ */
+export async function listen(
+  app: HttpServer,
+  at: { host: string; port: number; portVariable: string },
+): Promise<void> {
   refuseOtherMethods(app);
   try {
     await app.listen({ host: at.host, port: at.port });
   } catch (error) {
     if (codeOf(error) !== 'EADDRINUSE') throw error;
-    throw new Error(`Port ${at.port} on ${at.host} is in use: end the program that uses it or set ${at.portVariable}.`);
+    throw new Error(
+      `Port ${at.port} on ${at.host} is in use: end the program that uses it or set ${at.portVariable}.`,
+    );
   }
 }
 
@@ -118,7 +145,8 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-const isBodyOptional = ({ routeOptions }: FastifyRequest): boolean => routeOptions.schema?.['x-body-optional'] === true;
+const isBodyOptional = ({ routeOptions }: FastifyRequest): boolean =>
+  routeOptions.schema?.['x-body-optional'] === true;
 
 async function supplyBody(request: FastifyRequest): Promise<void> {
   if (request.body === undefined) request.body = {};
@@ -141,9 +169,14 @@ const details: Partial<Record<ErrorCode, string>> = {
 function sendError(error: Error, request: FastifyRequest, reply: FastifyReply, log: Log): void {
   const coded = toCoded(error);
   if (coded === undefined || coded.cause !== undefined) {
-    log.error({ err: coded?.cause ?? error, requestId: request.id, route: request.routeOptions.url }, 'request failed');
+    log.error(
+      { err: coded?.cause ?? error, requestId: request.id, route: request.routeOptions.url },
+      'request failed',
+    );
   }
-  const answer = coded ?? new CodedError('store_unavailable', 'The request could not be carried out now; try again.');
+  const answer =
+    coded ??
+    new CodedError('store_unavailable', 'The request could not be carried out now; try again.');
   if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', answer.retryAfterSeconds);
   void reply
     .code(answer.status)
@@ -158,7 +191,9 @@ function toCoded(error: Error): CodedError | undefined {
   return code === undefined ? undefined : new CodedError(code, details[code] ?? '');
 }
 
-/** Methods by path, noted while routes are added; what a path lacks is refused when the port opens. */
+/**
+ * Methods by path, noted while routes are added; what a path lacks is refused when the port opens.
+ */
 const methodsByPath = new WeakMap<HttpServer, Map<string, Set<string>>>();
 
 function noteMethods(app: HttpServer): void {
@@ -173,7 +208,10 @@ function noteMethods(app: HttpServer): void {
   });
 }
 
-/** Fastify answers 404 to a method that a path does not have; HTTP wants 405 with Allow (RFC 9110, 15.5.6). */
+/**
+ * Fastify answers 404 to a method that a path does not have; HTTP wants 405 with Allow (RFC 9110,
+ * 15.5.6).
+ */
 function refuseOtherMethods(app: HttpServer): void {
   for (const [url, known] of [...(methodsByPath.get(app) ?? [])]) {
     const others = methods.filter((method) => !known.has(method));
@@ -183,13 +221,24 @@ function refuseOtherMethods(app: HttpServer): void {
       throw new CodedError('method_not_allowed', `This path takes ${allow}.`);
     };
     // Refused on arrival: a body that cannot be read must not hide that the method is wrong.
-    const route = { method: others, url, schema: { hide: true } as object, onRequest: refuse, handler: refuse };
+    const route = {
+      method: others,
+      url,
+      schema: { hide: true } as object,
+      onRequest: refuse,
+      handler: refuse,
+    };
     if (others.length > 0) app.route(route);
   }
 }
 
-function clientErrorHandler(this: FastifyInstance, error: Error & { code?: string }, socket: Socket): void {
-  // Whoever has not even begun TLS cannot be answered: the answer would wait for that, and hold the connection for ever.
+function clientErrorHandler(
+  this: FastifyInstance,
+  error: Error & { code?: string },
+  socket: Socket,
+): void {
+  // Whoever has not even begun TLS cannot be answered: the answer would wait for that, and hold the
+  // connection for ever.
   if (!/^(HPE|ERR_HTTP)_/.test(error.code ?? '') || !socket.writable) return void socket.destroy();
   const code: ErrorCode =
     error.code === 'HPE_HEADER_OVERFLOW'

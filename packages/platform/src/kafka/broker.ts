@@ -1,4 +1,5 @@
-// Station 5 of 9: broker, Kafka. From the relay (4) come published events; the in-sync replicas have them before they are acknowledged, and the groups (6 or 9) read them at their own pace.
+// Station 5 of 9: broker, Kafka. From the relay (4) come published events; the in-sync replicas
+// have them before they are acknowledged, and the groups (6 or 9) read them at their own pace.
 import type { Broker, OutgoingEvent } from '../messaging/broker.ts';
 import type { Log } from '../process/log.ts';
 import type { KafkaConnection } from './config.ts';
@@ -13,9 +14,11 @@ export type KafkaBroker = Broker & {
 };
 
 /**
- * The broker on Apache Kafka. Nothing here waits for Kafka: publishing rejects while it is away, subscriptions begin when it comes.
+ * The broker on Apache Kafka. Nothing here waits for Kafka: publishing rejects while it is away,
+ * subscriptions begin when it comes.
  *
- * `topics`: name → its name in Kafka; each gets a topic `<name>.dlq` beside it. Those that are missing are created.
+ * `topics`: name → its name in Kafka; each gets a topic `<name>.dlq` beside it. Those that are
+ * missing are created.
  */
 export function createKafkaBroker(options: {
   connection: KafkaConnection;
@@ -36,7 +39,13 @@ export function createKafkaBroker(options: {
     ]),
   );
   const topics = createKafkaTopics({ ...options, topics: [...names.values()], log });
-  const publisher = createKafkaPublisher({ connection, clientId, topics, deadlineMs: publishDeadlineMs, log });
+  const publisher = createKafkaPublisher({
+    connection,
+    clientId,
+    topics,
+    deadlineMs: publishDeadlineMs,
+    log,
+  });
   const subscriptions = new Set<{ close(): Promise<void> }>();
   const groups = new Map<string, { topic: string; group: string }>();
   const lag = createKafkaLag({ connection, clientId, groups: () => [...groups.values()] });
@@ -50,13 +59,18 @@ export function createKafkaBroker(options: {
   /** Who finds a dead letter in Kafka must be able to look up there where it came from. */
   function asKafkaNames(letter: OutgoingEvent): OutgoingEvent {
     const source = names.get(letter.headers['dlq-topic'] ?? '');
-    return source === undefined ? letter : { ...letter, headers: { ...letter.headers, 'dlq-topic': source } };
+    return source === undefined
+      ? letter
+      : { ...letter, headers: { ...letter.headers, 'dlq-topic': source } };
   }
 
   return {
     lag,
     async publish(topic, events) {
-      await publisher.publish(kafkaName(topic), topic.endsWith('.dlq') ? events.map(asKafkaNames) : events);
+      await publisher.publish(
+        kafkaName(topic),
+        topic.endsWith('.dlq') ? events.map(asKafkaNames) : events,
+      );
     },
     async subscribe({ topic: name, group, maxEvents, handler }) {
       const topic = kafkaName(name);

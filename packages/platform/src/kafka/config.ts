@@ -33,11 +33,16 @@ export const kafkaVariables = {
   ...kafkaTlsVariables,
   KAFKA_SASL_MECHANISM: Type.Optional(
     Type.Enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'], {
-      description: 'How to authenticate to Kafka; needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD. Unset: not at all',
+      description:
+        'How to authenticate to Kafka; needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD. Unset: not at all',
     }),
   ),
-  KAFKA_SASL_USERNAME: Type.Optional(Type.String({ minLength: 1, description: 'User name for Kafka' })),
-  KAFKA_SASL_PASSWORD: Type.Optional(Type.String({ ...secret, minLength: 1, description: 'Password for Kafka' })),
+  KAFKA_SASL_USERNAME: Type.Optional(
+    Type.String({ minLength: 1, description: 'User name for Kafka' }),
+  ),
+  KAFKA_SASL_PASSWORD: Type.Optional(
+    Type.String({ ...secret, minLength: 1, description: 'Password for Kafka' }),
+  ),
 };
 
 export const groupIdVariable = (service: string) =>
@@ -62,12 +67,16 @@ export type KafkaConfig = Static<typeof KafkaConfig>;
 /** What every client of the library is created with. */
 export type KafkaConnection = KafkaTls & {
   bootstrapBrokers: string[];
-  sasl?: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; password: string };
+  sasl?: {
+    mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+    username: string;
+    password: string;
+  };
 };
 
 /**
- * The part of the broker's options that is configuration; reads the files that it names. Throws ConfigError where a file cannot be
- * used, or a mechanism and its credentials do not come together.
+ * The part of the broker's options that is configuration; reads the files that it names. Throws
+ * ConfigError where a file cannot be used, or a mechanism and its credentials do not come together.
  */
 export function kafkaBrokerOptions(config: KafkaConfig) {
   const { KAFKA_GROUP_INSTANCE_ID: groupInstanceId } = config;
@@ -80,17 +89,27 @@ export function kafkaBrokerOptions(config: KafkaConfig) {
 }
 
 function kafkaConnection(config: KafkaConfig): KafkaConnection {
-  const connection = { bootstrapBrokers: config.KAFKA_BOOTSTRAP_SERVERS.split(','), ...kafkaTls(config) };
-  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = config;
+  const connection = {
+    bootstrapBrokers: config.KAFKA_BOOTSTRAP_SERVERS.split(','),
+    ...kafkaTls(config),
+  };
+  const {
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: username,
+    KAFKA_SASL_PASSWORD: password,
+  } = config;
   if (mechanism === undefined) {
     const given = (['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const).filter(
       (name) => config[name] !== undefined,
     );
-    if (given.length > 0) throw new ConfigError(given.map((name) => `${name} needs KAFKA_SASL_MECHANISM`));
+    if (given.length > 0)
+      throw new ConfigError(given.map((name) => `${name} needs KAFKA_SASL_MECHANISM`));
     return connection;
   }
   if (username === undefined || password === undefined) {
-    throw new ConfigError(['KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD']);
+    throw new ConfigError([
+      'KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD',
+    ]);
   }
   return { ...connection, sasl: { mechanism, username, password } };
 }

@@ -13,9 +13,15 @@ const backoffMinMs = 200;
 /** Short, for it adds to an outage of Kafka. */
 const rejoinBackoffMaxMs = 2_000;
 const handlerBackoffMaxMs = 5_000;
-/** Streams of one membership that may fail in a row before the group is joined anew; a minute and more. */
+/**
+ * Streams of one membership that may fail in a row before the group is joined anew; a minute and
+ * more.
+ */
 const failuresMax = 30;
-/** What is being handled when the subscription closes gets this long; then it is left to the next member. */
+/**
+ * What is being handled when the subscription closes gets this long; then it is left to the next
+ * member.
+ */
 const closeMs = 5_000;
 /** How often a static member that was replaced looks whether its place is free again. */
 const standByMs = 5_000;
@@ -25,9 +31,10 @@ const idleMs = 1_000;
 const batchBytesMax = 2_000_000;
 
 /**
- * Keeps one member of a consumer group attached to a topic: batches go to the handler and then their offsets are committed. A batch
- * that the handler rejects comes again, with backoff, while the member stays in its group; only a rebalance takes it away, and then
- * whoever has its partitions reads it again from the last commit.
+ * Keeps one member of a consumer group attached to a topic: batches go to the handler and then
+ * their offsets are committed. A batch that the handler rejects comes again, with backoff, while
+ * the member stays in its group; only a rebalance takes it away, and then whoever has its
+ * partitions reads it again from the last commit.
  */
 export function subscribeToKafka(parts: {
   member: MemberOptions;
@@ -73,13 +80,19 @@ export function subscribeToKafka(parts: {
     }
   }
 
-  /** Until no other process has this static member's place: the last one to join has it, so joining again would throw that one out. */
+  /**
+   * Until no other process has this static member's place: the last one to join has it, so joining
+   * again would throw that one out.
+   */
   async function standBy(): Promise<void> {
     const { groupInstanceId = '' } = options;
     const place = { ...options, groupInstanceId };
     for (let looks = 0; !stopping.signal.aborted && (await isPlaceTaken(place)); looks += 1) {
       if (looks === 0)
-        log.warn({ groupInstanceId }, 'another process has the same KAFKA_GROUP_INSTANCE_ID, waiting until it is gone');
+        log.warn(
+          { groupInstanceId },
+          'another process has the same KAFKA_GROUP_INSTANCE_ID, waiting until it is gone',
+        );
       await pause(standByMs, () => true);
     }
   }
@@ -94,11 +107,14 @@ export function subscribeToKafka(parts: {
   }
 
   /**
-   * One membership, until the subscription closes; rejects when it is lost. A stream that fails is opened again on the same
-   * membership: a new one would cost the group a rebalance.
+   * One membership, until the subscription closes; rejects when it is lost. A stream that fails is
+   * opened again on the same membership: a new one would cost the group a rebalance.
    */
   async function attend(): Promise<void> {
-    const member = await joinKafkaGroup(options, { onChange: () => alarm.ring(), signal: stopping.signal });
+    const member = await joinKafkaGroup(options, {
+      onChange: () => alarm.ring(),
+      signal: stopping.signal,
+    });
     failures = 0;
     try {
       while (!stopping.signal.aborted && failures < failuresMax) {
@@ -138,7 +154,10 @@ export function subscribeToKafka(parts: {
         await handler(batch);
         return true;
       } catch (error) {
-        log.warn({ events: batch.length, err: messageOf(error), backoffMs }, 'batch not handled, it comes again');
+        log.warn(
+          { events: batch.length, err: messageOf(error), backoffMs },
+          'batch not handled, it comes again',
+        );
       }
       await pause(backoffMs, isOurs);
       if (!isOurs() || stopping.signal.aborted) return false;
@@ -159,7 +178,9 @@ export function subscribeToKafka(parts: {
     async close() {
       stopping.abort();
       const timer = new AbortController();
-      await Promise.race([attending, delay(closeMs, undefined, { signal: timer.signal })]).finally(() => timer.abort());
+      await Promise.race([attending, delay(closeMs, undefined, { signal: timer.signal })]).finally(
+        () => timer.abort(),
+      );
     },
   };
 }

@@ -13,7 +13,10 @@ const earliest = -2n;
 
 export type Lag = { topic: string; partition: number; group: string; events: number };
 export type KafkaLag = {
-  /** Events that the groups have not committed yet, from Kafka itself and so right also while no member runs. Bounded: 3 s. */
+  /**
+   * Events that the groups have not committed yet, from Kafka itself and so right also while no
+   * member runs. Bounded: 3 s.
+   */
   read(): Promise<Lag[]>;
   close(): Promise<void>;
 };
@@ -33,7 +36,13 @@ export function createKafkaLag(parts: {
   };
   const look = async (): Promise<Lag[]> => {
     const { connection, clientId } = parts;
-    admin ??= new Admin({ ...connection, clientId, connectTimeout: 1_000, requestTimeout: 2_000, retries: 0 });
+    admin ??= new Admin({
+      ...connection,
+      clientId,
+      connectTimeout: 1_000,
+      requestTimeout: 2_000,
+      retries: 0,
+    });
     const ours = admin;
     try {
       const all = parts.groups().map(({ topic, group }) => lagOf(ours, topic, group));
@@ -54,7 +63,10 @@ export function createKafkaLag(parts: {
   };
 }
 
-/** Registers `kafka_consumer_lag`; while Kafka cannot be asked the metric is absent, which no alert takes for zero. */
+/**
+ * Registers `kafka_consumer_lag`; while Kafka cannot be asked the metric is absent, which no alert
+ * takes for zero.
+ */
 export function observeKafkaLag(metrics: Metrics, lag: Pick<KafkaLag, 'read'>, log: Log): void {
   const help = 'Events in Kafka that the group has not committed yet';
   metrics.gauge('kafka_consumer_lag', help, ['topic', 'partition', 'group'], async (gauge) => {
@@ -75,19 +87,24 @@ async function lagOf(admin: Admin, topic: string, group: string): Promise<Lag[]>
   const at = async (timestamp: bigint): Promise<Map<number, bigint>> => {
     const wanted = partitions.map((partitionIndex) => ({ partitionIndex, timestamp }));
     const [listed] = await admin.listOffsets({ topics: [{ name: topic, partitions: wanted }] });
-    return new Map(listed?.partitions.map(({ partitionIndex, offset }) => [partitionIndex, offset]));
+    return new Map(
+      listed?.partitions.map(({ partitionIndex, offset }) => [partitionIndex, offset]),
+    );
   };
   const committedAt = async (): Promise<Map<number, bigint>> => {
     const asked = { groupId: group, topics: [{ name: topic, partitionIndexes: partitions }] };
     const [listed] = await admin.listConsumerGroupOffsets({ groups: [asked] });
     const found = listed?.topics.find(({ name }) => name === topic)?.partitions ?? [];
-    return new Map(found.map(({ partitionIndex, committedOffset }) => [partitionIndex, committedOffset]));
+    return new Map(
+      found.map(({ partitionIndex, committedOffset }) => [partitionIndex, committedOffset]),
+    );
   };
   const [ends, begins, commits] = await Promise.all([at(latest), at(earliest), committedAt()]);
   return partitions.map((partition) => {
     const begin = begins.get(partition) ?? 0n;
     const committed = commits.get(partition) ?? -1n;
-    // What was deleted before it was read is lost, but it does not wait; without a commit the group begins with the oldest.
+    // What was deleted before it was read is lost, but it does not wait; without a commit the group
+    // begins with the oldest.
     const next = committed > begin ? committed : begin;
     return { topic, partition, group, events: Number((ends.get(partition) ?? next) - next) };
   });

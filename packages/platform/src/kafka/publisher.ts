@@ -7,16 +7,27 @@ import type { KafkaConnection } from './config.ts';
 import { withReason } from './reason.ts';
 import type { KafkaTopics } from './topics.ts';
 
-/** All events of one request for one partition become one batch, and a broker takes batches up to 1 MB. */
+/**
+ * All events of one request for one partition become one batch, and a broker takes batches up to 1
+ * MB.
+ */
 const requestBytesMax = 900_000;
 /** What a record costs beside its key, value and headers. */
 const recordBytes = 32;
-/** Publishes that may wait for the one in flight; the relay that publishes here has a queue of its own. */
+/**
+ * Publishes that may wait for the one in flight; the relay that publishes here has a queue of its
+ * own.
+ */
 const waitingMax = 1_000;
 const closeWithinMs = 3_000;
 
 /** What Kafka answers to an event that it will never take. */
-const refusals = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'TOPIC_AUTHORIZATION_FAILED'];
+const refusals = [
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'INVALID_RECORD',
+  'TOPIC_AUTHORIZATION_FAILED',
+];
 
 export type KafkaPublisher = {
   /** As `Broker.publish`, with Kafka's name of the topic. */
@@ -25,8 +36,9 @@ export type KafkaPublisher = {
 };
 
 /**
- * Publishes in order, one request at a time, acknowledged by all in-sync replicas. A request that outlasts the deadline cannot be
- * taken back: its producer is given up, and it may still be written.
+ * Publishes in order, one request at a time, acknowledged by all in-sync replicas. A request that
+ * outlasts the deadline cannot be taken back: its producer is given up, and it may still be
+ * written.
  */
 export function createKafkaPublisher(parts: {
   connection: KafkaConnection;
@@ -41,7 +53,8 @@ export function createKafkaPublisher(parts: {
   let waiting = 0;
   let isClosed = false;
 
-  // Each turn ends with its own deadline at the latest, so whoever waits gets its turn before its own.
+  // Each turn ends with its own deadline at the latest, so whoever waits gets its turn before its
+  // own.
   async function inTurn(work: () => Promise<void>): Promise<void> {
     const before = turn;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -83,20 +96,25 @@ export function createKafkaPublisher(parts: {
     const cause = error as Error;
     if (/Unknown topic/.test(messageOf(error))) topics.forget();
     const refusal = refusals.find((apiId) => findErrorBy(cause, 'apiId', apiId) !== null);
-    return refusal === undefined ? withReason(error) : new RefusedEvent(`Kafka refuses the event: ${refusal}`, cause);
+    return refusal === undefined
+      ? withReason(error)
+      : new RefusedEvent(`Kafka refuses the event: ${refusal}`, cause);
   }
 
   function giveUpProducer(): void {
     const late = producer;
     producer = undefined;
-    late?.close().catch((error) => log.debug({ err: messageOf(error) }, 'a producer was not closed in order'));
+    late
+      ?.close()
+      .catch((error) => log.debug({ err: messageOf(error) }, 'a producer was not closed in order'));
   }
 
   return {
     publish(topic, events) {
       if (events.length === 0) return Promise.resolve();
       if (isClosed) return Promise.reject(new Error('The Kafka publisher is closed.'));
-      if (waiting >= waitingMax) return Promise.reject(new Error('Too many publishes wait for Kafka.'));
+      if (waiting >= waitingMax)
+        return Promise.reject(new Error('Too many publishes wait for Kafka.'));
       const until = performance.now() + deadlineMs;
       return inTurn(() => sendAll(topic, events, until));
     },
@@ -104,14 +122,16 @@ export function createKafkaPublisher(parts: {
       isClosed = true;
       const last = producer;
       producer = undefined;
-      if (last !== undefined) await within(closeWithinMs, 'Closing the Kafka producer', last.close());
+      if (last !== undefined)
+        await within(closeWithinMs, 'Closing the Kafka producer', last.close());
     },
   };
 }
 
 /**
- * A producer that gives up in time: left unset, `retries` of an idempotent producer become endless and a send hangs through an outage.
- * The key's hash is the Java client's, so that foreign producers put an order's events into the same partition.
+ * A producer that gives up in time: left unset, `retries` of an idempotent producer become endless
+ * and a send hangs through an outage. The key's hash is the Java client's, so that foreign
+ * producers put an order's events into the same partition.
  */
 function createProducer(connection: KafkaConnection, clientId: string): Producer {
   return new Producer({
@@ -128,11 +148,20 @@ function createProducer(connection: KafkaConnection, clientId: string): Producer
 }
 
 function toMessage(topic: string, { key, value, headers }: OutgoingEvent) {
-  const named = Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)] as const);
-  return { topic, key: Buffer.from(key), value: Buffer.from(value as string), headers: new Map(named) };
+  const named = Object.entries(headers).map(
+    ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
+  );
+  return {
+    topic,
+    key: Buffer.from(key),
+    value: Buffer.from(value as string),
+    headers: new Map(named),
+  };
 }
 
-/** In order, each below the size of a batch; an event that is larger goes alone, for Kafka to judge. */
+/**
+ * In order, each below the size of a batch; an event that is larger goes alone, for Kafka to judge.
+ */
 function requestsOf(events: OutgoingEvent[]): OutgoingEvent[][] {
   const requests: OutgoingEvent[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
@@ -150,6 +179,7 @@ function requestsOf(events: OutgoingEvent[]): OutgoingEvent[][] {
 
 function bytesOf({ key, value, headers }: OutgoingEvent): number {
   let bytes = recordBytes + Buffer.byteLength(key) + Buffer.byteLength(value);
-  for (const [name, text] of Object.entries(headers)) bytes += Buffer.byteLength(name) + Buffer.byteLength(text) + 8;
+  for (const [name, text] of Object.entries(headers))
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(text) + 8;
   return bytes;
 }

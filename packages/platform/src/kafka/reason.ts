@@ -3,8 +3,8 @@ import { messageOf } from '../process/errors.ts';
 const depthMax = 20;
 
 /**
- * The error with its innermost reason in the message. The client's own errors say only "Connection to … failed." where the password
- * is wrong, a certificate is not trusted, or nobody listens.
+ * The error with its innermost reason in the message. The client's own errors say only "Connection
+ * to … failed." where the password is wrong, a certificate is not trusted, or nobody listens.
  */
 export function withReason(error: unknown): Error {
   const told = messageOf(error);
@@ -16,7 +16,8 @@ export function withReason(error: unknown): Error {
 function innermost(error: unknown): unknown {
   let inner = error;
   for (let depth = 0; depth < depthMax && inner instanceof Error; depth += 1) {
-    const next: unknown = inner instanceof AggregateError ? (inner.errors[0] ?? inner.cause) : inner.cause;
+    const next: unknown =
+      inner instanceof AggregateError ? (inner.errors[0] ?? inner.cause) : inner.cause;
     if (!(next instanceof Error)) break;
     inner = next;
   }

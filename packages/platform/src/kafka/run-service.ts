@@ -16,14 +16,20 @@ export type ServiceParts = {
   signal: AbortSignal;
 };
 
-/** Runs one service as a process of its own on Kafka, configured by the environment and `.env`; ends as `runProcess` does. */
+/**
+ * Runs one service as a process of its own on Kafka, configured by the environment and `.env`; ends
+ * as `runProcess` does.
+ */
 export async function runKafkaService<S extends TObject>(parts: {
   name: string;
   schema: S;
   rules: ConfigRules<Static<S>>;
   /** Topic → its name in Kafka. */
   topics(config: Static<S>): Record<string, string>;
-  create(config: Static<S>, parts: ServiceParts): Promise<{ listen(): Promise<string>; close(): Promise<void> }>;
+  create(
+    config: Static<S>,
+    parts: ServiceParts,
+  ): Promise<{ listen(): Promise<string>; close(): Promise<void> }>;
 }): Promise<void> {
   const { name, schema, rules } = parts;
   await runProcess(async (signal) => {
@@ -33,7 +39,12 @@ export async function runKafkaService<S extends TObject>(parts: {
     const log = createLog(level === undefined ? {} : { level });
     const ownLog = log.child({ service: name });
     const options = kafkaBrokerOptions(config as KafkaConfig);
-    const broker = createKafkaBroker({ ...options, clientId: name, topics: parts.topics(config), log: ownLog });
+    const broker = createKafkaBroker({
+      ...options,
+      clientId: name,
+      topics: parts.topics(config),
+      log: ownLog,
+    });
     try {
       const observe = (metrics: Metrics): void => observeKafkaLag(metrics, broker.lag, ownLog);
       const service = await parts.create(config, { broker, log, observe, signal });

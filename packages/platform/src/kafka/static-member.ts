@@ -4,7 +4,10 @@ import type { KafkaConnection } from './config.ts';
 
 const lookWithinMs = 5_000;
 
-/** The place of a static member is no longer its own: another process has taken it, or its session has passed. */
+/**
+ * The place of a static member is no longer its own: another process has taken it, or its session
+ * has passed.
+ */
 export class MembershipLost extends Error {
   constructor(groupInstanceId: string) {
     super(`The place of KAFKA_GROUP_INSTANCE_ID=${groupInstanceId} in the group is lost.`);
@@ -13,8 +16,9 @@ export class MembershipLost extends Error {
 }
 
 /**
- * Calls `onLost` instead of letting the client join again. The client drops its member id when Kafka does not know it any more, and
- * then takes the place back from whoever has it, who does the same: two processes with one name would throw each other out every second.
+ * Calls `onLost` instead of letting the client join again. The client drops its member id when
+ * Kafka does not know it any more, and then takes the place back from whoever has it, who does the
+ * same: two processes with one name would throw each other out every second.
  */
 export function endWhenReplaced(consumer: Consumer, onLost: () => void): void {
   let memberId = consumer.memberId;
@@ -29,15 +33,19 @@ export function endWhenReplaced(consumer: Consumer, onLost: () => void): void {
 }
 
 /**
- * Ends the client, but not the membership: Kafka keeps the place and its partitions for whoever comes with the same name within the
- * session. The client takes leave only where it has a member id, and stops its heartbeats only with a call that takes leave.
+ * Ends the client, but not the membership: Kafka keeps the place and its partitions for whoever
+ * comes with the same name within the session. The client takes leave only where it has a member
+ * id, and stops its heartbeats only with a call that takes leave.
  */
 export async function closeWithoutLeaving(consumer: Consumer): Promise<void> {
   consumer.memberId = null;
   await Promise.all([consumer.leaveGroup(true), consumer.close(true)]);
 }
 
-/** Whether another process holds the place in the group. Rejects when Kafka cannot be asked within 5 s. */
+/**
+ * Whether another process holds the place in the group. Rejects when Kafka cannot be asked within 5
+ * s.
+ */
 export async function isPlaceTaken(place: {
   connection: KafkaConnection;
   clientId: string;
@@ -45,9 +53,19 @@ export async function isPlaceTaken(place: {
   groupInstanceId: string;
 }): Promise<boolean> {
   const { connection, clientId, group, groupInstanceId } = place;
-  const admin = new Admin({ ...connection, clientId, connectTimeout: 1_500, requestTimeout: 3_000, retries: 1 });
+  const admin = new Admin({
+    ...connection,
+    clientId,
+    connectTimeout: 1_500,
+    requestTimeout: 3_000,
+    retries: 1,
+  });
   try {
-    const groups = await within(lookWithinMs, 'Asking for the group', admin.describeGroups({ groups: [group] }));
+    const groups = await within(
+      lookWithinMs,
+      'Asking for the group',
+      admin.describeGroups({ groups: [group] }),
+    );
     const members = [...(groups.get(group)?.members.values() ?? [])];
     return members.some((member) => member.groupInstanceId === groupInstanceId);
   } finally {

@@ -15,8 +15,9 @@ export type AssignedStream = {
   /** What is there, without waiting; the event that reaches `maxBytes` is the last one. */
   take(maxEvents: number, maxBytes: number): IncomingEvent[];
   /**
-   * Commits the batch, unless a rebalance came first: then others may be further already, and what was handled here is read
-   * again. So commits never go backwards. Rejects when Kafka does not take it.
+   * Commits the batch, unless a rebalance came first: then others may be further already, and what
+   * was handled here is read again. So commits never go backwards. Rejects when Kafka does not take
+   * it.
    */
   commit(batch: IncomingEvent[]): Promise<void>;
   /** Rejects with what ended the stream, if anything but this did. */
@@ -35,13 +36,21 @@ export type Assignment = {
 };
 
 /**
- * Begins to read the assigned partitions at their last commit. Where there is none the oldest offset is committed first: without
- * it a partition that is lost and regained would not be read again.
+ * Begins to read the assigned partitions at their last commit. Where there is none the oldest
+ * offset is committed first: without it a partition that is lost and regained would not be read
+ * again.
  */
-export async function openAssignedStream(consumer: Consumer, assignment: Assignment): Promise<AssignedStream> {
+export async function openAssignedStream(
+  consumer: Consumer,
+  assignment: Assignment,
+): Promise<AssignedStream> {
   const { topic, name, isCertain, onChange } = assignment;
   await within(operationWithinMs, 'Committing start offsets', commitStart(consumer, topic));
-  const stream = await within(operationWithinMs, 'Opening the stream', consumer.consume(streamOptions(topic)));
+  const stream = await within(
+    operationWithinMs,
+    'Opening the stream',
+    consumer.consume(streamOptions(topic)),
+  );
   const closed = new Promise<void>((resolve) => stream.once('close', resolve));
   let failure: Error | undefined;
   stream.on('readable', onChange);
@@ -50,7 +59,8 @@ export async function openAssignedStream(consumer: Consumer, assignment: Assignm
     onChange();
   });
   stream.once('close', onChange);
-  const isCurrent = (): boolean => assignment.isCurrent() && failure === undefined && !stream.destroyed;
+  const isCurrent = (): boolean =>
+    assignment.isCurrent() && failure === undefined && !stream.destroyed;
 
   return {
     isCurrent,
@@ -67,7 +77,8 @@ export async function openAssignedStream(consumer: Consumer, assignment: Assignm
       return batch;
     },
     async commit(batch) {
-      // Ends, because without heartbeats the membership fails. A process that was stopped for a while learns here that others took over.
+      // Ends, because without heartbeats the membership fails. A process that was stopped for a
+      // while learns here that others took over.
       while (isCurrent() && !isCertain()) await delay(certainEveryMs);
       if (!isCurrent()) return;
       const next = new Map<number, bigint>();
@@ -93,7 +104,8 @@ function streamOptions(topic: string) {
     mode: 'committed' as const,
     fallbackMode: 'earliest' as const,
     autocommit: false,
-    // Counts events and not bytes: the stream fetches on while fewer than these are buffered, and one may have 100 KB.
+    // Counts events and not bytes: the stream fetches on while fewer than these are buffered, and
+    // one may have 100 KB.
     highWaterMark: 64,
     maxBytes: 1_000_000,
     maxBytesPerPartition: 256_000,
@@ -102,9 +114,11 @@ function streamOptions(topic: string) {
 }
 
 async function commitStart(consumer: Consumer, topic: string): Promise<void> {
-  const partitions = consumer.assignments?.find((assigned) => assigned.topic === topic)?.partitions ?? [];
+  const partitions =
+    consumer.assignments?.find((assigned) => assigned.topic === topic)?.partitions ?? [];
   if (partitions.length === 0) return;
-  const committed = (await consumer.listCommittedOffsets({ topics: [{ topic, partitions }] })).get(topic) ?? [];
+  const committed =
+    (await consumer.listCommittedOffsets({ topics: [{ topic, partitions }] })).get(topic) ?? [];
   const without = partitions.filter((partition) => (committed[partition] ?? -1n) < 0n);
   if (without.length === 0) return;
   const asked = { topics: [topic], partitions: { [topic]: without }, timestamp: -2n };
@@ -113,16 +127,26 @@ async function commitStart(consumer: Consumer, topic: string): Promise<void> {
   await consumer.commit({ offsets });
 }
 
-const toCommit = (topic: string, partition: number, offset: bigint) => ({ topic, partition, offset, leaderEpoch: -1 });
+const toCommit = (topic: string, partition: number, offset: bigint) => ({
+  topic,
+  partition,
+  offset,
+  leaderEpoch: -1,
+});
 
-function toEvent(name: string, { partition, offset, key, value, headers, timestamp }: Raw): IncomingEvent {
+function toEvent(
+  name: string,
+  { partition, offset, key, value, headers, timestamp }: Raw,
+): IncomingEvent {
   return {
     topic: name,
     partition,
     offset,
     key: key?.toString('utf8'),
     value: value ?? Buffer.alloc(0),
-    headers: Object.fromEntries([...headers].map(([k, v]) => [k.toString('utf8'), v?.toString('utf8') ?? ''])),
+    headers: Object.fromEntries(
+      [...headers].map(([k, v]) => [k.toString('utf8'), v?.toString('utf8') ?? '']),
+    ),
     // Brokers that keep no time tell -1.
     publishedAt: new Date(Math.max(0, Number(timestamp))),
   };

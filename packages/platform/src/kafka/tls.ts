@@ -12,20 +12,29 @@ export const kafkaTlsVariables = {
   KAFKA_SSL_CA_FILE: Type.Optional(
     Type.String({
       minLength: 1,
-      description: "PEM file of who signs the brokers' certificates. Unset: the well-known authorities",
+      description:
+        "PEM file of who signs the brokers' certificates. Unset: the well-known authorities",
     }),
   ),
   KAFKA_SSL_CERT_FILE: Type.Optional(
     Type.String({
       minLength: 1,
-      description: 'PEM file of the client certificate, where brokers ask for one; needs KAFKA_SSL_KEY_FILE',
+      description:
+        'PEM file of the client certificate, where brokers ask for one; needs KAFKA_SSL_KEY_FILE',
     }),
   ),
   KAFKA_SSL_KEY_FILE: Type.Optional(
-    Type.String({ minLength: 1, description: 'PEM file of the private key of the client certificate' }),
+    Type.String({
+      minLength: 1,
+      description: 'PEM file of the private key of the client certificate',
+    }),
   ),
   KAFKA_SSL_KEY_PASSPHRASE: Type.Optional(
-    Type.String({ ...secret, minLength: 1, description: 'Passphrase of the private key, where it is encrypted' }),
+    Type.String({
+      ...secret,
+      minLength: 1,
+      description: 'Passphrase of the private key, where it is encrypted',
+    }),
   ),
 };
 
@@ -51,8 +60,11 @@ export function kafkaTls(config: KafkaTlsConfig): KafkaTls {
   const key = config.KAFKA_SSL_KEY_FILE;
   const passphrase = config.KAFKA_SSL_KEY_PASSPHRASE;
   if (!config.KAFKA_SSL) {
-    const given = Object.keys(kafkaTlsVariables).filter((name) => name !== 'KAFKA_SSL' && name in config);
-    if (given.length > 0) throw new ConfigError(given.map((name) => `${name} needs KAFKA_SSL=true`));
+    const given = Object.keys(kafkaTlsVariables).filter(
+      (name) => name !== 'KAFKA_SSL' && name in config,
+    );
+    if (given.length > 0)
+      throw new ConfigError(given.map((name) => `${name} needs KAFKA_SSL=true`));
     return {};
   }
   const faults: string[] = [];
@@ -75,7 +87,8 @@ export function kafkaTls(config: KafkaTlsConfig): KafkaTls {
     cert: read('KAFKA_SSL_CERT_FILE', cert),
     key: read('KAFKA_SSL_KEY_FILE', key),
   };
-  if (texts.ca !== undefined) attempt(`KAFKA_SSL_CA_FILE ${ca}`, () => new X509Certificate(texts.ca ?? ''));
+  if (texts.ca !== undefined)
+    attempt(`KAFKA_SSL_CA_FILE ${ca}`, () => new X509Certificate(texts.ca ?? ''));
   const tls = { ...texts, ...(passphrase !== undefined && { passphrase }) };
   const pair = `KAFKA_SSL_CERT_FILE ${cert} with KAFKA_SSL_KEY_FILE ${key} and its passphrase`;
   if (faults.length === 0) attempt(pair, () => createSecureContext(tls));
@@ -83,6 +96,10 @@ export function kafkaTls(config: KafkaTlsConfig): KafkaTls {
   return { tls, ...(hasNames(config.KAFKA_BOOTSTRAP_SERVERS) && { tlsServerName: true }) };
 }
 
-/** The client tells a broker its name (SNI) only when asked to, and brokers behind one address need it; an address is no name. */
-const hasNames = (servers: string): boolean => servers.split(',').every((server) => isIP(hostOf(server)) === 0);
+/**
+ * The client tells a broker its name (SNI) only when asked to, and brokers behind one address need
+ * it; an address is no name.
+ */
+const hasNames = (servers: string): boolean =>
+  servers.split(',').every((server) => isIP(hostOf(server)) === 0);
 const hostOf = (server: string): string => server.slice(0, server.lastIndexOf(':'));

@@ -8,7 +8,10 @@ const createWithinMs = 15_000;
 
 /** Creates topics that are missing; what exists is used as it is. */
 export type KafkaTopics = {
-  /** Resolves when every topic exists; asks Kafka once until `forget`. Rejects when Kafka cannot be asked within 15 s. */
+  /**
+   * Resolves when every topic exists; asks Kafka once until `forget`. Rejects when Kafka cannot be
+   * asked within 15 s.
+   */
   ensure(): Promise<void>;
   /** A topic has turned out to be missing: the next `ensure` looks again. */
   forget(): void;
@@ -77,11 +80,16 @@ async function otherwise(admin: Admin, topics: string[], partitions: number, rep
     const found = metadata.topics.get(topic);
     const replicas = found?.partitions[0]?.replicas.length ?? replication;
     const isAsConfigured = found?.partitionsCount === partitions && replicas === replication;
-    return isAsConfigured ? [] : [{ topic, partitions: found?.partitionsCount, replication: replicas }];
+    return isAsConfigured
+      ? []
+      : [{ topic, partitions: found?.partitionsCount, replication: replicas }];
   });
 }
 
 function warnOfOthers(topics: object[], log: Log): void {
   if (topics.length > 0)
-    log.warn({ topics }, 'Kafka topics exist with other settings than configured; used as they are');
+    log.warn(
+      { topics },
+      'Kafka topics exist with other settings than configured; used as they are',
+    );
 }

@@ -1,13 +1,22 @@
-// Station 5 of 9: broker, in-process. From the relay (4) come published events; they go to a member of every declared group (6 or 9) and are acknowledged when all of them have committed.
+// Station 5 of 9: broker, in-process. From the relay (4) come published events; they go to a member
+// of every declared group (6 or 9) and are acknowledged when all of them have committed.
 
 import { messageOf } from '../process/errors.ts';
 import type { BatchHandler, Broker, IncomingEvent, OutgoingEvent, Subscription } from './broker.ts';
 
-/** Events that wait for one member; beyond this a publish is rejected and the relay comes back later. */
+/**
+ * Events that wait for one member; beyond this a publish is rejected and the relay comes back
+ * later.
+ */
 const memberQueueMax = 20_000;
 
 type Delivery = { event: IncomingEvent; publish: Publish };
-type Publish = { left: number; isOver: boolean; resolve: () => void; reject: (error: Error) => void };
+type Publish = {
+  left: number;
+  isOver: boolean;
+  resolve: () => void;
+  reject: (error: Error) => void;
+};
 type Member = {
   queue: Delivery[];
   maxEvents: number;
@@ -19,11 +28,12 @@ type Member = {
 };
 
 /**
- * The broker of the embedded default: keeps nothing, because a publish is acknowledged only when every declared group has
- * committed it; until then the outbox row of the publisher is the memory.
+ * The broker of the embedded default: keeps nothing, because a publish is acknowledged only when
+ * every declared group has committed it; until then the outbox row of the publisher is the memory.
  *
- * `groups`: topic → the groups that must have an event. A publish is rejected while one of them has no member, so no
- * subscriber never means delivered; a topic that is declared with no group (dead letters) takes everything and keeps nothing.
+ * `groups`: topic → the groups that must have an event. A publish is rejected while one of them has
+ * no member, so no subscriber never means delivered; a topic that is declared with no group (dead
+ * letters) takes everything and keeps nothing.
  */
 export function createInProcessBroker(options: {
   groups: Record<string, string[]>;
@@ -32,21 +42,33 @@ export function createInProcessBroker(options: {
 }): Broker {
   const { groups, partitions = 12, publishDeadlineMs = 5_000 } = options;
   const members = new Map<string, Member[]>();
-  const membersOf = (topic: string, group: string): Member[] => members.get(`${topic}\n${group}`) ?? [];
-  // Offsets must never come twice, also not after a restart: they begin at the microsecond of the start and grow by one an
-  // event, which no process exceeds (that would be a million events a second).
+  const membersOf = (topic: string, group: string): Member[] =>
+    members.get(`${topic}\n${group}`) ?? [];
+  // Offsets must never come twice, also not after a restart: they begin at the microsecond of the
+  // start and grow by one an event, which no process exceeds (that would be a million events a
+  // second).
   let nextOffset = BigInt(Date.now()) * 1_000n;
 
   function publish(topic: string, events: OutgoingEvent[]): Promise<void> {
     const declared = groups[topic];
-    if (declared === undefined) return Promise.reject(new Error(`The topic ${topic} is not declared.`));
+    if (declared === undefined)
+      return Promise.reject(new Error(`The topic ${topic} is not declared.`));
     const missing = declared.find((group) => membersOf(topic, group).length === 0);
-    if (missing !== undefined) return Promise.reject(new Error(`The group ${missing} is not attached to ${topic}.`));
+    if (missing !== undefined)
+      return Promise.reject(new Error(`The group ${missing} is not attached to ${topic}.`));
     const incoming = events.map((event) => toIncoming(topic, event));
     return new Promise<void>((resolve, reject) => {
-      const publish: Publish = { left: incoming.length * declared.length, isOver: false, resolve, reject };
+      const publish: Publish = {
+        left: incoming.length * declared.length,
+        isOver: false,
+        resolve,
+        reject,
+      };
       if (publish.left === 0) return resolve();
-      const timer = setTimeout(() => end(new Error(`No commit within ${publishDeadlineMs} ms.`)), publishDeadlineMs);
+      const timer = setTimeout(
+        () => end(new Error(`No commit within ${publishDeadlineMs} ms.`)),
+        publishDeadlineMs,
+      );
       const end = (error?: Error): void => {
         clearTimeout(timer);
         publish.isOver = true;
@@ -77,7 +99,8 @@ export function createInProcessBroker(options: {
   return {
     publish,
     async subscribe({ topic, group, maxEvents, handler }): Promise<Subscription> {
-      if (!groups[topic]?.includes(group)) throw new Error(`The group ${group} is not declared for ${topic}.`);
+      if (!groups[topic]?.includes(group))
+        throw new Error(`The group ${group} is not declared for ${topic}.`);
       const member: Member = {
         queue: [],
         maxEvents,
@@ -139,20 +162,23 @@ async function work(member: Member): Promise<void> {
       for (const { publish } of batch) if (!publish.isOver) publish.reject(failed);
     }
   }
-  // In the same turn as the last look at the queue: an event that comes later finds the member free.
+  // In the same turn as the last look at the queue: an event that comes later finds the member
+  // free.
   member.isBusy = false;
 }
 
 async function closeMember(member: Member): Promise<void> {
   member.isClosed = true;
   await member.idle;
-  for (const { publish } of member.queue) if (!publish.isOver) publish.reject(new Error('The consumer was closed.'));
+  for (const { publish } of member.queue)
+    if (!publish.isOver) publish.reject(new Error('The consumer was closed.'));
   member.queue = [];
 }
 
 /** FNV-1a over the key's characters: the same key always goes to the same partition. */
 function partitionOf(key: string, partitions: number): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193) >>> 0;
+  for (let i = 0; i < key.length; i += 1)
+    hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193) >>> 0;
   return hash % partitions;
 }

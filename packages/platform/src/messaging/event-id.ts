@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 
 /**
- * The id of an event: a UUID made from what the event is (topic, key and sequence; RFC 9562, UUIDv5 in shape), so that every copy
- * carries the same id, also one that is published again long after its outbox row is gone.
+ * The id of an event: a UUID made from what the event is (topic, key and sequence; RFC 9562, UUIDv5
+ * in shape), so that every copy carries the same id, also one that is published again long after
+ * its outbox row is gone.
  */
 export function eventIdOf(topic: string, key: string, sequence: number): string {
   const hex = hash('sha1', `${topic}/${key}/${sequence}`, 'hex');

@@ -4,7 +4,9 @@ import type { OutboxDepth, OutboxStore } from './outbox-store.ts';
 /** One count serves the gauges of one scrape. */
 const rememberMs = 500;
 
-/** Adds the gauges of a service's outbox. While the database is away they keep their last values. */
+/**
+ * Adds the gauges of a service's outbox. While the database is away they keep their last values.
+ */
 export function observeOutbox(metrics: Metrics, outbox: OutboxStore): void {
   let asked: Promise<OutboxDepth | undefined> = Promise.resolve(undefined);
   let askedAt = Number.NEGATIVE_INFINITY;

@@ -1,4 +1,6 @@
-// Station 4 of 9: publish. From placing (3) or reporting (8) come rows of the outbox; the broker (5) takes them, and only then they are deleted. What fails is marked, backed off and drained later.
+// Station 4 of 9: publish. From placing (3) or reporting (8) come rows of the outbox; the broker
+// (5) takes them, and only then they are deleted. What fails is marked, backed off and drained
+// later.
 import { setTimeout as delay } from 'node:timers/promises';
 import { createBatcher } from '../process/batcher.ts';
 import { messageOf } from '../process/errors.ts';
@@ -8,7 +10,10 @@ import { createAlarm } from '../process/wakeable-sleep.ts';
 import { type Broker, RefusedEvent } from './broker.ts';
 import type { OutboxRow, OutboxStore } from './outbox-store.ts';
 
-/** One produce request: well below the 1 MB that a broker takes, and few enough to be handled within a second. */
+/**
+ * One produce request: well below the 1 MB that a broker takes, and few enough to be handled within
+ * a second.
+ */
 const batchMaxItems = 500;
 const batchMaxBytes = 700_000;
 /** Rows handed over hot that may wait in memory; further ones are left to the sweep. */
@@ -20,30 +25,48 @@ const markLingerItems = 200;
 const sweepMs = 1_000;
 const backoffMinMs = 200;
 const backoffMaxMs = 5_000;
-/** What is being published when the process stops gets this long; the rest is released for others. */
+/**
+ * What is being published when the process stops gets this long; the rest is released for others.
+ */
 const closeMs = 6_000;
 
 export type RelayEvents = {
-  /** These keys' events could not be published now. Called once per failed batch; failures of the hook are only logged. */
+  /**
+   * These keys' events could not be published now. Called once per failed batch; failures of the
+   * hook are only logged.
+   */
   onFailed?: (rows: OutboxRow[]) => Promise<void>;
-  /** Events are published that had not been handed over hot: their publishing, or their process, had failed before. */
+  /**
+   * Events are published that had not been handed over hot: their publishing, or their process, had
+   * failed before.
+   */
   onRecovered?: (rows: OutboxRow[]) => Promise<void>;
 };
 
 export type OutboxRelay = {
-  /** Whether rows should be inserted already claimed by this instance, for `claimMs`, and then be offered. */
+  /**
+   * Whether rows should be inserted already claimed by this instance, for `claimMs`, and then be
+   * offered.
+   */
   readonly isHot: boolean;
-  /** A little longer than a publish may take; when it ends unpublished, any instance may take the row. */
+  /**
+   * A little longer than a publish may take; when it ends unpublished, any instance may take the
+   * row.
+   */
   readonly claimMs: number;
-  /** Hot hand-off of committed rows; never waits and never fails: what it cannot take is swept up later. */
+  /**
+   * Hot hand-off of committed rows; never waits and never fails: what it cannot take is swept up
+   * later.
+   */
   offer(rows: OutboxRow[]): void;
   start(): void;
   close(): Promise<void>;
 };
 
 /**
- * Publishes a service's outbox at least once. Hot: rows go from memory to the broker right after their commit. After a failed
- * publish it is cold: claims are released, and one loop drains the table by key with backoff until nothing is left, then it is hot again.
+ * Publishes a service's outbox at least once. Hot: rows go from memory to the broker right after
+ * their commit. After a failed publish it is cold: claims are released, and one loop drains the
+ * table by key with backoff until nothing is left, then it is hot again.
  */
 export function createOutboxRelay(parts: {
   name: string;
@@ -56,7 +79,10 @@ export function createOutboxRelay(parts: {
 }): OutboxRelay {
   const { name, store, broker, events = {}, claimMs = 10_000 } = parts;
   const log = parts.log.child({ station: 'publish' });
-  const publishSeconds = parts.metrics.seconds('order_publish_duration_seconds', 'Publishing one batch of events');
+  const publishSeconds = parts.metrics.seconds(
+    'order_publish_duration_seconds',
+    'Publishing one batch of events',
+  );
   const { breakerState } = parts.metrics;
   breakerState.set({ name: 'broker' }, 0);
   const stopping = new AbortController();
@@ -86,7 +112,8 @@ export function createOutboxRelay(parts: {
     },
     maxItems: batchMaxItems,
     maxBytes: batchMaxBytes,
-    bytesOf: ({ payload, bytes }) => (payload === null ? (bytes?.length ?? 0) : Buffer.byteLength(payload)),
+    bytesOf: ({ payload, bytes }) =>
+      payload === null ? (bytes?.length ?? 0) : Buffer.byteLength(payload),
     queueMax: hotQueueMax,
     queueMaxBytes: hotQueueMaxBytes,
     splitOn: (error) => error instanceof RefusedEvent,
@@ -96,19 +123,32 @@ export function createOutboxRelay(parts: {
     const began = performance.now();
     for (const [topic, ofTopic] of Map.groupBy(rows, (row) => row.topic)) {
       await broker.publish(topic, ofTopic.map(toEvent));
-      const named = ofTopic.map(({ key, sequence, correlationId }) => ({ orderId: key, sequence, correlationId }));
-      log.info({ topic, events: named, durationMs: Math.round(performance.now() - began) }, 'events published');
+      const named = ofTopic.map(({ key, sequence, correlationId }) => ({
+        orderId: key,
+        sequence,
+        correlationId,
+      }));
+      log.info(
+        { topic, events: named, durationMs: Math.round(performance.now() - began) },
+        'events published',
+      );
     }
     publishSeconds.observe((performance.now() - began) / 1_000);
   }
 
-  /** One row through publisher and mark; true when it is published or parked, false when it stays for later. */
+  /**
+   * One row through publisher and mark; true when it is published or parked, false when it stays
+   * for later.
+   */
   async function relay(row: OutboxRow): Promise<boolean> {
     try {
       await publisher.add(row);
     } catch (error) {
       if (!(error instanceof RefusedEvent)) throw error;
-      log.error({ orderId: row.key, topic: row.topic, err: messageOf(error) }, 'event refused by the broker, parked');
+      log.error(
+        { orderId: row.key, topic: row.topic, err: messageOf(error) },
+        'event refused by the broker, parked',
+      );
       await store.park([row], messageOf(error));
       await events.onFailed?.([row]);
       return false;
@@ -150,10 +190,14 @@ export function createOutboxRelay(parts: {
     }
   }
 
-  /** Takes up what crashes and failures left, until nothing is left. Rejects when the store or the broker fails. */
+  /**
+   * Takes up what crashes and failures left, until nothing is left. Rejects when the store or the
+   * broker fails.
+   */
   async function sweep(): Promise<void> {
     for (;;) {
-      // What waits here in memory may have outlived its claim: it is published soon, and taking it twice would add to the queue.
+      // What waits here in memory may have outlived its claim: it is published soon, and taking it
+      // twice would add to the queue.
       if (isHot && publisher.size > batchMaxItems) return;
       const rows = await store.claim(batchMaxItems, claimMs);
       const { failed, error } = await relayAll(rows);
@@ -173,7 +217,8 @@ export function createOutboxRelay(parts: {
       try {
         await sweep();
         backoffMs = backoffMinMs;
-        // What is still being given back was only invisible to the sweep: finding nothing does not mean that publishing works.
+        // What is still being given back was only invisible to the sweep: finding nothing does not
+        // mean that publishing works.
         if (!isHot && handOffs.size === 0) {
           isHot = true;
           breakerState.set({ name: 'broker' }, 0);
@@ -210,7 +255,8 @@ export function createOutboxRelay(parts: {
 }
 
 function toEvent(row: OutboxRow) {
-  if (row.payload === null) return { key: row.key, value: row.bytes ?? Buffer.alloc(0), headers: row.headers ?? {} };
+  if (row.payload === null)
+    return { key: row.key, value: row.bytes ?? Buffer.alloc(0), headers: row.headers ?? {} };
   const headers: Record<string, string> = {
     'event-id': row.eventId,
     'event-type': row.eventType,

@@ -1,6 +1,9 @@
 import type { Database } from '../postgres/database.ts';
 
-/** An event that waits to be published. `(key, sequence)` names it: the same event is never written twice. */
+/**
+ * An event that waits to be published. `(key, sequence)` names it: the same event is never written
+ * twice.
+ */
 export type OutboxRow = {
   topic: string;
   key: string;
@@ -8,7 +11,10 @@ export type OutboxRow = {
   sequence: number;
   eventId: string;
   eventType: string;
-  /** JSON without a raw line break (JSON.stringify makes none). Null for a dead letter, which has `bytes`. */
+  /**
+   * JSON without a raw line break (JSON.stringify makes none). Null for a dead letter, which has
+   * `bytes`.
+   */
   payload: string | null;
   correlationId: string | null;
   traceparent: string | null;
@@ -19,13 +25,20 @@ export type OutboxRow = {
 
 export type OutboxDepth = { rows: number; refused: number; oldestSeconds: number };
 
-/** Every statement on a service's `outbox` table but the insert, which is part of the statement that changes the service's own rows. */
+/**
+ * Every statement on a service's `outbox` table but the insert, which is part of the statement that
+ * changes the service's own rows.
+ */
 export function createOutboxStore(database: Database, instance: string) {
   return {
-    /** Takes up to `limit` rows that nobody holds, oldest key first, and holds them for `claimMs`. */
+    /**
+     * Takes up to `limit` rows that nobody holds, oldest key first, and holds them for `claimMs`.
+     */
     async claim(limit: number, claimMs: number): Promise<OutboxRow[]> {
       const rows = await database.query<OutboxRow>(claimStatement, [limit, claimMs, instance]);
-      return rows.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.sequence - b.sequence));
+      return rows.sort((a, b) =>
+        a.key < b.key ? -1 : a.key > b.key ? 1 : a.sequence - b.sequence,
+      );
     },
     /** Deletes rows that the broker has acknowledged. Repeating it changes nothing. */
     async mark(rows: OutboxRow[]): Promise<void> {
@@ -35,7 +48,10 @@ export function createOutboxStore(database: Database, instance: string) {
     async release(rows: OutboxRow[]): Promise<void> {
       await database.query(releaseStatement, [...keysOf(rows), instance]);
     },
-    /** Parks rows that the broker refuses for good; they stay, with the reason, until an operator decides. */
+    /**
+     * Parks rows that the broker refuses for good; they stay, with the reason, until an operator
+     * decides.
+     */
     async park(rows: OutboxRow[], reason: string): Promise<void> {
       await database.query(parkStatement, [...keysOf(rows), reason]);
     },
@@ -44,7 +60,10 @@ export function createOutboxStore(database: Database, instance: string) {
       await database.query(takeBackStatement, [instance]);
     },
     async depth(): Promise<OutboxDepth> {
-      const [row] = await database.query<{ rows: number; refused: number; oldest: number }>(depthStatement, []);
+      const [row] = await database.query<{ rows: number; refused: number; oldest: number }>(
+        depthStatement,
+        [],
+      );
       return { rows: row?.rows ?? 0, refused: row?.refused ?? 0, oldestSeconds: row?.oldest ?? 0 };
     },
   };
@@ -52,7 +71,10 @@ export function createOutboxStore(database: Database, instance: string) {
 
 export type OutboxStore = ReturnType<typeof createOutboxStore>;
 
-const keysOf = (rows: OutboxRow[]): [string[], number[]] => [rows.map((r) => r.key), rows.map((r) => r.sequence)];
+const keysOf = (rows: OutboxRow[]): [string[], number[]] => [
+  rows.map((r) => r.key),
+  rows.map((r) => r.sequence),
+];
 
 const claimStatement = {
   name: 'outbox-claim',

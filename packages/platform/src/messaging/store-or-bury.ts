@@ -4,17 +4,25 @@ import type { Log } from '../process/log.ts';
 import type { IncomingEvent } from './broker.ts';
 
 /**
- * Handles a batch of events as `BatchHandler` says. `isReplay`: they were dead letters before, so what the database refuses rejects
- * with its error instead of being buried once more.
+ * Handles a batch of events as `BatchHandler` says. `isReplay`: they were dead letters before, so
+ * what the database refuses rejects with its error instead of being buried once more.
  */
 export type EventHandler = (events: IncomingEvent[], isReplay?: boolean) => Promise<void>;
 
-/** An event that cannot be handled; its bytes stay as they came. `kind` is for counting, `reason` for the one who looks at it. */
-export type DeadLetter = { event: IncomingEvent; kind: 'unreadable' | 'invalid' | 'refused'; reason: string };
+/**
+ * An event that cannot be handled; its bytes stay as they came. `kind` is for counting, `reason`
+ * for the one who looks at it.
+ */
+export type DeadLetter = {
+  event: IncomingEvent;
+  kind: 'unreadable' | 'invalid' | 'refused';
+  reason: string;
+};
 
 /**
- * Two parts of a statement that writes a batch's dead letters and their copies for `<topic>.dlq` together with the batch, so
- * that a poison message neither blocks its partition nor gets lost. Takes the eight parameters from `$first` on.
+ * Two parts of a statement that writes a batch's dead letters and their copies for `<topic>.dlq`
+ * together with the batch, so that a poison message neither blocks its partition nor gets lost.
+ * Takes the eight parameters from `$first` on.
  */
 export function deadLetterParts(first: number): string {
   const $ = (n: number) => `$${first + n}`;
@@ -58,9 +66,10 @@ export function deadLetterValues(topic: string, letters: DeadLetter[]): unknown[
 }
 
 /**
- * Stores a batch with its dead letters; when the database refuses a value, the batch is halved until the bad event stands alone, and that
- * one is buried instead, so that no event can block its partition (a replay is not buried again: it rejects). Resolves to the union
- * of what `store` resolved to; each letter that was buried is told once.
+ * Stores a batch with its dead letters; when the database refuses a value, the batch is halved
+ * until the bad event stands alone, and that one is buried instead, so that no event can block its
+ * partition (a replay is not buried again: it rejects). Resolves to the union of what `store`
+ * resolved to; each letter that was buried is told once.
  */
 export async function storeOrBury<T extends { event: IncomingEvent }>(
   batch: T[],
@@ -78,7 +87,11 @@ export async function storeOrBury<T extends { event: IncomingEvent }>(
   } catch (error) {
     if (first === undefined || isReplay || whatFailed(error) !== 'data') throw error;
     if (batch.length === 1) {
-      const refused = { event: first.event, kind: 'refused', reason: 'the database refuses a value of it' } as const;
+      const refused = {
+        event: first.event,
+        kind: 'refused',
+        reason: 'the database refuses a value of it',
+      } as const;
       return await storeOrBury([], [...letters, refused], store, tell);
     }
     const half = Math.ceil(batch.length / 2);
@@ -88,9 +101,15 @@ export async function storeOrBury<T extends { event: IncomingEvent }>(
 }
 
 /** Counts and logs a buried event. */
-export function tellOfDeadLetter(log: Log, count: Counter<'topic' | 'reason'>): (letter: DeadLetter) => void {
+export function tellOfDeadLetter(
+  log: Log,
+  count: Counter<'topic' | 'reason'>,
+): (letter: DeadLetter) => void {
   return ({ event: { topic, partition, offset }, kind, reason }) => {
     count.inc({ topic, reason: kind });
-    log.warn({ topic, partition, offset: offset.toString(), kind, reason }, 'event is a dead letter');
+    log.warn(
+      { topic, partition, offset: offset.toString(), kind, reason },
+      'event is a dead letter',
+    );
   };
 }

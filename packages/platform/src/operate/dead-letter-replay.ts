@@ -13,23 +13,34 @@ export type EventStation = {
   handle: EventHandler;
 };
 
-/** A corrected value longer than this is not kept in the record of the action: one page of records would be megabytes. */
+/**
+ * A corrected value longer than this is not kept in the record of the action: one page of records
+ * would be megabytes.
+ */
 const recordedMaxBytes = 10_000;
 
-/** An operator's decisions on the dead letters of a service's topic. All reject with CodedError where the letter is not open. */
+/**
+ * An operator's decisions on the dead letters of a service's topic. All reject with CodedError
+ * where the letter is not open.
+ */
 export function createDeadLetterReplay(parts: { store: DeadLetterStore; station: EventStation }) {
   const { store, station } = parts;
 
   /**
-   * Hands a letter, as it came or with a corrected value, to the station of its topic; nothing is published. A copy of what was handled
-   * before changes nothing there (order id, sequence), so neither a crash before the record nor two operators at once do harm.
+   * Hands a letter, as it came or with a corrected value, to the station of its topic; nothing is
+   * published. A copy of what was handled before changes nothing there (order id, sequence), so
+   * neither a crash before the record nor two operators at once do harm.
    */
-  async function replay(id: string, by: { operator: string; reason: string | null; corrected?: { value: unknown } }) {
+  async function replay(
+    id: string,
+    by: { operator: string; reason: string | null; corrected?: { value: unknown } },
+  ) {
     const { operator, reason, corrected } = by;
     const { event } = await open(id);
     const tried = corrected === undefined ? event : { ...event, value: toBytes(corrected.value) };
     const { readable, letters } = station.read([tried]);
-    if (readable.length === 0) throw unreadable(letters[0]?.reason ?? 'it has no event type that this service handles');
+    if (readable.length === 0)
+      throw unreadable(letters[0]?.reason ?? 'it has no event type that this service handles');
     try {
       await station.handle([tried], true);
     } catch (error) {
@@ -40,18 +51,34 @@ export function createDeadLetterReplay(parts: { store: DeadLetterStore; station:
     const kind = corrected === undefined ? 'replayed' : 'corrected';
     const value = corrected !== undefined && bytes <= recordedMaxBytes ? corrected : {};
     const request = { id, ...(corrected !== undefined && { correctedBytes: bytes, ...value }) };
-    await resolve(id, kind, { operator, action: 'replay_dead_letter', reason, request, result: { resolution: kind } });
+    await resolve(id, kind, {
+      operator,
+      action: 'replay_dead_letter',
+      reason,
+      request,
+      result: { resolution: kind },
+    });
   }
 
-  async function discard(id: string, { operator, reason }: { operator: string; reason: string }): Promise<void> {
+  async function discard(
+    id: string,
+    { operator, reason }: { operator: string; reason: string },
+  ): Promise<void> {
     await open(id);
     const result = { resolution: 'discarded' };
-    await resolve(id, 'discarded', { operator, action: 'discard_dead_letter', reason, request: { id }, result });
+    await resolve(id, 'discarded', {
+      operator,
+      action: 'discard_dead_letter',
+      reason,
+      request: { id },
+      result,
+    });
   }
 
   async function open(id: string): Promise<KeptLetter> {
     const letter = await store.one(id);
-    if (letter === undefined) throw new CodedError('dead_letter_not_found', `There is no dead letter ${id}.`);
+    if (letter === undefined)
+      throw new CodedError('dead_letter_not_found', `There is no dead letter ${id}.`);
     if (letter.detail.resolution !== null) throw resolvedBefore(id);
     return letter;
   }
@@ -66,7 +93,10 @@ export function createDeadLetterReplay(parts: { store: DeadLetterStore; station:
 export type DeadLetterReplay = ReturnType<typeof createDeadLetterReplay>;
 
 const unreadable = (reason: string): CodedError =>
-  new CodedError('dead_letter_unreadable', `The value cannot be handled: ${reason}. Nothing was changed.`);
+  new CodedError(
+    'dead_letter_unreadable',
+    `The value cannot be handled: ${reason}. Nothing was changed.`,
+  );
 
 const resolvedBefore = (id: string): CodedError =>
   new CodedError('dead_letter_resolved', `The dead letter ${id} was resolved before.`);

@@ -17,14 +17,18 @@ import { createDeadLetterStore } from './dead-letter-store.ts';
 const tags = ['operators'];
 
 /** Adds the routes for the dead letters of the topic that a service consumes. */
-export function addDeadLetterRoutes(app: HttpServer, parts: { database: Database; station: EventStation }): void {
+export function addDeadLetterRoutes(
+  app: HttpServer,
+  parts: { database: Database; station: EventStation },
+): void {
   const { database, station } = parts;
   const store = createDeadLetterStore(database);
   const { replay, discard } = createDeadLetterReplay({ store, station });
 
   async function detailOf(id: string): Promise<DeadLetterDetail> {
     const letter = await store.one(id);
-    if (letter === undefined) throw new CodedError('dead_letter_not_found', `There is no dead letter ${id}.`);
+    if (letter === undefined)
+      throw new CodedError('dead_letter_not_found', `There is no dead letter ${id}.`);
     return letter.detail;
   }
 
@@ -59,8 +63,10 @@ export function addDeadLetterRoutes(app: HttpServer, parts: { database: Database
       config: { scope: 'operate' },
       schema: {
         tags,
-        summary: 'Hand a dead letter, or a corrected value in its place, to the station that could not handle it',
-        description: 'Nothing is published. What was handled before changes nothing: no replay ships twice.',
+        summary:
+          'Hand a dead letter, or a corrected value in its place, to the station that could not handle it',
+        description:
+          'Nothing is published. What was handled before changes nothing: no replay ships twice.',
         params: DeadLetterPath,
         headers: operatorHeader,
         body: DeadLetterReplay,

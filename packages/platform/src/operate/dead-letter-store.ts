@@ -18,7 +18,11 @@ export type KeptLetter = { event: IncomingEvent; detail: DeadLetterDetail };
 export function createDeadLetterStore(database: Database) {
   return {
     /** Newest first, by keyset. */
-    async page({ resolved, limit, ...query }: Omit<DeadLetterQuery, 'topic'>): Promise<DeadLetterPage> {
+    async page({
+      resolved,
+      limit,
+      ...query
+    }: Omit<DeadLetterQuery, 'topic'>): Promise<DeadLetterPage> {
       const before = query.pageToken === undefined ? newest : fromToken(query.pageToken);
       const which = resolved === undefined ? 'all' : resolved ? 'resolved' : 'open';
       const rows = await database.query<EntryRow>(pageStatements[which], [...before, limit + 1]);
@@ -33,14 +37,24 @@ export function createDeadLetterStore(database: Database) {
       return row === undefined ? undefined : toKept(row);
     },
     /**
-     * Records what an operator decided, and the action, in one statement. Resolves to false when the letter was resolved before:
-     * then nothing changes.
+     * Records what an operator decided, and the action, in one statement. Resolves to false when
+     * the letter was resolved before: then nothing changes.
      */
-    async resolve(id: string, kind: ResolutionKind, action: Omit<Replay, 'id' | 'at'>): Promise<boolean> {
+    async resolve(
+      id: string,
+      kind: ResolutionKind,
+      action: Omit<Replay, 'id' | 'at'>,
+    ): Promise<boolean> {
       const { operator, reason, request, result } = action;
       const place = placeOf(id);
       if (place === undefined) return false;
-      const record = [operator, action.action, reason, JSON.stringify(request), JSON.stringify(result)];
+      const record = [
+        operator,
+        action.action,
+        reason,
+        JSON.stringify(request),
+        JSON.stringify(result),
+      ];
       return (await database.query(resolveStatement, [...place, kind, ...record])).length > 0;
     },
   };
@@ -91,12 +105,23 @@ function toKept(row: DetailRow): KeptLetter {
   const { topic, partition, key, value, headers } = row;
   const encoding = isUtf8(value) ? 'utf8' : 'base64';
   return {
-    event: { topic, partition, offset: BigInt(row.offset), key: key ?? undefined, value, headers, publishedAt: row.at },
+    event: {
+      topic,
+      partition,
+      offset: BigInt(row.offset),
+      key: key ?? undefined,
+      value,
+      headers,
+      publishedAt: row.at,
+    },
     detail: { ...toEntry(row), encoding, value: value.toString(encoding), headers },
   };
 }
 
-/** The place that an id names, or undefined where no broker has such a place: a number too large for its column. */
+/**
+ * The place that an id names, or undefined where no broker has such a place: a number too large for
+ * its column.
+ */
 function placeOf(id: string): [topic: string, partition: number, offset: string] | undefined {
   const [topic = '', partition = '', offset = ''] = id.split(':');
   if (Number(partition) > 2 ** 31 - 1 || BigInt(offset) > 2n ** 63n - 1n) return undefined;
@@ -104,7 +129,10 @@ function placeOf(id: string): [topic: string, partition: number, offset: string]
 }
 
 type Place = [micros: string, topic: string, partition: number, offset: string];
-/** Above every letter: the last microsecond that PostgreSQL's `to_timestamp` is asked for is in the year 9999. */
+/**
+ * Above every letter: the last microsecond that PostgreSQL's `to_timestamp` is asked for is in the
+ * year 9999.
+ */
 const newest: Place = ['253402300799000000', '', 0, '0'];
 
 const toToken = ({ micros, topic, partition, offset }: EntryRow): string =>

@@ -6,7 +6,10 @@ import { storeRead } from '../postgres/database.ts';
 
 export { operatorHeader };
 
-/** What operators did to a service's data: every route that changes something records it here, in the same statement where it can. */
+/**
+ * What operators did to a service's data: every route that changes something records it here, in
+ * the same statement where it can.
+ */
 export function createReplays(database: Database) {
   return {
     /** Records one action with what was asked and what came of it. */
@@ -22,7 +25,9 @@ export function createReplays(database: Database) {
     },
     /** The newest `limit` records. */
     async newest(limit: number): Promise<Replay[]> {
-      const rows = await database.query<Omit<Replay, 'at'> & { at: Date }>(newestStatement, [limit]);
+      const rows = await database.query<Omit<Replay, 'at'> & { at: Date }>(newestStatement, [
+        limit,
+      ]);
       return rows.map((row) => ({ ...row, at: row.at.toISOString() }));
     },
   };

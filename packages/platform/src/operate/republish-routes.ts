@@ -1,5 +1,9 @@
 import { type OperatorHeader, operatorHeader } from '@orders/contracts/operate/actions';
-import { RepublishAnswer, type RepublishRequest, republishRequest } from '@orders/contracts/operate/republish';
+import {
+  RepublishAnswer,
+  type RepublishRequest,
+  republishRequest,
+} from '@orders/contracts/operate/republish';
 import { problems } from '@orders/contracts/problem';
 import type { TSchema } from 'typebox';
 import type { HttpServer } from '../http/server.ts';

@@ -2,7 +2,10 @@ import type { RepublishFilter } from '@orders/contracts/operate/republish';
 import type { OutboxRow } from '../messaging/outbox-store.ts';
 import type { Database } from '../postgres/database.ts';
 
-/** How a service's own table is walked: its name, the column of the state, and the states that an index leads to. */
+/**
+ * How a service's own table is walked: its name, the column of the state, and the states that an
+ * index leads to.
+ */
 export type RepublishTable = {
   name: string;
   stateColumn: string;
@@ -22,7 +25,10 @@ const walkBudget = 20_000;
 export function createRepublishStore(database: Database, table: RepublishTable) {
   const { all, indexed } = walkStatements(table);
   return {
-    /** Up to `limit` ids of rows in a state, from the highest id below `before` down; `next` is where to go on. */
+    /**
+     * Up to `limit` ids of rows in a state, from the highest id below `before` down; `next` is
+     * where to go on.
+     */
     async find(
       state: string,
       { olderThanSeconds = 0, createdFrom, createdTo }: RepublishFilter,
@@ -30,7 +36,11 @@ export function createRepublishStore(database: Database, table: RepublishTable) 
     ): Promise<{ orderIds: string[]; next: string | null }> {
       const isIndexed = table.indexedStates.includes(state);
       const window = [before, createdFrom ?? null, createdTo ?? null, state, olderThanSeconds];
-      const [row] = await database.query<WalkRow>(isIndexed ? indexed : all, [...window, walkBudget, limit + 1]);
+      const [row] = await database.query<WalkRow>(isIndexed ? indexed : all, [
+        ...window,
+        walkBudget,
+        limit + 1,
+      ]);
       const { ids = [], walked = 0, last = null } = row ?? {};
       const orderIds = ids.slice(0, limit);
       if (ids.length > limit) return { orderIds, next: orderIds.at(-1) ?? null };
@@ -46,26 +56,38 @@ export function createRepublishStore(database: Database, table: RepublishTable) 
       return events.map((event, i) => ({ ...event, sendAt: times.get(i + 1) ?? null }));
     },
     /**
-     * Puts events, sorted by key and sequence, into the outbox, claimed by nobody until their time has come: the sweep of any instance
-     * sends them then, so neither a crash nor the end of this process loses one, and nothing has to keep the rate. What waits there
-     * is left as it is; what the broker had refused is tried again. Records the action in the same statement.
+     * Puts events, sorted by key and sequence, into the outbox, claimed by nobody until their time
+     * has come: the sweep of any instance sends them then, so neither a crash nor the end of this
+     * process loses one, and nothing has to keep the rate. What waits there is left as it is; what
+     * the broker had refused is tried again. Records the action in the same statement.
      */
-    async send(events: { row: OutboxRow; delayMs: number }[], record: RepublishRecord): Promise<PlannedEvent[]> {
+    async send(
+      events: { row: OutboxRow; delayMs: number }[],
+      record: RepublishRecord,
+    ): Promise<PlannedEvent[]> {
       const rows = events.map(({ row }) => row);
-      const sent = await database.query<{ key: string; sequence: number; sendAt: Date }>(sendStatement, [
-        ...keysOf(events),
-        events.map(({ delayMs }) => delayMs),
-        rows[0]?.topic ?? '',
-        rows.map(({ eventId }) => eventId),
-        rows.map(({ eventType }) => eventType),
-        rows.map(({ payload }) => payload).join('\n'),
-        rows.map(({ correlationId }) => correlationId),
-        record.operator,
-        record.reason,
-        JSON.stringify(record.request),
-      ]);
-      const times = new Map(sent.map(({ key, sequence, sendAt }) => [`${key}/${sequence}`, sendAt]));
-      return events.map((event) => ({ ...event, sendAt: times.get(`${event.row.key}/${event.row.sequence}`) ?? null }));
+      const sent = await database.query<{ key: string; sequence: number; sendAt: Date }>(
+        sendStatement,
+        [
+          ...keysOf(events),
+          events.map(({ delayMs }) => delayMs),
+          rows[0]?.topic ?? '',
+          rows.map(({ eventId }) => eventId),
+          rows.map(({ eventType }) => eventType),
+          rows.map(({ payload }) => payload).join('\n'),
+          rows.map(({ correlationId }) => correlationId),
+          record.operator,
+          record.reason,
+          JSON.stringify(record.request),
+        ],
+      );
+      const times = new Map(
+        sent.map(({ key, sequence, sendAt }) => [`${key}/${sequence}`, sendAt]),
+      );
+      return events.map((event) => ({
+        ...event,
+        sendAt: times.get(`${event.row.key}/${event.row.sequence}`) ?? null,
+      }));
     },
   };
 }

@@ -1,10 +1,17 @@
-import type { RepublishAnswer, RepublishFilter, RepublishRequest } from '@orders/contracts/operate/republish';
+import type {
+  RepublishAnswer,
+  RepublishFilter,
+  RepublishRequest,
+} from '@orders/contracts/operate/republish';
 import { fromPageToken, highestId, toPageToken } from '../http/paging.ts';
 import { bodyError } from '../http/request-validation.ts';
 import type { OutboxRow } from '../messaging/outbox-store.ts';
 import type { PlannedEvent, RepublishStore } from './republish-store.ts';
 
-/** The events that tell where an order stands now, made again from its row: same ids and sequences as the first copies. */
+/**
+ * The events that tell where an order stands now, made again from its row: same ids and sequences
+ * as the first copies.
+ */
 export type Retold = { orderId: string; state: string; events: OutboxRow[] };
 
 /** Rows read at once, and bytes written at once: an order may be hundreds of kilobytes. */
@@ -12,8 +19,9 @@ const readMax = 50;
 const writeMaxBytes = 4_000_000;
 
 /**
- * Sends events again that were published and not consumed: lost by the broker, past its retention, behind an offset that was reset.
- * Harmless where they were consumed: readers go by order id and sequence.
+ * Sends events again that were published and not consumed: lost by the broker, past its retention,
+ * behind an offset that was reset. Harmless where they were consumed: readers go by order id and
+ * sequence.
  */
 export function createRepublish<F extends RepublishFilter>(parts: {
   store: RepublishStore;
@@ -23,7 +31,10 @@ export function createRepublish<F extends RepublishFilter>(parts: {
 }) {
   const { store, stateOf, retell } = parts;
 
-  /** A repeated request sends what has been published meanwhile once more, and leaves what still waits. */
+  /**
+   * A repeated request sends what has been published meanwhile once more, and leaves what still
+   * waits.
+   */
   return async (request: RepublishRequest<F>, operator: string): Promise<RepublishAnswer> => {
     const { dryRun, ratePerSecond, reason } = request;
     const { orderIds, next } = await select(request);
@@ -51,9 +62,12 @@ export function createRepublish<F extends RepublishFilter>(parts: {
     return toAnswer({ dryRun, orderIds, retold, planned, next });
   };
 
-  async function select(request: RepublishRequest<F>): Promise<{ orderIds: string[]; next: string | null }> {
+  async function select(
+    request: RepublishRequest<F>,
+  ): Promise<{ orderIds: string[]; next: string | null }> {
     const { orderIds, filter, limit, pageToken } = request;
-    if ((orderIds === undefined) === (filter === undefined)) throw bodyError('', 'must have either orderIds or filter');
+    if ((orderIds === undefined) === (filter === undefined))
+      throw bodyError('', 'must have either orderIds or filter');
     if (filter === undefined) {
       if (pageToken !== undefined) throw bodyError('/pageToken', 'goes with a filter');
       const unique = new Set(orderIds?.map((id) => id.toLowerCase()));
@@ -68,7 +82,10 @@ export function createRepublish<F extends RepublishFilter>(parts: {
 type Sending = { row: OutboxRow; delayMs: number };
 
 /** What has been written need not stay in memory. */
-const withoutPayload = (event: PlannedEvent): PlannedEvent => ({ ...event, row: { ...event.row, payload: null } });
+const withoutPayload = (event: PlannedEvent): PlannedEvent => ({
+  ...event,
+  row: { ...event.row, payload: null },
+});
 
 function toAnswer(done: {
   dryRun: boolean;

@@ -7,7 +7,10 @@ export type WatchedTable = { name: string; stateColumn: string };
 
 const lowestId = '00000000-0000-0000-0000-000000000000';
 
-/** What both services keep of their sentinel: who is on watch (`sentinel`) and what is stuck (`watched`). */
+/**
+ * What both services keep of their sentinel: who is on watch (`sentinel`) and what is stuck
+ * (`watched`).
+ */
 export function createSentinelStore(database: Database, instance: string, table: WatchedTable) {
   const pageStatement = stuckPageStatement(table);
   return {
@@ -23,10 +26,17 @@ export function createSentinelStore(database: Database, instance: string, table:
     /** What is stuck, by order id, by keyset. */
     async page({ reason, limit, pageToken }: StuckQuery): Promise<StuckPage> {
       const after = pageToken === undefined ? lowestId : fromPageToken(pageToken);
-      const rows = await database.query<StuckRow>(pageStatement, [after, reason ?? null, limit + 1]);
+      const rows = await database.query<StuckRow>(pageStatement, [
+        after,
+        reason ?? null,
+        limit + 1,
+      ]);
       const items = rows.slice(0, limit).map((row) => ({ ...row, since: row.since.toISOString() }));
       const last = items.at(-1);
-      return { items, nextPageToken: rows.length > limit && last ? toPageToken(last.orderId) : null };
+      return {
+        items,
+        nextPageToken: rows.length > limit && last ? toPageToken(last.orderId) : null,
+      };
     },
   };
 }

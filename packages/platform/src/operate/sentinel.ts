@@ -7,26 +7,44 @@ import type { SentinelStore } from './sentinel-store.ts';
 const roundMs = 5_000;
 /** An instance that dies on watch is followed by another within this. */
 const holdMs = 30_000;
-/** A look that has not seen everything goes on in the next round: 100,000 open orders must not keep the database busy. */
+/**
+ * A look that has not seen everything goes on in the next round: 100,000 open orders must not keep
+ * the database busy.
+ */
 const statementsMax = 5;
 /** Orders named in one log line. */
 const namedMax = 200;
 
 /** What a log line tells of an order. */
 export type Noticed = { orderId: string; reason: string; correlationId: string | null };
-/** One bounded statement: `found` rows were there, `next` is where to go on, null when all was seen. */
-export type Glance = { found: number; next: string[] | null; stuck?: Noticed[]; recovered?: Noticed[] };
+/**
+ * One bounded statement: `found` rows were there, `next` is where to go on, null when all was seen.
+ */
+export type Glance = {
+  found: number;
+  next: string[] | null;
+  stuck?: Noticed[];
+  recovered?: Noticed[];
+};
 export type Look = (after: string[] | null) => Promise<Glance>;
 
-/** What a service's sentinel looks for: new rows to watch, and what became of those that are watched. */
+/**
+ * What a service's sentinel looks for: new rows to watch, and what became of those that are
+ * watched.
+ */
 export type Watch = { search: Look[]; recheck: Look };
 
 /**
- * Looks every few seconds for orders that exceed the deadline of their state; one instance of a service is on watch at a time. Two at
- * once (one had been frozen) only look twice: each statement tells what itself has changed. Logs each order when it becomes stuck
- * and when it no longer is.
+ * Looks every few seconds for orders that exceed the deadline of their state; one instance of a
+ * service is on watch at a time. Two at once (one had been frozen) only look twice: each statement
+ * tells what itself has changed. Logs each order when it becomes stuck and when it no longer is.
  */
-export function startSentinel(parts: { store: SentinelStore; watch: Watch; stuckAfterMs: number; log: Log }) {
+export function startSentinel(parts: {
+  store: SentinelStore;
+  watch: Watch;
+  stuckAfterMs: number;
+  log: Log;
+}) {
   const { store, watch, stuckAfterMs } = parts;
   const log = parts.log.child({ station: 'sentinel' });
   const stopping = new AbortController();

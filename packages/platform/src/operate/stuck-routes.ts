@@ -6,7 +6,10 @@ import type { Metrics } from '../process/metrics.ts';
 import type { SentinelStore } from './sentinel-store.ts';
 
 /** Adds GET /api/stuck. */
-export function addStuckRoutes(app: HttpServer, parts: { store: SentinelStore; reasons: readonly string[] }): void {
+export function addStuckRoutes(
+  app: HttpServer,
+  parts: { store: SentinelStore; reasons: readonly string[] },
+): void {
   app.get<{ Querystring: StuckQuery }>('/api/stuck', {
     config: { scope: 'operate' },
     schema: {
@@ -19,12 +22,23 @@ export function addStuckRoutes(app: HttpServer, parts: { store: SentinelStore; r
   });
 }
 
-/** Adds `stuck_orders{reason}`, of the whole service, on every instance. While the database is away it keeps its last values. */
-export function observeStuck(metrics: Metrics, parts: { store: SentinelStore; reasons: readonly string[] }): void {
+/**
+ * Adds `stuck_orders{reason}`, of the whole service, on every instance. While the database is away
+ * it keeps its last values.
+ */
+export function observeStuck(
+  metrics: Metrics,
+  parts: { store: SentinelStore; reasons: readonly string[] },
+): void {
   const { store, reasons } = parts;
-  metrics.gauge('stuck_orders', 'Orders that exceed the deadline of their state', ['reason'], async (gauge) => {
-    const counts = await store.counts().catch(() => undefined);
-    if (counts === undefined) return;
-    for (const reason of reasons) gauge.set({ reason }, counts.get(reason) ?? 0);
-  });
+  metrics.gauge(
+    'stuck_orders',
+    'Orders that exceed the deadline of their state',
+    ['reason'],
+    async (gauge) => {
+      const counts = await store.counts().catch(() => undefined);
+      if (counts === undefined) return;
+      for (const reason of reasons) gauge.set({ reason }, counts.get(reason) ?? 0);
+    },
+  );
 }

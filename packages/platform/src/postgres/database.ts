@@ -6,16 +6,28 @@ import type { Log } from '../process/log.ts';
 export type Statement = { name: string; text: string };
 
 export type Database = {
-  /** Runs one autocommit statement and returns its rows. Rejects with the driver's error; see `whatFailed`. */
+  /**
+   * Runs one autocommit statement and returns its rows. Rejects with the driver's error; see
+   * `whatFailed`.
+   */
   query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]>;
-  /** Runs statements on one connection, for migrations; the hot paths never hold a connection across statements. */
+  /**
+   * Runs statements on one connection, for migrations; the hot paths never hold a connection across
+   * statements.
+   */
   withConnection<R>(use: (client: pg.ClientBase) => Promise<R>): Promise<R>;
-  /** The reason why the database does not answer now, or undefined. Bounded by the connect and statement timeouts. */
+  /**
+   * The reason why the database does not answer now, or undefined. Bounded by the connect and
+   * statement timeouts.
+   */
   unreachable(): Promise<string | undefined>;
   close(): Promise<void>;
 };
 
-/** A server that does not take a connection in this time is away: an order is answered 503 within a second or two. */
+/**
+ * A server that does not take a connection in this time is away: an order is answered 503 within a
+ * second or two.
+ */
 const connectTimeoutMs = 1_000;
 /** No statement of the house takes longer; one that does waits for a lock or a broken disk. */
 const statementTimeoutMs = 5_000;
@@ -25,13 +37,15 @@ const queryTimeoutMs = 6_000;
 const lockTimeoutMs = 2_000;
 
 /**
- * Tables start empty, and a generic plan made then may choose a scan that grows with the table. The hot statements reach every
- * row through an index, so other ways are switched off for these connections, and no plan is made per call.
+ * Tables start empty, and a generic plan made then may choose a scan that grows with the table. The
+ * hot statements reach every row through an index, so other ways are switched off for these
+ * connections, and no plan is made per call.
  */
 const pinnedPlans = {
   plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
-  // Lists of ids are then locked in the order of the index, as in every other statement, and not in that of the table.
+  // Lists of ids are then locked in the order of the index, as in every other statement, and not in
+  // that of the table.
   enable_bitmapscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
@@ -39,8 +53,9 @@ const pinnedPlans = {
 };
 
 /**
- * A pool of connections to a service's own schema. `relaxed`: commits return before they are on disk; only for the marking of
- * published events, where a lost commit means a second copy and no loss.
+ * A pool of connections to a service's own schema. `relaxed`: commits return before they are on
+ * disk; only for the marking of published events, where a lost commit means a second copy and no
+ * loss.
  */
 export function createDatabase(options: {
   url: string;
@@ -80,7 +95,8 @@ export function createDatabase(options: {
     if (isAway) log.info({ station: 'database', schema }, 'database back');
     isAway = false;
   };
-  // An idle connection that the server closes reports here; without a listener it would end the process.
+  // An idle connection that the server closes reports here; without a listener it would end the
+  // process.
   pool.on('error', notice);
   pool.on('connect', (client) => client.on('error', notice));
 
@@ -96,7 +112,9 @@ export function createDatabase(options: {
   };
   return {
     query: (statement, values) =>
-      run(async () => (await pool.query({ name: statement.name, text: statement.text, values })).rows),
+      run(
+        async () => (await pool.query({ name: statement.name, text: statement.text, values })).rows,
+      ),
     withConnection: async (use) => {
       const client = await pool.connect();
       try {
@@ -104,7 +122,8 @@ export function createDatabase(options: {
         client.release();
         return result;
       } catch (error) {
-        // Whatever it was in (an aborted transaction, a lock, a statement that still runs) ends with the connection.
+        // Whatever it was in (an aborted transaction, a lock, a statement that still runs) ends
+        // with the connection.
         client.release(true);
         throw error;
       }
@@ -124,12 +143,14 @@ export function createDatabase(options: {
 export type DatabaseFailure = 'data' | 'conflict' | 'lock' | 'bug' | 'unavailable';
 
 /**
- * What a failed statement means: `data`, a row of it can never be stored (SQLSTATE classes 22, 23, 54); `conflict`, it may be
- * repeated at once; `lock`, it waited too long for another; `bug`, the code or the SQL is wrong; anything else: the database is
- * away or the verdict was lost, so the statement may or may not have been carried out.
+ * What a failed statement means: `data`, a row of it can never be stored (SQLSTATE classes 22, 23,
+ * 54); `conflict`, it may be repeated at once; `lock`, it waited too long for another; `bug`, the
+ * code or the SQL is wrong; anything else: the database is away or the verdict was lost, so the
+ * statement may or may not have been carried out.
  */
 export function whatFailed(error: unknown): DatabaseFailure {
-  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) return 'bug';
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
+    return 'bug';
   const state = codeOf(error) ?? '';
   if (!/^[0-9A-Z]{5}$/.test(state)) return 'unavailable';
   if (state === '40P01' || state === '40001') return 'conflict';
@@ -138,7 +159,10 @@ export function whatFailed(error: unknown): DatabaseFailure {
   return ['22', '23', '54'].includes(state.slice(0, 2)) ? 'data' : 'unavailable';
 }
 
-/** Whether the statement surely never reached the server: no connection could be made, or the server took none. */
+/**
+ * Whether the statement surely never reached the server: no connection could be made, or the server
+ * took none.
+ */
 export function wasNeverSent(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   if (['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', '57P03', '53300'].includes(code)) return true;

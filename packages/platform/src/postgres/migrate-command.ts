@@ -4,8 +4,9 @@ import { createDatabase } from './database.ts';
 import { migrate } from './migrate.ts';
 
 /**
- * Brings a schema up to date with the role that owns it (`ownerUrl`), then lets the service's role (the user of `serviceUrl`) read
- * and write its rows and nothing else. Repeating it changes nothing. Rejects when a file fails; waits for a database that is away.
+ * Brings a schema up to date with the role that owns it (`ownerUrl`), then lets the service's role
+ * (the user of `serviceUrl`) read and write its rows and nothing else. Repeating it changes
+ * nothing. Rejects when a file fails; waits for a database that is away.
  */
 export async function migrateAndGrant(options: {
   schema: string;
@@ -16,13 +17,23 @@ export async function migrateAndGrant(options: {
   signal?: AbortSignal;
 }): Promise<void> {
   const { schema, ownerUrl, serviceUrl, log } = options;
-  const database = createDatabase({ url: ownerUrl, schema, instance: 'migrate', connections: 1, log });
+  const database = createDatabase({
+    url: ownerUrl,
+    schema,
+    instance: 'migrate',
+    connections: 1,
+    log,
+  });
   try {
     await migrate({ ...options, database });
     const owner = userOf(ownerUrl);
     const service = userOf(serviceUrl);
-    if (owner !== service) await database.withConnection((client) => grant(client, schema, service));
-    log.info({ station: 'database', schema, ownerRole: owner, serviceRole: service }, 'schema is up to date');
+    if (owner !== service)
+      await database.withConnection((client) => grant(client, schema, service));
+    log.info(
+      { station: 'database', schema, ownerRole: owner, serviceRole: service },
+      'schema is up to date',
+    );
   } finally {
     await database.close();
   }

@@ -10,7 +10,10 @@ import { patiently } from './wait-for-database.ts';
 const lockNumber = 5_417_002;
 /** A migration may rewrite a large table, and the other instances wait for it. */
 const patienceMs = 3_600_000;
-/** Whoever wants a table meanwhile queues behind a migration that waits for it (behind a dump, say), so it waits in short turns. */
+/**
+ * Whoever wants a table meanwhile queues behind a migration that waits for it (behind a dump, say),
+ * so it waits in short turns.
+ */
 const lockTurnMs = 1_000;
 
 export type Migration = {
@@ -22,9 +25,9 @@ export type Migration = {
 };
 
 /**
- * Brings the schema up to date: runs each `NNN-name.sql` of the directory that was not run yet, in order, each in its own
- * transaction, one instance at a time. Waits for a database that is away, or for a table that others hold, until `signal` aborts;
- * rejects when a file fails.
+ * Brings the schema up to date: runs each `NNN-name.sql` of the directory that was not run yet, in
+ * order, each in its own transaction, one instance at a time. Waits for a database that is away, or
+ * for a table that others hold, until `signal` aborts; rejects when a file fails.
  */
 export async function migrate(options: Migration): Promise<void> {
   const { database, schema, directory, log } = options;
@@ -34,17 +37,25 @@ export async function migrate(options: Migration): Promise<void> {
   async function run(): Promise<void> {
     await database.withConnection(async (client) => {
       const query = (text: string) => {
-        const patient: QueryConfig & { query_timeout: number } = { text, query_timeout: patienceMs };
+        const patient: QueryConfig & { query_timeout: number } = {
+          text,
+          query_timeout: patienceMs,
+        };
         return client.query<{ name: string }>(patient);
       };
-      await query(`SET statement_timeout = ${patienceMs}; SET lock_timeout = 0; SET enable_seqscan = on`);
-      // Released by the connection's end when something fails: an aborted transaction could not even unlock.
+      await query(
+        `SET statement_timeout = ${patienceMs}; SET lock_timeout = 0; SET enable_seqscan = on`,
+      );
+      // Released by the connection's end when something fails: an aborted transaction could not
+      // even unlock.
       await query(`SELECT pg_advisory_lock(${lockNumber})`);
       await query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
       await query(
         'CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, run_at timestamptz NOT NULL DEFAULT now())',
       );
-      const known = new Set((await query('SELECT name FROM migrations')).rows.map(({ name }) => name));
+      const known = new Set(
+        (await query('SELECT name FROM migrations')).rows.map(({ name }) => name),
+      );
       for (const name of files.filter((file) => !known.has(file))) {
         const sql = await readFile(path.join(directory, name), 'utf8');
         // One simple query message is one transaction.
@@ -59,24 +70,30 @@ export async function migrate(options: Migration): Promise<void> {
 }
 
 /**
- * For a service whose role may not change tables: throws ConfigError, saying what to run, unless every migration has been run and the role reads
- * the schema but neither owns nor may create anything there. Waits for a database that is away until `signal` aborts.
+ * For a service whose role may not change tables: throws ConfigError, saying what to run, unless
+ * every migration has been run and the role reads the schema but neither owns nor may create
+ * anything there. Waits for a database that is away until `signal` aborts.
  */
 export async function requireMigrated(options: Migration & { command: string }): Promise<void> {
   const { database, schema, directory, command } = options;
   await patiently(options, async () => {
     const [found] = await database.query<Rights>(rightsStatement, [schema]);
     const run = `run ${command} with the role that owns the schema`;
-    if (found?.exists !== true) throw new ConfigError([`the database has no schema ${schema}: ${run}`]);
+    if (found?.exists !== true)
+      throw new ConfigError([`the database has no schema ${schema}: ${run}`]);
     if (found.may_change) {
       throw new ConfigError([
         `PROFILE=prod: the service's role may create or change tables or schemas in its database; give it a role of its own and ${run}`,
       ]);
     }
-    if (!found.may_read) throw new ConfigError([`the service's role may not read the schema ${schema}: ${run}`]);
+    if (!found.may_read)
+      throw new ConfigError([`the service's role may not read the schema ${schema}: ${run}`]);
     const known = await database.query<{ name: string }>(migrationsStatement, []);
-    const missing = (await migrationsIn(directory)).filter((file) => !known.some(({ name }) => name === file));
-    if (missing.length > 0) throw new ConfigError([`the schema ${schema} lacks ${missing.join(', ')}: ${run}`]);
+    const missing = (await migrationsIn(directory)).filter(
+      (file) => !known.some(({ name }) => name === file),
+    );
+    if (missing.length > 0)
+      throw new ConfigError([`the schema ${schema} lacks ${missing.join(', ')}: ${run}`]);
   });
 }
 

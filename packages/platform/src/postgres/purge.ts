@@ -9,7 +9,10 @@ const purgeRoundsMax = 50;
 /** Deletes up to `limit` rows that have served; resolves to how many. */
 export type Purge = (limit: number) => Promise<number>;
 
-/** Deletes what has served now and then, a bounded number at a time. A failure waits for the next turn. */
+/**
+ * Deletes what has served now and then, a bounded number at a time. A failure waits for the next
+ * turn.
+ */
 export function startPurge(purges: Record<string, Purge>, log: Log): { close(): void } {
   let isClosed = false;
   let isPurging = false;

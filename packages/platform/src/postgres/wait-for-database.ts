@@ -7,8 +7,9 @@ import { whatFailed } from './database.ts';
 const retryMs = 500;
 
 /**
- * Carries out what a service cannot start without, again and again while the database is away or a lock is not to be had, until `signal` aborts. Rejects with every
- * other error, ConfigError included. `work` must bear being repeated.
+ * Carries out what a service cannot start without, again and again while the database is away or a
+ * lock is not to be had, until `signal` aborts. Rejects with every other error, ConfigError
+ * included. `work` must bear being repeated.
  */
 export async function patiently<T>(
   { log, schema, signal }: { log: Log; schema: string; signal?: AbortSignal },
@@ -20,9 +21,12 @@ export async function patiently<T>(
       return await work();
     } catch (error) {
       const failure = whatFailed(error);
-      if (error instanceof ConfigError || (failure !== 'unavailable' && failure !== 'lock')) throw error;
+      if (error instanceof ConfigError || (failure !== 'unavailable' && failure !== 'lock'))
+        throw error;
       const waitsFor =
-        failure === 'lock' ? 'others hold a table that is to be changed, waiting' : 'waiting for the database';
+        failure === 'lock'
+          ? 'others hold a table that is to be changed, waiting'
+          : 'waiting for the database';
       log.warn({ station: 'database', schema, err: messageOf(error) }, waitsFor);
       await delay(retryMs, undefined, signal ? { signal } : {});
     }

@@ -1,9 +1,13 @@
 /**
- * Group commit: while one batch is being carried out, arrivals gather; then one call carries them all. At low load an item
- * waits for nothing, at high load the cost of a commit is shared by hundreds.
+ * Group commit: while one batch is being carried out, arrivals gather; then one call carries them
+ * all. At low load an item waits for nothing, at high load the cost of a commit is shared by
+ * hundreds.
  */
 export type Batcher<T, R> = {
-  /** Resolves with the item's own result. Rejects with `QueueFull` at once when the queue is at its limit. */
+  /**
+   * Resolves with the item's own result. Rejects with `QueueFull` at once when the queue is at its
+   * limit.
+   */
   add(item: T): Promise<R>;
   /** Items that wait or are being carried out. */
   readonly size: number;
@@ -34,15 +38,35 @@ export type BatcherOptions<T, R> = {
   /** A batch smaller than `lingerItems` waits this long for company. */
   lingerMs?: number;
   lingerItems?: number;
-  /** Errors of one item that must not fail its neighbours: the batch is halved until the bad item stands alone. */
+  /**
+   * Errors of one item that must not fail its neighbours: the batch is halved until the bad item
+   * stands alone.
+   */
   splitOn?: (error: unknown) => boolean;
 };
 
-type Waiting<T, R> = { item: T; bytes: number; resolve: (result: R) => void; reject: (error: unknown) => void };
+type Waiting<T, R> = {
+  item: T;
+  bytes: number;
+  resolve: (result: R) => void;
+  reject: (error: unknown) => void;
+};
 
 export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R> {
-  const { name, flush, maxItems, queueMax, parallel = 1, lingerMs = 0, lingerItems = maxItems } = options;
-  const { bytesOf = () => 0, maxBytes = Number.POSITIVE_INFINITY, queueMaxBytes = Number.POSITIVE_INFINITY } = options;
+  const {
+    name,
+    flush,
+    maxItems,
+    queueMax,
+    parallel = 1,
+    lingerMs = 0,
+    lingerItems = maxItems,
+  } = options;
+  const {
+    bytesOf = () => 0,
+    maxBytes = Number.POSITIVE_INFINITY,
+    queueMaxBytes = Number.POSITIVE_INFINITY,
+  } = options;
   let queue: Waiting<T, R>[] = [];
   let queuedBytes = 0;
   let running = 0;
@@ -115,7 +139,8 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
   return {
     add(item) {
       const bytes = bytesOf(item);
-      const isFull = queue.length >= queueMax || (queue.length > 0 && queuedBytes + bytes > queueMaxBytes);
+      const isFull =
+        queue.length >= queueMax || (queue.length > 0 && queuedBytes + bytes > queueMaxBytes);
       if (isClosed || isFull) return Promise.reject(new QueueFull(name));
       queuedBytes += bytes;
       return new Promise<R>((resolve, reject) => {

@@ -7,24 +7,35 @@ import { createValidator } from './validator.ts';
 export class ConfigError extends Error {
   readonly faults: string[];
   constructor(faults: string[]) {
-    super(`The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    super(
+      `The configuration has ${faults.length} fault(s):\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+    );
     this.name = 'ConfigError';
     this.faults = faults;
   }
 }
 
-/** Option of a schema: a variable that is never printed, and that may also stand in a file: `NAME_FILE` names it (one line break at its end is no part of it). */
+/**
+ * Option of a schema: a variable that is never printed, and that may also stand in a file:
+ * `NAME_FILE` names it (one line break at its end is no part of it).
+ */
 export const secret = { 'x-secret': true } as const;
 export const isSecret = (schema: TSchema): boolean => 'x-secret' in schema;
 
-/** Reads `.env` of the working directory into process.env where it exists; variables that are set win. Returns the names it set. */
+/**
+ * Reads `.env` of the working directory into process.env where it exists; variables that are set
+ * win. Returns the names it set.
+ */
 export function loadEnvFile(): Set<string> {
   const before = new Set(Object.keys(process.env));
   if (existsSync('.env')) process.loadEnvFile('.env');
   return new Set(Object.keys(process.env).filter((name) => !before.has(name)));
 }
 
-/** What the environment and the files of its secrets say, still as text, with where each value is from. */
+/**
+ * What the environment and the files of its secrets say, still as text, with where each value is
+ * from.
+ */
 export function gather(schema: TObject, env: NodeJS.ProcessEnv) {
   const values: Record<string, unknown> = {};
   const sources: Record<string, string> = {};
@@ -46,21 +57,30 @@ export function gather(schema: TObject, env: NodeJS.ProcessEnv) {
 
 const isGiven = (text: string | undefined): text is string => text !== undefined && text !== '';
 
-function readSecret(name: string, path: string): { value: string; source: string } | { fault: string } {
+function readSecret(
+  name: string,
+  path: string,
+): { value: string; source: string } | { fault: string } {
   try {
     const value = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-    return value === '' ? { fault: `${name} ${path} is empty` } : { value, source: `${name} ${path}` };
+    return value === ''
+      ? { fault: `${name} ${path} is empty` }
+      : { value, source: `${name} ${path}` };
   } catch (error) {
     return { fault: `${name} ${path} cannot be read: ${messageOf(error)}` };
   }
 }
 
-/** Rules that no schema can say; each fault names its variables. Values may be missing or of the wrong type. */
+/**
+ * Rules that no schema can say; each fault names its variables. Values may be missing or of the
+ * wrong type.
+ */
 export type ConfigRules<C> = (config: Partial<C>) => string[];
 
 /**
- * Picks the schema's variables out of the environment, as numbers and booleans where the schema says so, with its defaults.
- * An empty variable counts as unset. Throws ConfigError with every fault at once, those of `rules` included.
+ * Picks the schema's variables out of the environment, as numbers and booleans where the schema
+ * says so, with its defaults. An empty variable counts as unset. Throws ConfigError with every
+ * fault at once, those of `rules` included.
  */
 export function readConfig<S extends TObject>(
   schema: S,

@@ -6,7 +6,10 @@ export class DeadlinePassed extends Error {
   }
 }
 
-/** Settles as `work` does, but rejects with DeadlinePassed after `ms`; what `work` comes to after that is dropped. */
+/**
+ * Settles as `work` does, but rejects with DeadlinePassed after `ms`; what `work` comes to after
+ * that is dropped.
+ */
 export function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => reject(new DeadlinePassed(what, ms)), ms);

@@ -1,6 +1,6 @@
 /**
- * The one catalogue of errors that cross the HTTP edge or decide what a loop does next. Nothing else than these codes
- * reaches a client; the cause stays in the log.
+ * The one catalogue of errors that cross the HTTP edge or decide what a loop does next. Nothing
+ * else than these codes reaches a client; the cause stays in the log.
  */
 const catalogue = {
   invalid_json: { status: 400, title: 'The body is not valid JSON' },
@@ -15,7 +15,10 @@ const catalogue = {
   route_not_found: { status: 404, title: 'There is no such route' },
   method_not_allowed: { status: 405, title: 'The route does not know this method' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
-  idempotency_in_progress: { status: 409, title: 'The first request with this Idempotency-Key is still running' },
+  idempotency_in_progress: {
+    status: 409,
+    title: 'The first request with this Idempotency-Key is still running',
+  },
   order_final: { status: 409, title: 'The order is final' },
   dead_letter_resolved: { status: 409, title: 'The dead letter is resolved already' },
   body_too_large: { status: 413, title: 'The body is too large' },
@@ -32,9 +35,13 @@ const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue;
 
-export type FaultPlace = { pointer: string; detail: string } | { parameter: string; detail: string };
+export type FaultPlace =
+  | { pointer: string; detail: string }
+  | { parameter: string; detail: string };
 
-/** An error with a code of the catalogue. `detail` is shown to the client, `cause` only to the log. */
+/**
+ * An error with a code of the catalogue. `detail` is shown to the client, `cause` only to the log.
+ */
 export class CodedError extends Error {
   readonly code: ErrorCode;
   readonly errors: FaultPlace[] | undefined;
@@ -48,7 +55,8 @@ export class CodedError extends Error {
     this.name = 'CodedError';
     this.code = code;
     this.errors = more.errors;
-    this.retryAfterSeconds = more.retryAfterSeconds ?? (catalogue[code].status === 503 ? 1 : undefined);
+    this.retryAfterSeconds =
+      more.retryAfterSeconds ?? (catalogue[code].status === 503 ? 1 : undefined);
   }
   get status(): number {
     return catalogue[this.code].status;

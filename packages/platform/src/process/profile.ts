@@ -19,7 +19,8 @@ export const entranceVariables = {
   API_KEYS_FILE: Type.Optional(
     Type.String({
       minLength: 1,
-      description: 'File of API keys (npm run keys); read again when it changes. Unset: no keys are asked for',
+      description:
+        'File of API keys (npm run keys); read again when it changes. Unset: no keys are asked for',
     }),
   ),
   RATE_LIMIT_PER_SECOND: Type.Optional(
@@ -45,7 +46,10 @@ export const entranceVariables = {
     }),
   ),
   TLS_CERT_FILE: Type.Optional(
-    Type.String({ minLength: 1, description: 'PEM file of the certificate to serve HTTPS with; needs TLS_KEY_FILE' }),
+    Type.String({
+      minLength: 1,
+      description: 'PEM file of the certificate to serve HTTPS with; needs TLS_KEY_FILE',
+    }),
   ),
   TLS_KEY_FILE: Type.Optional(
     Type.String({ minLength: 1, description: 'PEM file of the private key of the certificate' }),
@@ -58,7 +62,8 @@ export const entranceVariables = {
     Type.String({
       pattern: '^(kafka|database|shipping)(,(kafka|database|shipping))*$',
       'x-fault': 'must be some of kafka, database, shipping with commas between them',
-      description: 'Connections that may go unencrypted although PROFILE is not local: kafka, database, shipping',
+      description:
+        'Connections that may go unencrypted although PROFILE is not local: kafka, database, shipping',
     }),
   ),
 };
@@ -90,16 +95,20 @@ const accepts = (config: { PLAINTEXT_ACCEPTED?: string }, what: string): boolean
 export function entranceFaults(config: Partial<Entrance>): string[] {
   const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key, TRUST_PROXY: proxies } = config;
   const faults: string[] = [];
-  if ((cert === undefined) !== (key === undefined)) faults.push('TLS_CERT_FILE and TLS_KEY_FILE need each other');
+  if ((cert === undefined) !== (key === undefined))
+    faults.push('TLS_CERT_FILE and TLS_KEY_FILE need each other');
   if (proxies !== undefined && !proxies.split(',').every(isNetwork)) {
     faults.push(
       'TRUST_PROXY must be addresses or networks such as 10.0.0.0/8 with commas between them, not all addresses',
     );
   }
   if (isLocal(config)) return faults;
-  if (config.API_KEYS_FILE === undefined) faults.push('API_KEYS_FILE must be set: npm run keys -- create makes one');
+  if (config.API_KEYS_FILE === undefined)
+    faults.push('API_KEYS_FILE must be set: npm run keys -- create makes one');
   if (cert === undefined && key === undefined && String(config.TLS_ENDS_IN_FRONT) !== 'true') {
-    faults.push('TLS_CERT_FILE and TLS_KEY_FILE must be set, or TLS_ENDS_IN_FRONT=true where a proxy speaks TLS');
+    faults.push(
+      'TLS_CERT_FILE and TLS_KEY_FILE must be set, or TLS_ENDS_IN_FRONT=true where a proxy speaks TLS',
+    );
   }
   return faults;
 }
@@ -110,24 +119,41 @@ function isNetwork(text: string): boolean {
   const version = isIP(address);
   if (version === 0 || more.length > 0) return false;
   return (
-    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) > 0 && Number(bits) <= (version === 4 ? 32 : 128))
+    bits === undefined ||
+    (/^\d{1,3}$/.test(bits) && Number(bits) > 0 && Number(bits) <= (version === 4 ? 32 : 128))
   );
 }
 
 /** Passwords that stand in examples and default set-ups. */
-const knownPasswords = ['postgres', 'password', 'secret', 'admin', 'root', 'test', 'example', 'orders', 'fulfillment'];
+const knownPasswords = [
+  'postgres',
+  'password',
+  'secret',
+  'admin',
+  'root',
+  'test',
+  'example',
+  'orders',
+  'fulfillment',
+];
 
-/** What a database URL must be like; most of it is demanded by a profile other than local. Never tells the password. */
+/**
+ * What a database URL must be like; most of it is demanded by a profile other than local. Never
+ * tells the password.
+ */
 export function databaseFaults(name: string, url: unknown, config: Partial<Entrance>): string[] {
   // Of another scheme, or missing: the schema says so.
   if (typeof url !== 'string' || !/^postgres(ql)?:/.test(url)) return [];
   const parsed = parseDatabaseUrl(url);
-  if (parsed === undefined) return [`${name} ${databaseUrlFault}; special characters in it stand as %XX`];
+  if (parsed === undefined)
+    return [`${name} ${databaseUrlFault}; special characters in it stand as %XX`];
   if (isLocal(config)) return [];
   const { user, password, host, sslMode } = parsed;
   const faults: string[] = [];
   const isKnown =
-    knownPasswords.includes(password.toLowerCase()) || password === user || /^change[-_ ]?me/i.test(password);
+    knownPasswords.includes(password.toLowerCase()) ||
+    password === user ||
+    /^change[-_ ]?me/i.test(password);
   if (password === '') faults.push(`${name} has no password`);
   else if (isKnown) faults.push(`${name} has a password that anybody would guess`);
   // Other modes take a certificate that anybody could have made, or go without.
@@ -168,7 +194,8 @@ export function kafkaFaults(
 /** What prod demands of the shipping provider: a real one, named, over TLS. */
 export function shippingFaults(config: Partial<Entrance>, url: unknown): string[] {
   if (!isProd(config)) return [];
-  if (typeof url !== 'string') return ['SHIPPING_BASE_URL must be set: the mock provider is not for prod'];
+  if (typeof url !== 'string')
+    return ['SHIPPING_BASE_URL must be set: the mock provider is not for prod'];
   const isPlain = !url.startsWith('https://');
   return isPlain && !accepts(config, 'shipping')
     ? ['SHIPPING_BASE_URL must begin with https://, or PLAINTEXT_ACCEPTED must name shipping']

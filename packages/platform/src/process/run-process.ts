@@ -3,15 +3,19 @@ import { messageOf } from './errors.ts';
 /** What a composition root runs: closing ends it in good order and may take up to `closeMs`. */
 export type Running = { close(): Promise<void> };
 
-/** A process that has not drained by then is ended: whatever it still held is taken up again after a restart. */
+/**
+ * A process that has not drained by then is ended: whatever it still held is taken up again after a
+ * restart.
+ */
 const closeMs = 12_000;
 
 /**
- * Runs a process: starts it, closes it on SIGINT or SIGTERM and exits 0, or 1 when it cannot start (with a message for a
- * person, no stack, where the configuration or a port is at fault).
+ * Runs a process: starts it, closes it on SIGINT or SIGTERM and exits 0, or 1 when it cannot start
+ * (with a message for a person, no stack, where the configuration or a port is at fault).
  *
- * Signals after the first are ignored while it drains: a terminal sends Ctrl-C to the whole group and npm forwards it again, so
- * one press arrives twice. This is why `close-with-grace` is not used here: it exits at once on the second.
+ * Signals after the first are ignored while it drains: a terminal sends Ctrl-C to the whole group
+ * and npm forwards it again, so one press arrives twice. This is why `close-with-grace` is not used
+ * here: it exits at once on the second.
  */
 export async function runProcess(start: (signal: AbortSignal) => Promise<Running>): Promise<void> {
   const stopping = new AbortController();
@@ -38,6 +42,7 @@ export async function runProcess(start: (signal: AbortSignal) => Promise<Running
 
 /** A fault of the set-up is told in a sentence, a fault of the code with its stack. */
 function whyNot(error: unknown): string {
-  const isBug = error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError;
+  const isBug =
+    error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError;
   return isBug ? (error.stack ?? messageOf(error)) : messageOf(error);
 }

@@ -14,12 +14,16 @@ export type Validator<T> = {
 
 /** More faults than this help nobody, and a 1 MiB body could have hundreds of thousands. */
 const maxFaults = 100;
-/** No array of any schema may be longer than 1,000; what lies beyond is not looked at when faults are told. */
+/**
+ * No array of any schema may be longer than 1,000; what lies beyond is not looked at when faults
+ * are told.
+ */
 const maxElementsTold = 1_001;
 
 /**
  * Compiles a JSON Schema (as TypeBox builds it) into a validator. Lengths count code points.
- * `coerce`: strings become numbers or booleans where the schema asks for them; for query strings and environments only.
+ * `coerce`: strings become numbers or booleans where the schema asks for them; for query strings
+ * and environments only.
  */
 export function createValidator<S extends TSchema>(
   schema: S,
@@ -46,21 +50,30 @@ function compile(schema: TSchema, options: { coerceTypes: boolean; allErrors: bo
     verbose: options.allErrors,
   });
   addFormats.default(ajv);
-  ajv.addKeyword({ keyword: 'x-maxDecimals', type: 'number', schemaType: 'number', validate: hasAtMostDecimals });
+  ajv.addKeyword({
+    keyword: 'x-maxDecimals',
+    type: 'number',
+    schemaType: 'number',
+    validate: hasAtMostDecimals,
+  });
   return ajv.compile(schema);
 }
 
 /**
- * Whether the number's shortest decimal form has at most `limit` decimals: 19.99 has two. `multipleOf: 0.0001` cannot say this: on
- * binary floats it refuses a quarter of all prices. Exact for magnitudes below 2^52 / 10^limit: the product is off by less than a half, and
- * the quotient of two whole numbers is the binary float next to that decimal (IEEE 754 rounds it correctly).
+ * Whether the number's shortest decimal form has at most `limit` decimals: 19.99 has two.
+ * `multipleOf: 0.0001` cannot say this: on binary floats it refuses a quarter of all prices. Exact
+ * for magnitudes below 2^52 / 10^limit: the product is off by less than a half, and the quotient of
+ * two whole numbers is the binary float next to that decimal (IEEE 754 rounds it correctly).
  */
 function hasAtMostDecimals(limit: number, value: number): boolean {
   const scale = 10 ** limit;
   return Math.round(value * scale) / scale === value;
 }
 
-/** One mistake may break two rules of a schema (an empty text is short and has no visible character): the first is told. */
+/**
+ * One mistake may break two rules of a schema (an empty text is short and has no visible
+ * character): the first is told.
+ */
 function firstPerPlace(errors: ErrorObject[]): Fault[] {
   const byPointer = new Map<string, Fault>();
   for (const error of errors) {
@@ -73,7 +86,10 @@ function firstPerPlace(errors: ErrorObject[]): Fault[] {
 
 function toFault(error: ErrorObject): Fault {
   const named = error.params.missingProperty ?? error.params.additionalProperty;
-  const pointer = named === undefined ? error.instancePath : `${error.instancePath}/${escapePointer(String(named))}`;
+  const pointer =
+    named === undefined
+      ? error.instancePath
+      : `${error.instancePath}/${escapePointer(String(named))}`;
   return { pointer, detail: describe(error) };
 }
 
@@ -84,15 +100,21 @@ function describe(error: ErrorObject): string {
   if (error.keyword === 'enum') return `must be one of ${(error.schema as unknown[]).join(', ')}`;
   if (error.keyword === 'const') return `must be ${error.schema}`;
   const ownWords = (error.parentSchema as Record<string, unknown> | undefined)?.['x-fault'];
-  return error.keyword === 'pattern' && typeof ownWords === 'string' ? ownWords : (error.message ?? 'is not valid');
+  return error.keyword === 'pattern' && typeof ownWords === 'string'
+    ? ownWords
+    : (error.message ?? 'is not valid');
 }
 
 const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
 function cutArrays(value: unknown, depth: number): unknown {
   if (depth === 0 || value === null || typeof value !== 'object') return value;
-  if (Array.isArray(value)) return value.slice(0, maxElementsTold).map((element) => cutArrays(element, depth - 1));
+  if (Array.isArray(value))
+    return value.slice(0, maxElementsTold).map((element) => cutArrays(element, depth - 1));
   if (!Object.values(value).some((v) => Array.isArray(v))) return value;
-  // fromEntries defines own properties, so a "__proto__" key stays a property that the schema can refuse.
-  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, cutArrays(v, depth - 1)]));
+  // fromEntries defines own properties, so a "__proto__" key stays a property that the schema can
+  // refuse.
+  return Object.fromEntries(
+    Object.entries(value).map(([key, v]) => [key, cutArrays(v, depth - 1)]),
+  );
 }

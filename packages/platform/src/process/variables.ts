@@ -14,7 +14,12 @@ export const commonVariables = {
 };
 
 export const portVariable = (port: number, of: string) =>
-  Type.Integer({ minimum: 0, maximum: 65_535, default: port, description: `Port of ${of}; 0 takes any free port` });
+  Type.Integer({
+    minimum: 0,
+    maximum: 65_535,
+    default: port,
+    description: `Port of ${of}; 0 takes any free port`,
+  });
 
 export const connectionsVariable = (of: string) =>
   Type.Integer({

@@ -1,8 +1,11 @@
 /**
- * A sleep that can be ended early: `ring` wakes the sleeper, so does `stopped`. A ring while nobody sleeps is forgotten: the
- * sleeper looks at its conditions before it lies down.
+ * A sleep that can be ended early: `ring` wakes the sleeper, so does `stopped`. A ring while nobody
+ * sleeps is forgotten: the sleeper looks at its conditions before it lies down.
  */
-export function createAlarm(stopped: AbortSignal): { sleep(ms: number): Promise<void>; ring(): void } {
+export function createAlarm(stopped: AbortSignal): {
+  sleep(ms: number): Promise<void>;
+  ring(): void;
+} {
   let wake = (): void => undefined;
   return {
     sleep: (ms) =>

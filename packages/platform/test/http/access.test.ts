@@ -31,7 +31,10 @@ async function server(t: TestContext, config: Partial<AccessConfig>): Promise<st
   t.after(() => app.close());
   await addAccess(app, { config: { PROFILE: 'local', ...config }, log });
   await addApiDocs(app, { title: 'Things', version: '1', description: '', asyncApi: {} });
-  app.post('/things', { config: { scope: 'orders:write' } }, async ({ body, caller }) => ({ body, caller }));
+  app.post('/things', { config: { scope: 'orders:write' } }, async ({ body, caller }) => ({
+    body,
+    caller,
+  }));
   app.get('/things', { config: { scope: 'orders:read' } }, async ({ caller }) => ({ caller }));
   addOperationsRoutes(app, { metrics: createMetrics('things'), isReady: async () => undefined });
   await listen(app, { host: '127.0.0.1', port: 0, portVariable: 'PORT' });
@@ -42,7 +45,11 @@ async function ask(url: string, path: string, init: RequestInit = {}) {
   const response = await fetch(url + path, { ...init, signal: AbortSignal.timeout(10_000) });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') === true;
-  return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: isJson && text !== '' ? JSON.parse(text) : text,
+  };
 }
 
 test('without a file of keys everybody may call everything', async (t) => {
@@ -74,7 +81,9 @@ test('a caller without a valid key is answered 401 before its body is read, and 
     assert.match(answer.headers.get('content-type') ?? '', /problem\+json/);
   }
   const [reader = { authorization: '' }, operator = { authorization: '' }] = bearer;
-  assert.deepEqual((await ask(url, '/things', { headers: reader })).body, { caller: made[0]?.entry.id });
+  assert.deepEqual((await ask(url, '/things', { headers: reader })).body, {
+    caller: made[0]?.entry.id,
+  });
   const forbidden = await ask(url, '/things', {
     method: 'POST',
     headers: { ...reader, 'content-type': 'application/json' },
@@ -84,7 +93,13 @@ test('a caller without a valid key is answered 401 before its body is read, and 
   assert.match(forbidden.body.detail, /orders:write/);
   assert.equal((await ask(url, '/metrics', { headers: reader })).status, 403);
   assert.equal((await ask(url, '/metrics', { headers: operator })).status, 200);
-  for (const open of ['/health/live', '/health/ready', '/openapi.json', '/asyncapi.json', '/docs/']) {
+  for (const open of [
+    '/health/live',
+    '/health/ready',
+    '/openapi.json',
+    '/asyncapi.json',
+    '/docs/',
+  ]) {
     assert.equal((await ask(url, open)).status, 200, open);
   }
   assert.equal((await ask(url, '/nothing')).status, 404);
@@ -96,7 +111,8 @@ test('a caller without a valid key is answered 401 before its body is read, and 
 test('a key that is revoked, or made, takes effect without a restart, and a broken file changes nothing', async (t) => {
   const { path, bearer } = await keyFile('changing', ['orders:read']);
   const url = await server(t, { API_KEYS_FILE: path });
-  const statusOf = async (headers: Record<string, string> = {}) => (await ask(url, '/things', { headers })).status;
+  const statusOf = async (headers: Record<string, string> = {}) =>
+    (await ask(url, '/things', { headers })).status;
   const [first] = bearer;
   assert.equal(await statusOf(first), 200);
   const { key, entry } = newApiKey('second', ['orders:read']);
@@ -131,10 +147,16 @@ test('a key is taken from the header Authorization only, and HEAD and a wrong ke
   for (const authorization of [`bearer ${key}`, `BEARER  ${key}`]) {
     assert.equal(await statusOf('/things', { headers: { authorization } }), 200, authorization);
   }
-  for (const authorization of [key, `Bearer ${key},Bearer ${key}`, `Bearer ${key.toUpperCase()}`, `Bearer ${key} x`]) {
+  for (const authorization of [
+    key,
+    `Bearer ${key},Bearer ${key}`,
+    `Bearer ${key.toUpperCase()}`,
+    `Bearer ${key} x`,
+  ]) {
     assert.equal(await statusOf('/things', { headers: { authorization } }), 401, authorization);
   }
-  for (const at of ['/things', '/metrics']) assert.equal(await statusOf(at, { method: 'HEAD' }), 401, at);
+  for (const at of ['/things', '/metrics'])
+    assert.equal(await statusOf(at, { method: 'HEAD' }), 401, at);
   const headers = { authorization: `Bearer ${key}` };
   assert.deepEqual([await statusOf('/things', { method: 'HEAD', headers })], [200]);
   assert.equal(await statusOf('/metrics', { method: 'HEAD', headers }), 403);
@@ -143,7 +165,10 @@ test('a key is taken from the header Authorization only, and HEAD and a wrong ke
 test('what is changed in the name of an operator is told with the key that did it', async (t) => {
   const { path, made, bearer } = await keyFile('operators', ['operate'], ['orders:read']);
   const lines: string[] = [];
-  const telling = { ...log, info: (fields: object) => lines.push(JSON.stringify(fields)) } as unknown as typeof log;
+  const telling = {
+    ...log,
+    info: (fields: object) => lines.push(JSON.stringify(fields)),
+  } as unknown as typeof log;
   const app = createHttpServer({ log });
   t.after(() => app.close());
   await addAccess(app, { config: { PROFILE: 'local', API_KEYS_FILE: path }, log: telling });
@@ -152,11 +177,20 @@ test('what is changed in the name of an operator is told with the key that did i
   await listen(app, { host: '127.0.0.1', port: 0, portVariable: 'PORT' });
   const [operator, reader] = bearer;
   for (const method of ['PUT', 'GET', 'HEAD']) {
-    await ask(app.listeningOrigin, '/breaker', { method, headers: { ...operator, 'x-operator': 'mallory' } });
+    await ask(app.listeningOrigin, '/breaker', {
+      method,
+      headers: { ...operator, 'x-operator': 'mallory' },
+    });
     await ask(app.listeningOrigin, '/breaker', { method, headers: { ...reader } });
   }
   await until('it is told', () => lines.length > 0);
-  const told = { station: 'access', key: made[0]?.entry.id, operator: 'mallory', route: 'PUT /breaker', status: 200 };
+  const told = {
+    station: 'access',
+    key: made[0]?.entry.id,
+    operator: 'mallory',
+    route: 'PUT /breaker',
+    status: 200,
+  };
   assert.deepEqual(lines, [JSON.stringify(told)]);
 });
 
@@ -166,7 +200,10 @@ for (const [HOST, told] of [
 ] as const) {
   test(`without keys on ${HOST} there ${told === 1 ? 'is one warning' : 'is no warning'}`, async (t) => {
     const warnings: string[] = [];
-    const warning = { ...log, warn: (_: object, text: string) => warnings.push(text) } as unknown as typeof log;
+    const warning = {
+      ...log,
+      warn: (_: object, text: string) => warnings.push(text),
+    } as unknown as typeof log;
     const app = createHttpServer({ log });
     t.after(() => app.close());
     await addAccess(app, { config: { PROFILE: 'local', HOST }, log: warning });
@@ -209,7 +246,10 @@ test('a file that is no file of keys stops the start and is named', async (t) =>
   const path = join(directory, 'junk');
   await assert.rejects(server(t, { API_KEYS_FILE: path }), /API_KEYS_FILE .*junk cannot be read/);
   writeFileSync(path, '[{"id":"x"}]');
-  await assert.rejects(server(t, { API_KEYS_FILE: path }), /API_KEYS_FILE .*junk is no file of keys: \/0\//);
+  await assert.rejects(
+    server(t, { API_KEYS_FILE: path }),
+    /API_KEYS_FILE .*junk is no file of keys: \/0\//,
+  );
 });
 
 test('a route that does not say its scope stops the start where keys are asked for', async (t) => {
@@ -217,14 +257,19 @@ test('a route that does not say its scope stops the start where keys are asked f
   const app = createHttpServer({ log });
   t.after(() => app.close());
   await addAccess(app, { config: { PROFILE: 'local', API_KEYS_FILE: path }, log });
-  assert.throws(() => app.get('/forgotten', async () => ({})), /GET \/forgotten does not say which scope/);
+  assert.throws(
+    () => app.get('/forgotten', async () => ({})),
+    /GET \/forgotten does not say which scope/,
+  );
 });
 
 test('a caller beyond the rate is answered 429 with Retry-After, another one and health are not', async (t) => {
   const { path, bearer } = await keyFile('rate', ['orders:read'], ['orders:read']);
   const url = await server(t, { API_KEYS_FILE: path, RATE_LIMIT_PER_SECOND: 5 });
   const [busy = { authorization: '' }, other = { authorization: '' }] = bearer;
-  const answers = await Promise.all(Array.from({ length: 30 }, () => ask(url, '/things', { headers: busy })));
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, () => ask(url, '/things', { headers: busy })),
+  );
   const limited = answers.filter(({ status }) => status === 429);
   assert.ok(limited.length >= 10, `${limited.length} limited`);
   assert.equal(limited[0]?.body.code, 'rate_limited');
@@ -262,11 +307,16 @@ test('pages of other origins may call the API only where their origin is configu
   });
   const closed = await server(t, {});
   assert.equal(
-    (await ask(closed, '/things', from('https://shop.example'))).headers.get('access-control-allow-origin'),
+    (await ask(closed, '/things', from('https://shop.example'))).headers.get(
+      'access-control-allow-origin',
+    ),
     null,
   );
   const { path } = await keyFile('cors', ['orders:write']);
-  const open = await server(t, { API_KEYS_FILE: path, CORS_ORIGINS: 'https://shop.example,https://b.example' });
+  const open = await server(t, {
+    API_KEYS_FILE: path,
+    CORS_ORIGINS: 'https://shop.example,https://b.example',
+  });
   const preflight = await ask(open, '/things', from('https://shop.example'));
   assert.equal(preflight.status, 204);
   assert.equal(preflight.headers.get('access-control-allow-origin'), 'https://shop.example');

@@ -36,7 +36,16 @@ test('with certificate and key the port speaks HTTPS only', async (t) => {
 
 test('without both there is no TLS, and one of them alone, or one that cannot be used, stops the start', () => {
   assert.equal(serverTls({}), undefined);
-  assert.throws(() => serverTls({ TLS_CERT_FILE }), /TLS_CERT_FILE and TLS_KEY_FILE need each other/);
-  assert.throws(() => serverTls({ TLS_CERT_FILE, TLS_KEY_FILE: join(directory, 'none') }), ConfigError);
-  assert.throws(() => serverTls({ TLS_CERT_FILE, TLS_KEY_FILE: file('junk', 'junk') }), /cannot be used/);
+  assert.throws(
+    () => serverTls({ TLS_CERT_FILE }),
+    /TLS_CERT_FILE and TLS_KEY_FILE need each other/,
+  );
+  assert.throws(
+    () => serverTls({ TLS_CERT_FILE, TLS_KEY_FILE: join(directory, 'none') }),
+    ConfigError,
+  );
+  assert.throws(
+    () => serverTls({ TLS_CERT_FILE, TLS_KEY_FILE: file('junk', 'junk') }),
+    /cannot be used/,
+  );
 });

@@ -27,13 +27,28 @@ async function server(t: TestContext): Promise<{ url: string; port: number }> {
 }
 
 const json = { 'content-type': 'application/json' };
-type Ask = { method?: string; path?: string; headers?: Record<string, string>; body?: string | Buffer };
+type Ask = {
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+};
 
 async function ask(url: string, { method = 'POST', path = '/things', headers = json, body }: Ask) {
   const init = body === undefined ? {} : { body: body as string };
-  const response = await fetch(url + path, { method, headers, ...init, signal: AbortSignal.timeout(10_000) });
+  const response = await fetch(url + path, {
+    method,
+    headers,
+    ...init,
+    signal: AbortSignal.timeout(10_000),
+  });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, text, body: text === '' ? {} : JSON.parse(text) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: text === '' ? {} : JSON.parse(text),
+  };
 }
 
 const refused: [string, Ask, number, string][] = [
@@ -43,14 +58,34 @@ const refused: [string, Ask, number, string][] = [
   ['invalid UTF-8', { body: Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]) }, 400, 'invalid_json'],
   ['a body that fails the schema', { body: '{"name":"x"}' }, 400, 'validation_failed'],
   ['a __proto__ property', { body: '{"name":"xx","__proto__":{"a":1}}' }, 400, 'validation_failed'],
-  ['a constructor property', { body: '{"name":"xx","constructor":{"prototype":1}}' }, 400, 'validation_failed'],
+  [
+    'a constructor property',
+    { body: '{"name":"xx","constructor":{"prototype":1}}' },
+    400,
+    'validation_failed',
+  ],
   ['an unknown query parameter', { method: 'GET', path: '/things?x=1' }, 400, 'validation_failed'],
-  ['a __proto__ query parameter', { method: 'GET', path: '/things?__proto__=1' }, 400, 'validation_failed'],
-  ['a repeated query parameter', { method: 'GET', path: '/things?limit=1&limit=2' }, 400, 'validation_failed'],
+  [
+    'a __proto__ query parameter',
+    { method: 'GET', path: '/things?__proto__=1' },
+    400,
+    'validation_failed',
+  ],
+  [
+    'a repeated query parameter',
+    { method: 'GET', path: '/things?limit=1&limit=2' },
+    400,
+    'validation_failed',
+  ],
   ['a path that is no URL', { method: 'GET', path: '/things/%zz' }, 400, 'bad_request'],
   ['an unknown path', { method: 'GET', path: '/nothing' }, 404, 'route_not_found'],
   ['a body above 1 MiB', { body: `{"name":"${'x'.repeat(1024 * 1024)}"}` }, 413, 'body_too_large'],
-  ['another media type', { headers: { 'content-type': 'text/plain' }, body: 'name' }, 415, 'unsupported_media_type'],
+  [
+    'another media type',
+    { headers: { 'content-type': 'text/plain' }, body: 'name' },
+    415,
+    'unsupported_media_type',
+  ],
   ['an error of the code', { method: 'GET', path: '/things/1' }, 503, 'store_unavailable'],
 ];
 
@@ -82,7 +117,11 @@ test('a method that a path lacks is answered 405 with Allow, whatever its body',
       const answer = await ask(url, { method, ...request });
       assert.equal(answer.status, 405, `${method} ${JSON.stringify(request)}: ${answer.text}`);
       assert.equal(answer.body.code, 'method_not_allowed');
-      assert.deepEqual((answer.headers.get('allow') ?? '').split(', ').sort(), ['GET', 'HEAD', 'POST']);
+      assert.deepEqual((answer.headers.get('allow') ?? '').split(', ').sort(), [
+        'GET',
+        'HEAD',
+        'POST',
+      ]);
     }
   }
 });
@@ -90,7 +129,10 @@ test('a method that a path lacks is answered 405 with Allow, whatever its body',
 test('faults of a body have pointers, those of a query parameters, and query strings become numbers', async (t) => {
   const { url } = await server(t);
   const body = await ask(url, { body: '{"name":"x","more":1}' });
-  assert.deepEqual(new Set(body.body.errors.map((e: { pointer: string }) => e.pointer)), new Set(['/name', '/more']));
+  assert.deepEqual(
+    new Set(body.body.errors.map((e: { pointer: string }) => e.pointer)),
+    new Set(['/name', '/more']),
+  );
   const query = await ask(url, { method: 'GET', path: '/things?limit=99' });
   assert.equal(query.body.errors[0].parameter, 'limit');
   assert.deepEqual((await ask(url, { method: 'GET', path: '/things?limit=7' })).body, { limit: 7 });
@@ -147,5 +189,8 @@ test('a port in use is told with the variable that changes it', async (t) => {
   const { port } = await server(t);
   const other = createHttpServer({ log });
   t.after(() => other.close());
-  await assert.rejects(listen(other, { host: '127.0.0.1', port, portVariable: 'SOME_PORT' }), /in use.*SOME_PORT/);
+  await assert.rejects(
+    listen(other, { host: '127.0.0.1', port, portVariable: 'SOME_PORT' }),
+    /in use.*SOME_PORT/,
+  );
 });

@@ -10,14 +10,21 @@ import { within } from '../kit/until.ts';
 const log = createLog({ level: 'silent', isTerminal: false });
 
 async function server(t: TestContext, tls?: ServerTls): Promise<number> {
-  const app = createHttpServer({ log, tls, patience: { headersMs: 300, requestMs: 600, checkMs: 50 } });
+  const app = createHttpServer({
+    log,
+    tls,
+    patience: { headersMs: 300, requestMs: 600, checkMs: 50 },
+  });
   app.post('/things', async ({ body }) => body);
   await listen(app, { host: '127.0.0.1', port: 0, portVariable: 'PORT' });
   t.after(() => app.close());
   return Number(new URL(app.listeningOrigin).port);
 }
 
-/** Sends a piece at a time, for ever; resolves to what came back when the server has closed the connection. */
+/**
+ * Sends a piece at a time, for ever; resolves to what came back when the server has closed the
+ * connection.
+ */
 function drip(t: TestContext, port: number, first: string, piece: string): Promise<string> {
   return within(
     'the server closes the connection',
@@ -47,12 +54,18 @@ test('a client that drips its headers is cut off with 408', async (t) => {
 
 test('a client that drips its body is cut off with 408', async (t) => {
   const port = await server(t);
-  assert.match(await drip(t, port, `${start}content-length: 100000\r\n\r\n{`, ' '), /^HTTP\/1\.1 408 /);
+  assert.match(
+    await drip(t, port, `${start}content-length: 100000\r\n\r\n{`, ' '),
+    /^HTTP\/1\.1 408 /,
+  );
 });
 
 test('a client of HTTPS that does not begin TLS, or speaks HTTP, is cut off without a word', async (t) => {
   const file = (name: string) => join(import.meta.dirname, `../kit/localhost-${name}.pem`);
-  const port = await server(t, serverTls({ TLS_CERT_FILE: file('certificate'), TLS_KEY_FILE: file('key') }));
+  const port = await server(
+    t,
+    serverTls({ TLS_CERT_FILE: file('certificate'), TLS_KEY_FILE: file('key') }),
+  );
   assert.doesNotMatch(await drip(t, port, '', ''), /HTTP/);
   await drip(t, port, start, 'x');
 });

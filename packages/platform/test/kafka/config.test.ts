@@ -46,11 +46,18 @@ test('the authority is read from its file, and brokers with a name are told it',
   const named = connectionFor({ ...tls, KAFKA_BOOTSTRAP_SERVERS: 'a.example:9093,b.example:9093' });
   assert.equal(named.tls?.ca, root);
   assert.equal(named.tlsServerName, true);
-  assert.equal(connectionFor({ ...tls, KAFKA_BOOTSTRAP_SERVERS: '10.0.0.1:9093' }).tlsServerName, undefined);
+  assert.equal(
+    connectionFor({ ...tls, KAFKA_BOOTSTRAP_SERVERS: '10.0.0.1:9093' }).tlsServerName,
+    undefined,
+  );
 });
 
 test('files for TLS without TLS are a fault each', () => {
-  const env = { KAFKA_SSL_CA_FILE: certificate, KAFKA_SSL_KEY_FILE: key, KAFKA_SSL_KEY_PASSPHRASE: 'x' };
+  const env = {
+    KAFKA_SSL_CA_FILE: certificate,
+    KAFKA_SSL_KEY_FILE: key,
+    KAFKA_SSL_KEY_PASSPHRASE: 'x',
+  };
   assert.deepEqual(
     faultsFor(env),
     Object.keys(env).map((name) => `${name} needs KAFKA_SSL=true`),
@@ -68,14 +75,20 @@ test('files that cannot be read are all named at once, with their variables', ()
   const faults = faultsFor(env);
   assert.equal(faults.length, 3);
   for (const [i, name] of ['CA', 'CERT', 'KEY'].entries()) {
-    assert.match(faults[i] ?? '', new RegExp(`^KAFKA_SSL_${name}_FILE ${missing} cannot be used: ENOENT`));
+    assert.match(
+      faults[i] ?? '',
+      new RegExp(`^KAFKA_SSL_${name}_FILE ${missing} cannot be used: ENOENT`),
+    );
   }
 });
 
 test('a certificate and a key need each other, and must fit', () => {
   const env = { KAFKA_SSL: 'true', KAFKA_SSL_CERT_FILE: certificate };
   assert.match(faultsFor(env).join(), /need each other/);
-  assert.match(faultsFor({ ...env, KAFKA_SSL_KEY_FILE: key }).join(), /KAFKA_SSL_CERT_FILE .* cannot be used/);
+  assert.match(
+    faultsFor({ ...env, KAFKA_SSL_KEY_FILE: key }).join(),
+    /KAFKA_SSL_CERT_FILE .* cannot be used/,
+  );
 });
 
 test('a file that holds no certificate is refused', () => {

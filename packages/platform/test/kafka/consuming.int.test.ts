@@ -33,7 +33,9 @@ test('a group that is new reads what was published before it', options, async (t
 // Default 2: 50 MB are fetched and buffered whatever the reader does.
 test('a slow handler bounds what is fetched ahead of it', options, async (t) => {
   const { broker } = openKafkaBroker(t, servers);
-  const events = Array.from({ length: 1_200 }, (_, i) => event(`key-${i}`, Buffer.alloc(10_000, 'x')));
+  const events = Array.from({ length: 1_200 }, (_, i) =>
+    event(`key-${i}`, Buffer.alloc(10_000, 'x')),
+  );
   await publish(broker, events);
   let fetched = 0;
   const receives = tracingChannel('plt:kafka:consumer:receives');
@@ -50,68 +52,87 @@ test('a slow handler bounds what is fetched ahead of it', options, async (t) => 
   };
   await broker.subscribe({ topic, group: 'a', maxEvents: 100, handler });
   await until('the handler has a batch', () => fetched > 0);
-  // A second passes in which the default fetches all of it: until() polls, the lag asks Kafka meanwhile.
+  // A second passes in which the default fetches all of it: until() polls, the lag asks Kafka
+  // meanwhile.
   const begun = performance.now();
-  await until('a second passes', async () => (await broker.lag.read()).length > 0 && performance.now() - begun > 1_000);
+  await until(
+    'a second passes',
+    async () => (await broker.lag.read()).length > 0 && performance.now() - begun > 1_000,
+  );
   assert.ok(fetched <= 400, `${fetched} of ${events.length} events of 10 kB were fetched ahead`);
   gate.resolve();
   await until('all are handled', () => handled === events.length);
 });
 
-test('an assigned partition has a committed offset before anything is read from it', options, async (t) => {
-  const { broker, names, groupOf, connection } = openKafkaBroker(t, servers);
-  await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler: async () => undefined });
-  const admin = new Admin({ ...connection, clientId: 'tests' });
-  t.after(() => admin.close());
-  await until('all four partitions have one', async () => {
-    const [group] = await admin.listConsumerGroupOffsets({ groups: [groupOf('a')] });
-    const mine = group?.topics.find(({ name }) => name === names[topic]);
-    return mine?.partitions.filter(({ committedOffset }) => committedOffset === 0n).length === 4;
-  });
-});
+test(
+  'an assigned partition has a committed offset before anything is read from it',
+  options,
+  async (t) => {
+    const { broker, names, groupOf, connection } = openKafkaBroker(t, servers);
+    await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler: async () => undefined });
+    const admin = new Admin({ ...connection, clientId: 'tests' });
+    t.after(() => admin.close());
+    await until('all four partitions have one', async () => {
+      const [group] = await admin.listConsumerGroupOffsets({ groups: [groupOf('a')] });
+      const mine = group?.topics.find(({ name }) => name === names[topic]);
+      return mine?.partitions.filter(({ committedOffset }) => committedOffset === 0n).length === 4;
+    });
+  },
+);
 
-test('a batch that fails for longer than a session stays with its member and keeps its place', options, async (t) => {
-  const { broker } = openKafkaBroker(t, servers);
-  const attempts: string[][] = [];
-  const handled: string[] = [];
-  const begun = performance.now();
-  const handler: BatchHandler = async (batch) => {
-    const keys = batch.map(({ key }) => key ?? '');
-    attempts.push(keys);
-    if (performance.now() - begun < 8_000) throw new Error('database away');
-    handled.push(...keys);
-  };
-  await publish(broker, [event('first')]);
-  await broker.subscribe({ topic, group: 'a', maxEvents: 1, handler });
-  await until('the handler fails', () => attempts.length > 0);
-  await publish(broker, [event('second')]);
-  await until('both are handled', () => handled.length === 2, 20_000);
-  assert.deepEqual(new Set(handled), new Set(['first', 'second']));
-  const failed = attempts.slice(0, -2).flat();
-  assert.ok(failed.length >= 3 && failed.every((key) => key === 'first'), `attempts ${JSON.stringify(attempts)}`);
-});
+test(
+  'a batch that fails for longer than a session stays with its member and keeps its place',
+  options,
+  async (t) => {
+    const { broker } = openKafkaBroker(t, servers);
+    const attempts: string[][] = [];
+    const handled: string[] = [];
+    const begun = performance.now();
+    const handler: BatchHandler = async (batch) => {
+      const keys = batch.map(({ key }) => key ?? '');
+      attempts.push(keys);
+      if (performance.now() - begun < 8_000) throw new Error('database away');
+      handled.push(...keys);
+    };
+    await publish(broker, [event('first')]);
+    await broker.subscribe({ topic, group: 'a', maxEvents: 1, handler });
+    await until('the handler fails', () => attempts.length > 0);
+    await publish(broker, [event('second')]);
+    await until('both are handled', () => handled.length === 2, 20_000);
+    assert.deepEqual(new Set(handled), new Set(['first', 'second']));
+    const failed = attempts.slice(0, -2).flat();
+    assert.ok(
+      failed.length >= 3 && failed.every((key) => key === 'first'),
+      `attempts ${JSON.stringify(attempts)}`,
+    );
+  },
+);
 
 // Committed before it is handled, the batch would be lost with the process.
-test('a batch in the hands of a member that is killed comes to the next member', options, async (t) => {
-  const { broker, names, groupOf } = openKafkaBroker(t, servers);
-  const keys = Array.from({ length: 8 }, (_, i) => `key-${i}`);
-  await publish(
-    broker,
-    keys.map((key) => event(key)),
-  );
-  const script = join(import.meta.dirname, 'member-process.ts');
-  const args = [script, servers, names[topic] ?? '', groupOf('a'), 'hangs'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.after(() => child.kill('SIGKILL'));
-  await once(child.stdout, 'data');
-  child.kill('SIGKILL');
-  const received = new Set<string | undefined>();
-  const handler: BatchHandler = async (events) => {
-    for (const { key } of events) received.add(key);
-  };
-  await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler });
-  await until('the next member has all', () => received.size === keys.length, 30_000);
-});
+test(
+  'a batch in the hands of a member that is killed comes to the next member',
+  options,
+  async (t) => {
+    const { broker, names, groupOf } = openKafkaBroker(t, servers);
+    const keys = Array.from({ length: 8 }, (_, i) => `key-${i}`);
+    await publish(
+      broker,
+      keys.map((key) => event(key)),
+    );
+    const script = join(import.meta.dirname, 'member-process.ts');
+    const args = [script, servers, names[topic] ?? '', groupOf('a'), 'hangs'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    t.after(() => child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    const received = new Set<string | undefined>();
+    const handler: BatchHandler = async (events) => {
+      for (const { key } of events) received.add(key);
+    };
+    await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler });
+    await until('the next member has all', () => received.size === keys.length, 30_000);
+  },
+);
 
 test('a message without key, value and headers arrives as an event', options, async (t) => {
   const { broker, names, connection } = openKafkaBroker(t, servers);
@@ -124,7 +145,10 @@ test('a message without key, value and headers arrives as an event', options, as
   });
   const producer = new Producer({ ...connection, clientId: 'foreign' });
   t.after(() => producer.close());
-  await until('the topic is there', async () => (await broker.lag.read().catch(() => [])).length > 0);
+  await until(
+    'the topic is there',
+    async () => (await broker.lag.read().catch(() => [])).length > 0,
+  );
   await producer.send({ messages: [{ topic: names[topic] ?? '', partition: 1 }] });
   await until('it arrives', () => received.length === 1);
   const [one] = received;
@@ -137,8 +161,11 @@ test('kafka_consumer_lag counts per partition, also while no member runs', optio
   const metrics = createMetrics('tests');
   observeKafkaLag(metrics, broker.lag, silentLog);
   const lag = async (): Promise<number> => {
-    const values = (await metrics.registry.getSingleMetric('kafka_consumer_lag')?.get())?.values ?? [];
-    const mine = values.filter(({ labels }) => labels.topic === names[topic] && labels.group === groupOf('a'));
+    const values =
+      (await metrics.registry.getSingleMetric('kafka_consumer_lag')?.get())?.values ?? [];
+    const mine = values.filter(
+      ({ labels }) => labels.topic === names[topic] && labels.group === groupOf('a'),
+    );
     return mine.length === 4 ? mine.reduce((total, { value }) => total + value, 0) : -1;
   };
   const handled: IncomingEvent[] = [];

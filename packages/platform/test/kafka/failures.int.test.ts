@@ -28,8 +28,9 @@ async function rejectsWithin(limitMs: number, broker: Broker, key: string): Prom
   assert.ok(tookMs < limitMs, `rejected after ${tookMs} ms`);
 }
 
-// Default 1 of the client: sends of an idempotent producer are retried without end. Default 4: the stream dies some 12 s after the
-// broker and is never opened again. Default 5: what was rejected may have been written, so copies are fine and gaps are not.
+// Default 1 of the client: sends of an idempotent producer are retried without end. Default 4: the
+// stream dies some 12 s after the broker and is never opened again. Default 5: what was rejected
+// may have been written, so copies are fine and gaps are not.
 test(
   'a broker that is killed and comes back after 13 s: publishes reject in time, then all goes on',
   options,
@@ -40,7 +41,9 @@ test(
     await until('the first event arrives', () => received.has('before'));
 
     // With nothing in hand only the stream can notice the outage.
-    await until('it is committed', async () => (await broker.lag.read()).every(({ events }) => events === 0));
+    await until('it is committed', async () =>
+      (await broker.lag.read()).every(({ events }) => events === 0),
+    );
 
     await kafka.kill();
     const down = performance.now();
@@ -122,60 +125,74 @@ test('a member that is killed is replaced within 10 s, with nothing lost', optio
   assert.ok(tookMs < 10_000, `takeover took ${tookMs} ms`);
 });
 
-test('a member that is stopped and goes on does not set the commits of others back', options, async (t) => {
-  const { broker, names, groupOf, connection } = openKafkaBroker(t, kafka.bootstrapServers);
-  const received = await subscribed(broker);
-  const other = await startMember(t, [names[topic] ?? '', groupOf('a')], received, broker);
-  const admin = new Admin({ ...connection, clientId: 'tests' });
-  t.after(() => admin.close());
-  const committed = async (): Promise<number[]> => {
-    const [group] = await admin.listConsumerGroupOffsets({ groups: [groupOf('a')] });
-    const mine = group?.topics.find(({ name }) => name === names[topic])?.partitions ?? [];
-    return mine
-      .toSorted((x, y) => x.partitionIndex - y.partitionIndex)
-      .map(({ committedOffset }) => Number(committedOffset));
-  };
-  const highest: number[] = [];
-  const watch = async (): Promise<void> => {
-    for (const [partition, offset] of (await committed()).entries()) {
-      assert.ok(offset >= (highest[partition] ?? 0), `partition ${partition} went back to ${offset}`);
-      highest[partition] = offset;
-    }
-  };
+test(
+  'a member that is stopped and goes on does not set the commits of others back',
+  options,
+  async (t) => {
+    const { broker, names, groupOf, connection } = openKafkaBroker(t, kafka.bootstrapServers);
+    const received = await subscribed(broker);
+    const other = await startMember(t, [names[topic] ?? '', groupOf('a')], received, broker);
+    const admin = new Admin({ ...connection, clientId: 'tests' });
+    t.after(() => admin.close());
+    const committed = async (): Promise<number[]> => {
+      const [group] = await admin.listConsumerGroupOffsets({ groups: [groupOf('a')] });
+      const mine = group?.topics.find(({ name }) => name === names[topic])?.partitions ?? [];
+      return mine
+        .toSorted((x, y) => x.partitionIndex - y.partitionIndex)
+        .map(({ committedOffset }) => Number(committedOffset));
+    };
+    const highest: number[] = [];
+    const watch = async (): Promise<void> => {
+      for (const [partition, offset] of (await committed()).entries()) {
+        assert.ok(
+          offset >= (highest[partition] ?? 0),
+          `partition ${partition} went back to ${offset}`,
+        );
+        highest[partition] = offset;
+      }
+    };
 
-  await publish(
-    broker,
-    Array.from({ length: 40 }, (_, i) => event(`stop-${i}`)),
-  );
-  other.process.kill('SIGSTOP');
-  const keys = Array.from({ length: 40 }, (_, i) => `after-${i}`);
-  await publish(
-    broker,
-    keys.map((key) => event(key)),
-  );
-  await until('the survivor has all', () => keys.every((key) => received.has(key)), 30_000);
-  await until('all is committed', async () => (await broker.lag.read()).every(({ events }) => events === 0));
-  await watch();
-  const before = other.seen.size;
-  other.process.kill('SIGCONT');
-  let round = 0;
-  await until(
-    'it is a member again',
-    async () => {
-      round += 1;
-      await publish(
-        broker,
-        Array.from({ length: 20 }, (_, i) => event(`again-${round}-${i}`)),
-      );
-      await watch();
-      return other.seen.size > before + 20;
-    },
-    30_000,
-  );
-});
+    await publish(
+      broker,
+      Array.from({ length: 40 }, (_, i) => event(`stop-${i}`)),
+    );
+    other.process.kill('SIGSTOP');
+    const keys = Array.from({ length: 40 }, (_, i) => `after-${i}`);
+    await publish(
+      broker,
+      keys.map((key) => event(key)),
+    );
+    await until('the survivor has all', () => keys.every((key) => received.has(key)), 30_000);
+    await until('all is committed', async () =>
+      (await broker.lag.read()).every(({ events }) => events === 0),
+    );
+    await watch();
+    const before = other.seen.size;
+    other.process.kill('SIGCONT');
+    let round = 0;
+    await until(
+      'it is a member again',
+      async () => {
+        round += 1;
+        await publish(
+          broker,
+          Array.from({ length: 20 }, (_, i) => event(`again-${round}-${i}`)),
+        );
+        await watch();
+        return other.seen.size > before + 20;
+      },
+      30_000,
+    );
+  },
+);
 
 /** Another process in the subscription's place (topic and group); resolves when both get events. */
-async function startMember(t: TestContext, place: string[], ours: Map<string, unknown>, broker: Broker) {
+async function startMember(
+  t: TestContext,
+  place: string[],
+  ours: Map<string, unknown>,
+  broker: Broker,
+) {
   const script = join(import.meta.dirname, 'member-process.ts');
   const args = [script, kafka.bootstrapServers, ...place];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,5 +1,5 @@
-// A member of a group as a process of its own, to be killed: `node kafka-member-process.ts SERVERS TOPIC GROUP` prints a line per event;
-// with `hangs` as a fourth word its handler never ends.
+// A member of a group as a process of its own, to be killed: `node kafka-member-process.ts SERVERS
+// TOPIC GROUP` prints a line per event; with `hangs` as a fourth word its handler never ends.
 import { createKafkaBroker } from '../../src/kafka/broker.ts';
 import { silentLog } from '../kit/test-kafka.ts';
 
@@ -17,7 +17,8 @@ await broker.subscribe({
   group,
   maxEvents: 100,
   handler: async (events) => {
-    for (const { key, partition, offset } of events) process.stdout.write(`${key} ${partition} ${offset}\n`);
+    for (const { key, partition, offset } of events)
+      process.stdout.write(`${key} ${partition} ${offset}\n`);
     if (how === 'hangs') await new Promise(() => undefined);
   },
 });

@@ -43,57 +43,81 @@ test('a key goes to the partition where the Java client would put it', options, 
   );
 });
 
-test('events that are larger together than Kafka takes at once are all published', options, async (t) => {
-  const { broker } = openKafkaBroker(t, servers, { partitions: 1 });
-  const received: IncomingEvent[] = [];
-  await broker.subscribe({
-    topic,
-    group: 'a',
-    maxEvents: 10,
-    handler: async (events) => void received.push(...events),
-  });
-  await broker.publish(
-    topic,
-    Array.from({ length: 40 }, (_, i) => event(`key-${i}`, Buffer.alloc(107_000, 'x'))),
-  );
-  await until('all arrive', () => received.length === 40);
-  assert.deepEqual(
-    received.map(({ key }) => key),
-    Array.from({ length: 40 }, (_, i) => `key-${i}`),
-  );
-});
+test(
+  'events that are larger together than Kafka takes at once are all published',
+  options,
+  async (t) => {
+    const { broker } = openKafkaBroker(t, servers, { partitions: 1 });
+    const received: IncomingEvent[] = [];
+    await broker.subscribe({
+      topic,
+      group: 'a',
+      maxEvents: 10,
+      handler: async (events) => void received.push(...events),
+    });
+    await broker.publish(
+      topic,
+      Array.from({ length: 40 }, (_, i) => event(`key-${i}`, Buffer.alloc(107_000, 'x'))),
+    );
+    await until('all arrive', () => received.length === 40);
+    assert.deepEqual(
+      received.map(({ key }) => key),
+      Array.from({ length: 40 }, (_, i) => `key-${i}`),
+    );
+  },
+);
 
-test('an event that is too large for Kafka is refused for good, the largest allowed is not', options, async (t) => {
-  const { broker } = openKafkaBroker(t, servers);
-  await broker.publish(topic, [event('allowed', Buffer.alloc(900_000, 'x'))]);
-  await assert.rejects(broker.publish(topic, [event('large', Buffer.alloc(1_100_000, 'x'))]), (error) => {
-    assert.ok(error instanceof RefusedEvent, String(error));
-    assert.match(error.message, /MESSAGE_TOO_LARGE/);
-    return true;
-  });
-  await broker.publish(topic, [event('next')]);
-});
+test(
+  'an event that is too large for Kafka is refused for good, the largest allowed is not',
+  options,
+  async (t) => {
+    const { broker } = openKafkaBroker(t, servers);
+    await broker.publish(topic, [event('allowed', Buffer.alloc(900_000, 'x'))]);
+    await assert.rejects(
+      broker.publish(topic, [event('large', Buffer.alloc(1_100_000, 'x'))]),
+      (error) => {
+        assert.ok(error instanceof RefusedEvent, String(error));
+        assert.match(error.message, /MESSAGE_TOO_LARGE/);
+        return true;
+      },
+    );
+    await broker.publish(topic, [event('next')]);
+  },
+);
 
-test('topics are created as configured; one that exists is used as it is, with one warning', options, async (t) => {
-  const { broker, names, connection } = openKafkaBroker(t, servers, { partitions: 3 });
-  await publish(broker, [event('k')]);
-  const admin = new Admin({ ...connection, clientId: 'tests' });
-  t.after(() => admin.close());
-  const ours = Object.values(names).flatMap((name) => [name, `${name}.dlq`]);
-  const { topics } = await admin.metadata({ topics: ours });
-  assert.deepEqual(
-    ours.map((name) => topics.get(name)?.partitionsCount),
-    [3, 3],
-  );
+test(
+  'topics are created as configured; one that exists is used as it is, with one warning',
+  options,
+  async (t) => {
+    const { broker, names, connection } = openKafkaBroker(t, servers, { partitions: 3 });
+    await publish(broker, [event('k')]);
+    const admin = new Admin({ ...connection, clientId: 'tests' });
+    t.after(() => admin.close());
+    const ours = Object.values(names).flatMap((name) => [name, `${name}.dlq`]);
+    const { topics } = await admin.metadata({ topics: ours });
+    assert.deepEqual(
+      ours.map((name) => topics.get(name)?.partitionsCount),
+      [3, 3],
+    );
 
-  const lines: string[] = [];
-  const log = pino(new Writable({ write: (line, _, done) => done(void lines.push(String(line)) as undefined) }));
-  const other = createKafkaTopics({ connection, clientId: 'tests', topics: ours, partitions: 5, replication: 1, log });
-  await Promise.all([other.ensure(), other.ensure()]);
-  await other.ensure();
-  assert.equal(lines.length, 1);
-  assert.match(lines[0] ?? '', /"level":40.*other settings/);
-});
+    const lines: string[] = [];
+    const log = pino(
+      new Writable({ write: (line, _, done) => done(void lines.push(String(line)) as undefined) }),
+    );
+    const other = createKafkaTopics({
+      connection,
+      clientId: 'tests',
+      topics: ours,
+      partitions: 5,
+      replication: 1,
+      log,
+    });
+    await Promise.all([other.ensure(), other.ensure()]);
+    await other.ensure();
+    assert.equal(lines.length, 1);
+    assert.match(lines[0] ?? '', /"level":40.*other settings/);
+  },
+);
 
 test('two processes that create the same topics at once both succeed', options, async (t) => {
   const { names } = openKafkaBroker(t, servers);

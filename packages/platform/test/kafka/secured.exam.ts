@@ -85,26 +85,42 @@ async function refuses(t: TestContext, env: NodeJS.ProcessEnv, reason: RegExp) {
   return broker;
 }
 
-examineBroker('Kafka over SASL_SSL', (t) => openAs(t, { ...trusting, ...user('SCRAM-SHA-512') }), skipWithout(kafka));
+examineBroker(
+  'Kafka over SASL_SSL',
+  (t) => openAs(t, { ...trusting, ...user('SCRAM-SHA-512') }),
+  skipWithout(kafka),
+);
 
 for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']) {
-  test(`events pass for a user by ${mechanism}`, options, (t) => passesEvents(t, { ...trusting, ...user(mechanism) }));
+  test(`events pass for a user by ${mechanism}`, options, (t) =>
+    passesEvents(t, { ...trusting, ...user(mechanism) }),
+  );
 
-  test(`a wrong password is refused in time by ${mechanism}, and the next client is not`, options, async (t) => {
-    await refuses(t, { ...trusting, ...user(mechanism, 'wrong') }, /authenticat/i);
-    await passesEvents(t, { ...trusting, ...user(mechanism) });
-  });
+  test(
+    `a wrong password is refused in time by ${mechanism}, and the next client is not`,
+    options,
+    async (t) => {
+      await refuses(t, { ...trusting, ...user(mechanism, 'wrong') }, /authenticat/i);
+      await passesEvents(t, { ...trusting, ...user(mechanism) });
+    },
+  );
 }
 
-test('events pass for a client certificate whose key has a passphrase', options, (t) => passesEvents(t, certified));
+test('events pass for a client certificate whose key has a passphrase', options, (t) =>
+  passesEvents(t, certified),
+);
 
-test('without a client certificate a broker that asks for one is not reached', options, async (t) => {
-  await refuses(
-    t,
-    { ...trusting, KAFKA_BOOTSTRAP_SERVERS: `localhost:${certifiedPort}` },
-    /certificate|closed|ECONNRESET/i,
-  );
-});
+test(
+  'without a client certificate a broker that asks for one is not reached',
+  options,
+  async (t) => {
+    await refuses(
+      t,
+      { ...trusting, KAFKA_BOOTSTRAP_SERVERS: `localhost:${certifiedPort}` },
+      /certificate|closed|ECONNRESET/i,
+    );
+  },
+);
 
 test('a broker whose authority is not trusted is not talked to', options, async (t) => {
   const env = { ...trusting, ...user('PLAIN') };
@@ -114,23 +130,39 @@ test('a broker whose authority is not trusted is not talked to', options, async 
 });
 
 // 127.1 is a name to TLS, and 127.0.0.1 to the resolver.
-test('a broker that has another name than it was asked for is not talked to', options, async (t) => {
-  const servers = (kafka?.bootstrapServers ?? '').replace('localhost', '127.1');
-  await refuses(t, { ...trusting, ...user('PLAIN'), KAFKA_BOOTSTRAP_SERVERS: servers }, /altnames/);
-});
+test(
+  'a broker that has another name than it was asked for is not talked to',
+  options,
+  async (t) => {
+    const servers = (kafka?.bootstrapServers ?? '').replace('localhost', '127.1');
+    await refuses(
+      t,
+      { ...trusting, ...user('PLAIN'), KAFKA_BOOTSTRAP_SERVERS: servers },
+      /altnames/,
+    );
+  },
+);
 
-test('a client with the wrong password goes on by itself when Kafka takes that password', options, async (t) => {
-  const broker = await refuses(t, { ...trusting, ...user('PLAIN', 'second-secret') }, /authenticat/i);
-  const received: IncomingEvent[] = [];
-  await broker.subscribe({
-    topic,
-    group: 'a',
-    maxEvents: 10,
-    handler: async (events) => void received.push(...events),
-  });
-  security.password = 'second-secret';
-  await kafka?.kill();
-  await kafka?.restart();
-  await publish(broker, [event('after')]);
-  await until('it arrives', () => received.some(({ key }) => key === 'after'), 30_000);
-});
+test(
+  'a client with the wrong password goes on by itself when Kafka takes that password',
+  options,
+  async (t) => {
+    const broker = await refuses(
+      t,
+      { ...trusting, ...user('PLAIN', 'second-secret') },
+      /authenticat/i,
+    );
+    const received: IncomingEvent[] = [];
+    await broker.subscribe({
+      topic,
+      group: 'a',
+      maxEvents: 10,
+      handler: async (events) => void received.push(...events),
+    });
+    security.password = 'second-secret';
+    await kafka?.kill();
+    await kafka?.restart();
+    await publish(broker, [event('after')]);
+    await until('it arrives', () => received.some(({ key }) => key === 'after'), 30_000);
+  },
+);

@@ -21,7 +21,9 @@ type Settings = { groupInstanceId?: string; handle?: BatchHandler };
 async function startMember(t: TestContext, of: Names, clientId: string, settings: Settings = {}) {
   const { groupInstanceId, handle } = settings;
   const said: string[] = [];
-  const log = pino(new Writable({ write: (line, _, done) => done(void said.push(String(line)) as undefined) }));
+  const log = pino(
+    new Writable({ write: (line, _, done) => done(void said.push(String(line)) as undefined) }),
+  );
   const named = groupInstanceId === undefined ? {} : { groupInstanceId };
   const { broker, groupOf } = openKafkaBroker(t, servers, { names: of, clientId, log, ...named });
   const handled = new Set<string>();
@@ -34,7 +36,11 @@ async function startMember(t: TestContext, of: Names, clientId: string, settings
 }
 
 /** How often each client has done it, from its own doing. */
-function counted(t: TestContext, channel: 'consumer:group' | 'consumer:heartbeat', operation: string) {
+function counted(
+  t: TestContext,
+  channel: 'consumer:group' | 'consumer:heartbeat',
+  operation: string,
+) {
   const counts = new Map<string, number>();
   const count = (context: unknown): void => {
     const { client, operation: done } = context as { client: Consumer; operation: string };
@@ -79,7 +85,11 @@ test(
   'a static member that closes and comes back has its partitions, and the others notice nothing',
   options,
   async (t) => {
-    const [joins, { places, untilShared }, of] = [counted(t, 'consumer:group', 'joinGroup'), openAdmin(t), names()];
+    const [joins, { places, untilShared }, of] = [
+      counted(t, 'consumer:group', 'joinGroup'),
+      openAdmin(t),
+      names(),
+    ];
     const one = await startMember(t, of, 'one', { groupInstanceId: 'one' });
     const two = await startMember(t, of, 'two', { groupInstanceId: 'two' });
     await untilShared(one.group, 2, 2);
@@ -101,26 +111,38 @@ test(
   },
 );
 
-test('a member without a name leaves when it closes, and the others take its partitions over', options, async (t) => {
-  const [joins, { untilShared }, of] = [counted(t, 'consumer:group', 'joinGroup'), openAdmin(t), names()];
-  const one = await startMember(t, of, 'one');
-  const two = await startMember(t, of, 'two');
-  await untilShared(one.group, 2, 2);
-  const joinsBefore = joins('two');
-  await one.broker.close();
-  await untilShared(one.group, 4);
-  assert.ok(joins('two') > joinsBefore);
-  await publish(two.broker, eventsOf('after'));
-  await until('it handles all', () => keysOf('after').every((key) => two.handled.has(key)));
-});
+test(
+  'a member without a name leaves when it closes, and the others take its partitions over',
+  options,
+  async (t) => {
+    const [joins, { untilShared }, of] = [
+      counted(t, 'consumer:group', 'joinGroup'),
+      openAdmin(t),
+      names(),
+    ];
+    const one = await startMember(t, of, 'one');
+    const two = await startMember(t, of, 'two');
+    await untilShared(one.group, 2, 2);
+    const joinsBefore = joins('two');
+    await one.broker.close();
+    await untilShared(one.group, 4);
+    assert.ok(joins('two') > joinsBefore);
+    await publish(two.broker, eventsOf('after'));
+    await until('it handles all', () => keysOf('after').every((key) => two.handled.has(key)));
+  },
+);
 
-// The client alone would take the place back, and so would the other one: two members that throw each other out every second.
+// The client alone would take the place back, and so would the other one: two members that throw
+// each other out every second.
 for (const what of ['while it is idle', 'with a batch in hand']) {
   test(
     `a second process with the same name replaces the first ${what}, which waits until that one is gone`,
     options,
     async (t) => {
-      const [joins, beats] = [counted(t, 'consumer:group', 'joinGroup'), counted(t, 'consumer:heartbeat', 'heartbeat')];
+      const [joins, beats] = [
+        counted(t, 'consumer:group', 'joinGroup'),
+        counted(t, 'consumer:heartbeat', 'heartbeat'),
+      ];
       const [{ admin, members, untilShared }, of] = [openAdmin(t), names()];
       const [taken, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       const isBusy = what !== 'while it is idle';
@@ -133,7 +155,9 @@ for (const what of ['while it is idle', 'with a batch in hand']) {
       await taken.promise;
       await untilShared(first.group, 4);
       if (!isBusy)
-        await until('nothing is in hand', async () => (await first.broker.lag.read()).every((l) => l.events === 0));
+        await until('nothing is in hand', async () =>
+          (await first.broker.lag.read()).every((l) => l.events === 0),
+        );
 
       const placeOf = async () => (await members(first.group))[0]?.id;
       const before = await placeOf();
@@ -141,10 +165,14 @@ for (const what of ['while it is idle', 'with a batch in hand']) {
       await until('the second one is the member', async () => (await placeOf()) !== before);
       gate.resolve();
       const tells = (): string[] =>
-        first.said.filter((line) => line.includes('another process has the same KAFKA_GROUP_INSTANCE_ID'));
+        first.said.filter((line) =>
+          line.includes('another process has the same KAFKA_GROUP_INSTANCE_ID'),
+        );
       await until('the first one says so', () => tells().length > 0);
       await publish(second.broker, eventsOf('during'));
-      await until('the second one handles all', () => keysOf('during').every((key) => second.handled.has(key)));
+      await until('the second one handles all', () =>
+        keysOf('during').every((key) => second.handled.has(key)),
+      );
       const [place, beatsBefore] = [await placeOf(), beats('second')];
       await until('some seconds pass', () => beats('second') >= beatsBefore + 6);
       assert.equal(await placeOf(), place, 'the place has changed hands again');
@@ -154,7 +182,11 @@ for (const what of ['while it is idle', 'with a batch in hand']) {
       const reserved = { memberId: (await placeOf()) ?? '', reason: 'gone for good' };
       await admin.removeMembersFromConsumerGroup({ groupId: first.group, members: [reserved] });
       await publish(first.broker, eventsOf('late'));
-      await until('the first one goes on', () => keysOf('late').every((key) => first.handled.has(key)), 20_000);
+      await until(
+        'the first one goes on',
+        () => keysOf('late').every((key) => first.handled.has(key)),
+        20_000,
+      );
     },
   );
 }

@@ -1,6 +1,9 @@
 import type { Broker, OutgoingEvent } from '../../src/messaging/broker.ts';
 
-/** A broker that keeps what is published. `behaviour` may throw, or wait, before a batch is taken; `taken` are all copies. */
+/**
+ * A broker that keeps what is published. `behaviour` may throw, or wait, before a batch is taken;
+ * `taken` are all copies.
+ */
 export function createFakeBroker() {
   const taken: { topic: string; event: OutgoingEvent }[] = [];
   const fake = {

@@ -1,9 +1,16 @@
 import type { Look, Noticed, Watch } from '../../src/operate/sentinel.ts';
 import type { Log } from '../../src/process/log.ts';
 
-/** One whole round of a sentinel, every look until it has seen all: orders by what was noticed of them, and the statements it took. */
+/**
+ * One whole round of a sentinel, every look until it has seen all: orders by what was noticed of
+ * them, and the statements it took.
+ */
 export async function lookAround({ search, recheck }: Watch) {
-  const seen = { stuck: {} as Record<string, string>, recovered: {} as Record<string, string>, statements: 0 };
+  const seen = {
+    stuck: {} as Record<string, string>,
+    recovered: {} as Record<string, string>,
+    statements: 0,
+  };
   const byOrder = (noticed: Noticed[] = []) =>
     Object.fromEntries(noticed.map(({ orderId, reason }) => [orderId, reason]));
   const run = async (look: Look): Promise<void> => {
@@ -26,6 +33,11 @@ export function keepingLog() {
   const keep = (fields: { orders?: { orderId: string }[] }, message: string): void => {
     lines.push({ message, orders: fields.orders?.map(({ orderId }) => orderId) ?? [] });
   };
-  const log = { warn: keep, info: keep, debug: () => undefined, child: () => log } as unknown as Log;
+  const log = {
+    warn: keep,
+    info: keep,
+    debug: () => undefined,
+    child: () => log,
+  } as unknown as Log;
   return { log, lines };
 }

@@ -8,7 +8,10 @@ export function event(key: string, value: string | Buffer = '{}'): OutgoingEvent
   return { key, value, headers: {} };
 }
 
-/** As the relay does: what was rejected is published again, until it is not; bounded by the test's time. */
+/**
+ * As the relay does: what was rejected is published again, until it is not; bounded by the test's
+ * time.
+ */
 export async function publish(broker: Broker, events: OutgoingEvent[]): Promise<void> {
   await until(
     'the events are published',

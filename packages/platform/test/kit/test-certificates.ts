@@ -4,10 +4,14 @@ import { join } from 'node:path';
 
 const days = '2';
 
-/** An authority of the test's own; it writes PEM files into the directory. Needs the program openssl. */
+/**
+ * An authority of the test's own; it writes PEM files into the directory. Needs the program
+ * openssl.
+ */
 export function createAuthority(directory: string, name: string) {
   const file = (of: string): string => join(directory, of);
-  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'pipe', timeout: 30_000 });
+  const openssl = (...args: string[]): void =>
+    void execFileSync('openssl', args, { stdio: 'pipe', timeout: 30_000 });
   const newKey = ['-newkey', 'rsa:2048', '-sha256'];
   const [certificate, key] = [file(`${name}.pem`), file(`${name}.key`)];
   openssl(
@@ -26,7 +30,10 @@ export function createAuthority(directory: string, name: string) {
   );
   return {
     certificate,
-    /** A key, encrypted where there is a passphrase, and a certificate for localhost; `both` has them in one file. */
+    /**
+     * A key, encrypted where there is a passphrase, and a certificate for localhost; `both` has
+     * them in one file.
+     */
     sign(subject: string, passphrase?: string) {
       const paths = {
         certificate: file(`${subject}.pem`),
@@ -35,11 +42,35 @@ export function createAuthority(directory: string, name: string) {
       };
       const [request, extensions] = [file(`${subject}.csr`), file(`${subject}.ext`)];
       const secrecy = passphrase === undefined ? ['-nodes'] : ['-passout', `pass:${passphrase}`];
-      openssl('req', '-new', ...newKey, ...secrecy, '-subj', `/CN=${subject}`, '-keyout', paths.key, '-out', request);
+      openssl(
+        'req',
+        '-new',
+        ...newKey,
+        ...secrecy,
+        '-subj',
+        `/CN=${subject}`,
+        '-keyout',
+        paths.key,
+        '-out',
+        request,
+      );
       writeFileSync(extensions, 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
-      const by = ['-CA', certificate, '-CAkey', key, '-CAcreateserial', '-days', days, '-extfile', extensions];
+      const by = [
+        '-CA',
+        certificate,
+        '-CAkey',
+        key,
+        '-CAcreateserial',
+        '-days',
+        days,
+        '-extfile',
+        extensions,
+      ];
       openssl('x509', '-req', '-in', request, ...by, '-out', paths.certificate);
-      writeFileSync(paths.both, readFileSync(paths.key, 'utf8') + readFileSync(paths.certificate, 'utf8'));
+      writeFileSync(
+        paths.both,
+        readFileSync(paths.key, 'utf8') + readFileSync(paths.certificate, 'utf8'),
+      );
       return paths;
     },
   };

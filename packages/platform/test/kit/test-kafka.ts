@@ -8,12 +8,18 @@ import { createKafkaBroker } from '../../src/kafka/broker.ts';
 import type { KafkaConnection } from '../../src/kafka/config.ts';
 import { createLog, type Log } from '../../src/process/log.ts';
 
-export const silentLog = createLog({ level: process.env.TEST_LOG_LEVEL ?? 'silent', isTerminal: false });
+export const silentLog = createLog({
+  level: process.env.TEST_LOG_LEVEL ?? 'silent',
+  isTerminal: false,
+});
 const quiet = { info: () => undefined, warn: () => undefined };
 
 type Start = (o: { dataDir: string; port: number; log: typeof quiet }) => Promise<LocalKafka>;
 
-/** A real broker of the calling test file's own, which it may kill; undefined where there is none to be had. Ends with the file. */
+/**
+ * A real broker of the calling test file's own, which it may kill; undefined where there is none to
+ * be had. Ends with the file.
+ */
 export async function startTestKafka(start: Start = startKafka) {
   const dataDir = await mkdtemp(join(tmpdir(), 'orders-kafka-'));
   let kafka: LocalKafka;
@@ -42,7 +48,10 @@ export async function startTestKafka(start: Start = startKafka) {
 }
 export type TestKafka = NonNullable<Awaited<ReturnType<typeof startTestKafka>>>;
 
-/** Any real broker: `KAFKA_BOOTSTRAP_SERVERS`, or one started for the file. Where others use it too, the file's topics are deleted after it. */
+/**
+ * Any real broker: `KAFKA_BOOTSTRAP_SERVERS`, or one started for the file. Where others use it too,
+ * the file's topics are deleted after it.
+ */
 export async function anyKafka(): Promise<{ bootstrapServers: string } | undefined> {
   const given = process.env.KAFKA_BOOTSTRAP_SERVERS;
   if (!given) return await startTestKafka();
@@ -62,9 +71,13 @@ async function deleteTopics(servers: string): Promise<void> {
   }
 }
 
-export const skipWithout = (kafka: unknown) => (kafka === undefined ? { skip: 'there is no Kafka broker' } : {});
+export const skipWithout = (kafka: unknown) =>
+  kafka === undefined ? { skip: 'there is no Kafka broker' } : {};
 
-/** Without Java or Maven the tests are left out, loudly; with `REQUIRE_KAFKA=1`, or for any other reason, they fail. */
+/**
+ * Without Java or Maven the tests are left out, loudly; with `REQUIRE_KAFKA=1`, or for any other
+ * reason, they fail.
+ */
 export function reportMissing(error: unknown): undefined {
   const { message } = error as Error;
   if (process.env.REQUIRE_KAFKA === '1' || !/needs (?:Java|Maven)/.test(message)) throw error;
@@ -82,17 +95,26 @@ type OpenOptions = {
   log?: Log;
 };
 
-/** A broker on topics and groups of the test's own; `names` and `groupOf` tell what Kafka calls them. */
-export function openKafkaBroker(t: TestContext, servers: string | KafkaConnection, options: OpenOptions = {}) {
+/**
+ * A broker on topics and groups of the test's own; `names` and `groupOf` tell what Kafka calls
+ * them.
+ */
+export function openKafkaBroker(
+  t: TestContext,
+  servers: string | KafkaConnection,
+  options: OpenOptions = {},
+) {
   const { topics = ['events'], names: given, ...others } = options;
   const suffix = crypto.randomUUID().slice(0, 8);
   const names = given ?? Object.fromEntries(topics.map((topic) => [topic, `${topic}-${suffix}`]));
   for (const name of Object.values(names)) usedTopics.add(name).add(`${name}.dlq`);
   const groupOf = (group: string): string => `${group}-${Object.values(names)[0]}`;
-  const connection = typeof servers === 'string' ? { bootstrapBrokers: servers.split(',') } : servers;
+  const connection =
+    typeof servers === 'string' ? { bootstrapBrokers: servers.split(',') } : servers;
   const settings = { clientId: 'tests', partitions: 4, replication: 1, log: silentLog, ...others };
   const broker = createKafkaBroker({ connection, topics: names, ...settings });
   t.after(() => broker.close());
-  const subscribe: typeof broker.subscribe = (wanted) => broker.subscribe({ ...wanted, group: groupOf(wanted.group) });
+  const subscribe: typeof broker.subscribe = (wanted) =>
+    broker.subscribe({ ...wanted, group: groupOf(wanted.group) });
   return { broker: { ...broker, subscribe }, names, groupOf, connection };
 }

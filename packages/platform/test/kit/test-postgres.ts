@@ -12,8 +12,14 @@ export const silentLog = createLog({ level: 'silent', isTerminal: false });
 
 export type TestPostgres = Awaited<ReturnType<typeof startTestPostgres>>;
 
-/** One real PostgreSQL server for the calling test file; each test takes a schema of its own. Ends with the file. */
-export async function startTestPostgres(settings: Record<string, string> = {}, otherDatabases: string[] = []) {
+/**
+ * One real PostgreSQL server for the calling test file; each test takes a schema of its own. Ends
+ * with the file.
+ */
+export async function startTestPostgres(
+  settings: Record<string, string> = {},
+  otherDatabases: string[] = [],
+) {
   const dataDir = await mkdtemp(join(tmpdir(), 'orders-test-'));
   const server = await startEmbeddedPostgres({
     dataDir,
@@ -37,12 +43,25 @@ export async function startTestPostgres(settings: Record<string, string> = {}, o
     url,
     /** URL of another database, as the role that owns it. */
     urlOf: server.url,
-    /** A schema with the service's tables, through `connect` once per instance, and plain SQL on it through `sql`. */
+    /**
+     * A schema with the service's tables, through `connect` once per instance, and plain SQL on it
+     * through `sql`.
+     */
     async schema(t: TestContext, migrations: string) {
       schemas += 1;
       const schema = `test_${schemas}`;
-      const connect = (instance: string, options: { connections?: number; relaxed?: boolean; url?: string } = {}) => {
-        const database = createDatabase({ url, schema, instance, connections: 4, log: silentLog, ...options });
+      const connect = (
+        instance: string,
+        options: { connections?: number; relaxed?: boolean; url?: string } = {},
+      ) => {
+        const database = createDatabase({
+          url,
+          schema,
+          instance,
+          connections: 4,
+          log: silentLog,
+          ...options,
+        });
         t.after(() => database.close());
         return database;
       };
@@ -59,11 +78,17 @@ export async function startTestPostgres(settings: Record<string, string> = {}, o
 
 /** Runs SQL with PostgreSQL's own settings: the oracle, and the hand that breaks things. */
 async function plainSql(t: TestContext, url: string, schema: string) {
-  const client = new pg.Client({ connectionString: url, options: `-c search_path=${schema}`, query_timeout: 60_000 });
+  const client = new pg.Client({
+    connectionString: url,
+    options: `-c search_path=${schema}`,
+    query_timeout: 60_000,
+  });
   await client.connect();
   t.after(() => client.end());
-  return async <Row extends object = Record<string, unknown>>(text: string, values: unknown[] = []): Promise<Row[]> =>
-    (await client.query<Row>(text, values)).rows;
+  return async <Row extends object = Record<string, unknown>>(
+    text: string,
+    values: unknown[] = [],
+  ): Promise<Row[]> => (await client.query<Row>(text, values)).rows;
 }
 
 export type Sql = Awaited<ReturnType<typeof plainSql>>;

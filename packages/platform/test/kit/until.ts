@@ -1,4 +1,7 @@
-/** Waits until the condition holds; fails with `what` after `withinMs`. The one way in which tests wait. */
+/**
+ * Waits until the condition holds; fails with `what` after `withinMs`. The one way in which tests
+ * wait.
+ */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
@@ -11,7 +14,10 @@ export async function until(
   }
 }
 
-/** Settles as `promise` does, or fails with `what` after `withinMs`: a test that would hang fails instead. */
+/**
+ * Settles as `promise` does, or fails with `what` after `withinMs`: a test that would hang fails
+ * instead.
+ */
 export async function within<T>(what: string, promise: Promise<T>, withinMs = 15_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

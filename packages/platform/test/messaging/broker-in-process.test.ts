@@ -13,7 +13,12 @@ examineBroker('in-process', (t, groups) => {
 test('a publish is rejected while a declared group has no member', async (t) => {
   const broker = createInProcessBroker({ groups: { events: ['a', 'b'] } });
   t.after(() => broker.close());
-  await broker.subscribe({ topic: 'events', group: 'a', maxEvents: 10, handler: async () => undefined });
+  await broker.subscribe({
+    topic: 'events',
+    group: 'a',
+    maxEvents: 10,
+    handler: async () => undefined,
+  });
   await assert.rejects(broker.publish('events', [event('k')]), /group b is not attached/);
 });
 
@@ -24,7 +29,12 @@ test('a publish that no group commits in time is rejected', async (t) => {
     gate.resolve();
     return broker.close();
   });
-  await broker.subscribe({ topic: 'events', group: 'a', maxEvents: 10, handler: () => gate.promise });
+  await broker.subscribe({
+    topic: 'events',
+    group: 'a',
+    maxEvents: 10,
+    handler: () => gate.promise,
+  });
   await assert.rejects(broker.publish('events', [event('k')]), /No commit within 20 ms/);
 });
 

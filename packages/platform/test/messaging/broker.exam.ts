@@ -4,7 +4,10 @@ import type { BatchHandler, Broker, IncomingEvent } from '../../src/messaging/br
 import { event, publish, topic } from '../kit/published-events.ts';
 import { until } from '../kit/until.ts';
 
-/** What every broker must pass. `createBroker` makes one whose topic `events` is declared for these groups, and closes it with the test. */
+/**
+ * What every broker must pass. `createBroker` makes one whose topic `events` is declared for these
+ * groups, and closes it with the test.
+ */
 export function examineBroker(
   name: string,
   createBroker: (t: TestContext, groups: string[]) => Broker,
@@ -20,14 +23,20 @@ export function examineBroker(
     const json = JSON.stringify({ name: 'Zoë 🚚', price: 0.1, text: 'x'.repeat(100_000) });
     const headers = { 'event-id': '1', 'event-type': 'Örder', traceparent: '00-1-2-01' };
     const before = Date.now();
-    await publish(broker, [{ key: 'k', value: json, headers }, event('bytes', Buffer.from([0, 255, 128]))]);
+    await publish(broker, [
+      { key: 'k', value: json, headers },
+      event('bytes', Buffer.from([0, 255, 128])),
+    ]);
     await until('both events arrive', () => received.length === 2);
     const [text, bytes] = byKey(received, 'k', 'bytes');
     assert.equal(text?.value.toString('utf8'), json);
     assert.deepEqual({ topic: text?.topic, headers: text?.headers }, { topic, headers });
     assert.equal(typeof text?.offset, 'bigint');
     const publishedMs = text?.publishedAt.getTime() ?? 0;
-    assert.ok(publishedMs >= before && publishedMs <= Date.now(), `published at ${text?.publishedAt}`);
+    assert.ok(
+      publishedMs >= before && publishedMs <= Date.now(),
+      `published at ${text?.publishedAt}`,
+    );
     assert.deepEqual(bytes?.value, Buffer.from([0, 255, 128]));
   });
 
@@ -37,29 +46,36 @@ export function examineBroker(
     await publish(broker, []);
   });
 
-  exam('events of a key arrive in their order, in one partition, with growing offsets', async (t) => {
-    const broker = createBroker(t, ['a']);
-    const received = await collect(broker, 'a');
-    for (let round = 0; round < 10; round += 1) {
-      await publish(
-        broker,
-        Array.from({ length: 60 }, (_, i) => event(`key-${i % 20}`, `${round * 3 + Math.floor(i / 20)}`)),
-      );
-    }
-    await until('all 600 arrive', () => received.length === 600);
-    for (const [key, events] of Map.groupBy(received, (one) => one.key)) {
-      assert.deepEqual(
-        events.map(({ value }) => Number(value)),
-        Array.from({ length: 30 }, (_, i) => i),
-        `order of ${key}`,
-      );
-      assert.equal(new Set(events.map(({ partition }) => partition)).size, 1);
-    }
-    for (const events of Map.groupBy(received, (one) => one.partition).values()) {
-      assert.ok(events.every(({ offset }, i) => i === 0 || offset > (events[i - 1]?.offset ?? 0n)));
-    }
-    assert.ok(new Set(received.map(({ partition }) => partition)).size > 1);
-  });
+  exam(
+    'events of a key arrive in their order, in one partition, with growing offsets',
+    async (t) => {
+      const broker = createBroker(t, ['a']);
+      const received = await collect(broker, 'a');
+      for (let round = 0; round < 10; round += 1) {
+        await publish(
+          broker,
+          Array.from({ length: 60 }, (_, i) =>
+            event(`key-${i % 20}`, `${round * 3 + Math.floor(i / 20)}`),
+          ),
+        );
+      }
+      await until('all 600 arrive', () => received.length === 600);
+      for (const [key, events] of Map.groupBy(received, (one) => one.key)) {
+        assert.deepEqual(
+          events.map(({ value }) => Number(value)),
+          Array.from({ length: 30 }, (_, i) => i),
+          `order of ${key}`,
+        );
+        assert.equal(new Set(events.map(({ partition }) => partition)).size, 1);
+      }
+      for (const events of Map.groupBy(received, (one) => one.partition).values()) {
+        assert.ok(
+          events.every(({ offset }, i) => i === 0 || offset > (events[i - 1]?.offset ?? 0n)),
+        );
+      }
+      assert.ok(new Set(received.map(({ partition }) => partition)).size > 1);
+    },
+  );
 
   exam('a handler gets batches, none larger than it asked for', async (t) => {
     const broker = createBroker(t, ['a']);
@@ -136,35 +152,41 @@ export function examineBroker(
     assert.equal(one.length, before);
   });
 
-  exam('closing waits for the batch in hand and takes no further one; the next member goes on', async (t) => {
-    const broker = createBroker(t, ['a']);
-    const gate = Promise.withResolvers<void>();
-    const begun: string[] = [];
-    const done: string[] = [];
-    const handler: BatchHandler = async ([only]) => {
-      begun.push(only?.key ?? '');
-      await gate.promise;
-      done.push(only?.key ?? '');
-    };
-    const subscription = await broker.subscribe({ topic, group: 'a', maxEvents: 1, handler });
-    const published = publish(
-      broker,
-      Array.from({ length: 5 }, (_, i) => event(`key-${i}`)),
-    );
-    await until('the first batch is in hand', () => begun.length === 1);
-    let isClosed = false;
-    const closing = subscription.close().then(() => {
-      isClosed = true;
-    });
-    assert.equal(isClosed, false);
-    gate.resolve();
-    await closing;
-    assert.deepEqual(done, begun);
-    assert.equal(done.length, 1);
-    const rest = await collect(broker, 'a');
-    await until('the others reach the next member', () => keys(rest).union(new Set(done)).size === 5);
-    await published;
-  });
+  exam(
+    'closing waits for the batch in hand and takes no further one; the next member goes on',
+    async (t) => {
+      const broker = createBroker(t, ['a']);
+      const gate = Promise.withResolvers<void>();
+      const begun: string[] = [];
+      const done: string[] = [];
+      const handler: BatchHandler = async ([only]) => {
+        begun.push(only?.key ?? '');
+        await gate.promise;
+        done.push(only?.key ?? '');
+      };
+      const subscription = await broker.subscribe({ topic, group: 'a', maxEvents: 1, handler });
+      const published = publish(
+        broker,
+        Array.from({ length: 5 }, (_, i) => event(`key-${i}`)),
+      );
+      await until('the first batch is in hand', () => begun.length === 1);
+      let isClosed = false;
+      const closing = subscription.close().then(() => {
+        isClosed = true;
+      });
+      assert.equal(isClosed, false);
+      gate.resolve();
+      await closing;
+      assert.deepEqual(done, begun);
+      assert.equal(done.length, 1);
+      const rest = await collect(broker, 'a');
+      await until(
+        'the others reach the next member',
+        () => keys(rest).union(new Set(done)).size === 5,
+      );
+      await published;
+    },
+  );
 
   // An offset committed, or a publish acknowledged, before the handler is done would lose it.
   exam('what a member could not handle until it left is left to the next one', async (t) => {
@@ -194,7 +216,12 @@ async function collect(broker: Broker, group: string): Promise<IncomingEvent[]> 
 }
 
 function subscribe(broker: Broker, group: string, into: IncomingEvent[]) {
-  return broker.subscribe({ topic, group, maxEvents: 100, handler: async (events) => void into.push(...events) });
+  return broker.subscribe({
+    topic,
+    group,
+    maxEvents: 100,
+    handler: async (events) => void into.push(...events),
+  });
 }
 
 const keys = (events: IncomingEvent[]): Set<string> => new Set(events.map(({ key }) => key ?? ''));

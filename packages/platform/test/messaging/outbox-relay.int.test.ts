@@ -32,7 +32,14 @@ async function outbox(t: TestContext) {
   const relayOf = (instance: string, options: { claimMs?: number; events?: RelayEvents } = {}) => {
     const store = createOutboxStore(connect(instance), instance);
     const metrics = createMetrics('test');
-    const relay = createOutboxRelay({ name: 'test', store, broker: fake.broker, log: silentLog, metrics, ...options });
+    const relay = createOutboxRelay({
+      name: 'test',
+      store,
+      broker: fake.broker,
+      log: silentLog,
+      metrics,
+      ...options,
+    });
     t.after(() => relay.close());
     return { relay, store };
   };
@@ -47,7 +54,8 @@ async function outbox(t: TestContext) {
       [JSON.stringify(values), as?.instance ?? null, as?.claimMs ?? null],
     );
   };
-  const left = async () => (await sql<{ key: string }>('SELECT key FROM outbox ORDER BY key')).map(({ key }) => key);
+  const left = async () =>
+    (await sql<{ key: string }>('SELECT key FROM outbox ORDER BY key')).map(({ key }) => key);
   return { fake, relayOf, insert, left, sql };
 }
 
@@ -66,7 +74,11 @@ test('what is handed over hot is published with its headers and then deleted', a
   assert.deepEqual(fake.taken[0]?.event, {
     key: 'k0000',
     value: '{"key":"k0000"}',
-    headers: { 'event-id': rows[0]?.eventId, 'event-type': 'ThingMade', 'content-type': 'application/json' },
+    headers: {
+      'event-id': rows[0]?.eventId,
+      'event-type': 'ThingMade',
+      'content-type': 'application/json',
+    },
   });
 });
 
@@ -75,7 +87,9 @@ test('a failing broker makes the relay cold until the table is drained, and tell
   const told: string[] = [];
   const note = (what: string) => async (rows: OutboxRow[]) =>
     void told.push(...rows.map((row) => `${what} ${row.key}`));
-  const { relay } = relayOf('a', { events: { onFailed: note('failed'), onRecovered: note('recovered') } });
+  const { relay } = relayOf('a', {
+    events: { onFailed: note('failed'), onRecovered: note('recovered') },
+  });
   let isAway = true;
   fake.behaviour = async () => {
     if (isAway) throw new Error('away');
@@ -127,7 +141,9 @@ test('the relay is not hot again before what failed is given back, however slow 
 test('an event that the broker refuses for good is parked alone, and its neighbours go through', async (t) => {
   const { fake, relayOf, insert, left, sql } = await outbox(t);
   const failed: string[] = [];
-  const { relay } = relayOf('a', { events: { onFailed: async (rows) => void failed.push(...rows.map((r) => r.key)) } });
+  const { relay } = relayOf('a', {
+    events: { onFailed: async (rows) => void failed.push(...rows.map((r) => r.key)) },
+  });
   fake.behaviour = async (_topic, events) => {
     if (events.some(({ key }) => key === 'k0013')) throw new RefusedEvent('too large');
   };

@@ -35,12 +35,21 @@ test('migrations run once each and in order, however many instances start togeth
 
 test('a migration that fails leaves nothing of itself, rejects, and holds no lock', async (t) => {
   const { schema, connect, sql } = await postgres.schema(t, empty);
-  const broken = await directory(t, { '001-bad.sql': 'CREATE TABLE half (id int); SELECT nonsense' });
+  const broken = await directory(t, {
+    '001-bad.sql': 'CREATE TABLE half (id int); SELECT nonsense',
+  });
   const database = connect('a');
-  await assert.rejects(migrate({ database, schema, directory: broken, log: silentLog }), /nonsense/);
+  await assert.rejects(
+    migrate({ database, schema, directory: broken, log: silentLog }),
+    /nonsense/,
+  );
   assert.deepEqual(await sql("SELECT to_regclass('half') AS half"), [{ half: null }]);
   const good = await directory(t, { '001-good.sql': 'CREATE TABLE whole (id int)' });
-  await within('another', migrate({ database: connect('b'), schema, directory: good, log: silentLog }), 5_000);
+  await within(
+    'another',
+    migrate({ database: connect('b'), schema, directory: good, log: silentLog }),
+    5_000,
+  );
   await within('the same', migrate({ database, schema, directory: good, log: silentLog }), 5_000);
 });
 
@@ -50,11 +59,20 @@ test('a migration may take longer than any statement of the house, and others wa
     '001-long.sql': 'CREATE TABLE runs (id int); INSERT INTO runs VALUES (1); SELECT pg_sleep(6.5)',
   });
   const databases = ['a', 'b'].map((instance) => connect(instance));
-  await Promise.all(databases.map((database) => migrate({ database, schema, directory: path, log: silentLog })));
+  await Promise.all(
+    databases.map((database) => migrate({ database, schema, directory: path, log: silentLog })),
+  );
   assert.deepEqual(await sql('SELECT id FROM runs'), [{ id: 1 }]);
-  assert.deepEqual(await sql("SELECT pid FROM pg_locks WHERE locktype = 'advisory'"), [], 'nobody holds the lock');
+  assert.deepEqual(
+    await sql("SELECT pid FROM pg_locks WHERE locktype = 'advisory'"),
+    [],
+    'nobody holds the lock',
+  );
   for (const database of databases) {
-    const [row] = await database.query<{ ms: string }>({ name: 'show', text: 'SHOW statement_timeout' }, []);
+    const [row] = await database.query<{ ms: string }>(
+      { name: 'show', text: 'SHOW statement_timeout' },
+      [],
+    );
     assert.deepEqual(row, { statement_timeout: '5s' });
   }
 });
@@ -107,9 +125,18 @@ test('a server that takes connections and says nothing is away within bounds', a
   });
   const { port } = mute.address() as { port: number };
   const url = `postgres://a:b@127.0.0.1:${port}/c`;
-  const database = createDatabase({ url, schema: 's', instance: 'a', connections: 2, log: silentLog });
+  const database = createDatabase({
+    url,
+    schema: 's',
+    instance: 'a',
+    connections: 2,
+    log: silentLog,
+  });
   t.after(() => database.close());
-  assert.equal(await within('it gives up', database.unreachable(), 3_000), 'PostgreSQL cannot be reached.');
+  assert.equal(
+    await within('it gives up', database.unreachable(), 3_000),
+    'PostgreSQL cannot be reached.',
+  );
 });
 
 test('a statement that found no connection was surely never sent', async (t) => {

@@ -16,20 +16,31 @@ const command = 'npm run migrate:things';
 async function things(t: TestContext, schema: string) {
   const directory = await mkdtemp(join(tmpdir(), 'orders-migrations-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
-  await writeFile(join(directory, '001-things.sql'), 'CREATE TABLE things (id integer PRIMARY KEY)');
+  await writeFile(
+    join(directory, '001-things.sql'),
+    'CREATE TABLE things (id integer PRIMARY KEY)',
+  );
   const client = new pg.Client({ connectionString: postgres.url });
   await client.connect();
   t.after(() => client.end());
   await client.query('GRANT CONNECT ON DATABASE tests TO service');
   const serviceUrl = postgres.urlOf('service').replace(/\/service(?=\?|$)/, '/tests');
-  const database = createDatabase({ url: serviceUrl, schema, instance: 't', connections: 1, log: silentLog });
+  const database = createDatabase({
+    url: serviceUrl,
+    schema,
+    instance: 't',
+    connections: 1,
+    log: silentLog,
+  });
   t.after(() => database.close());
   return {
     client,
     directory,
     database,
-    migrate: () => migrateAndGrant({ schema, directory, ownerUrl: postgres.url, serviceUrl, log: silentLog }),
-    require: (of = database) => requireMigrated({ database: of, schema, directory, log: silentLog, command }),
+    migrate: () =>
+      migrateAndGrant({ schema, directory, ownerUrl: postgres.url, serviceUrl, log: silentLog }),
+    require: (of = database) =>
+      requireMigrated({ database: of, schema, directory, log: silentLog, command }),
   };
 }
 
@@ -40,7 +51,11 @@ test('a service role without rights on tables reads and writes rows after the ow
   await require();
   await database.query({ name: 'in', text: 'INSERT INTO things (id) VALUES ($1)' }, [1]);
   await database.query({ name: 'out', text: 'DELETE FROM things WHERE id = $1' }, [1]);
-  for (const text of ['CREATE TABLE more (id integer)', 'DROP TABLE things', 'ALTER TABLE things ADD COLUMN x text']) {
+  for (const text of [
+    'CREATE TABLE more (id integer)',
+    'DROP TABLE things',
+    'ALTER TABLE things ADD COLUMN x text',
+  ]) {
     await assert.rejects(database.query({ name: text, text }, []), { code: '42501' }, text);
   }
   const forged = { name: 'forge', text: "INSERT INTO migrations (name) VALUES ('x')" };
@@ -60,7 +75,13 @@ test('a service in prod says what to run where its schema is missing or behind',
 test('a service in prod refuses a role that may change its tables, however it may', async (t) => {
   const { client, migrate, require } = await things(t, 'owned');
   await migrate();
-  const owner = createDatabase({ url: postgres.url, schema: 'owned', instance: 'o', connections: 1, log: silentLog });
+  const owner = createDatabase({
+    url: postgres.url,
+    schema: 'owned',
+    instance: 'o',
+    connections: 1,
+    log: silentLog,
+  });
   t.after(() => owner.close());
   const refusal = /may create or change tables .* run npm run migrate:things/;
   await assert.rejects(require(owner), refusal);
@@ -92,7 +113,8 @@ test('a migration that waits for a table under a dump keeps nobody else from it 
   await dump.query('BEGIN; LOCK TABLE dumped.things IN ACCESS SHARE MODE');
   const migrating = migrate();
   const isQueued = async () =>
-    (await dump.query("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted")).rowCount === 1;
+    (await dump.query("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"))
+      .rowCount === 1;
   await until('the migration to wait for the table', isQueued);
   // A wait for a lock of two seconds is an error.
   await database.query({ name: 'in', text: 'INSERT INTO things (id) VALUES ($1)' }, [1]);

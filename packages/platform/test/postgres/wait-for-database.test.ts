@@ -18,7 +18,11 @@ test('work is carried out again while the database is away', async () => {
 });
 
 test('a fault of the set-up or of the code is told at once', async () => {
-  for (const error of [new ConfigError(['x']), new TypeError('x'), Object.assign(new Error('x'), { code: '42P01' })]) {
+  for (const error of [
+    new ConfigError(['x']),
+    new TypeError('x'),
+    Object.assign(new Error('x'), { code: '42P01' }),
+  ]) {
     let times = 0;
     const work = async () => {
       times += 1;

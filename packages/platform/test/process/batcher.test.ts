@@ -132,7 +132,9 @@ test('closing carries out what waits, refuses what comes, and may be asked for t
 
 test('every item settles exactly once: bad ones alone are refused, whatever the sizes', async () => {
   const run = fc.asyncProperty(
-    fc.array(fc.record({ isBad: fc.boolean(), bytes: fc.integer({ min: 0, max: 30 }) }), { maxLength: 60 }),
+    fc.array(fc.record({ isBad: fc.boolean(), bytes: fc.integer({ min: 0, max: 30 }) }), {
+      maxLength: 60,
+    }),
     fc.integer({ min: 1, max: 20 }),
     fc.integer({ min: 1, max: 3 }),
     fc.constantFrom(0, 1),

@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import Type from 'typebox';
 import { ConfigError, readConfig, secret } from '../../src/process/config.ts';
-import { databaseFaults, entranceFaults, kafkaFaults, shippingFaults } from '../../src/process/profile.ts';
+import {
+  databaseFaults,
+  entranceFaults,
+  kafkaFaults,
+  shippingFaults,
+} from '../../src/process/profile.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'orders-profile-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -21,9 +26,17 @@ test('local demands nothing', () => {
 });
 
 test('in every profile a fault is told that would end in an error of a library', () => {
-  assert.match(databaseFaults('URL', 'postgres://u:s3cret%@127.0.0.1/x', {}).join(), /^URL must be a URL(?!.*s3cret)/);
-  assert.match(databaseFaults('URL', 'postgres://u:s3/cret@127.0.0.1/x', {}).join(), /^URL must be a URL(?!.*cret)/);
-  assert.deepEqual(entranceFaults({ TLS_CERT_FILE: 'c' }), ['TLS_CERT_FILE and TLS_KEY_FILE need each other']);
+  assert.match(
+    databaseFaults('URL', 'postgres://u:s3cret%@127.0.0.1/x', {}).join(),
+    /^URL must be a URL(?!.*s3cret)/,
+  );
+  assert.match(
+    databaseFaults('URL', 'postgres://u:s3/cret@127.0.0.1/x', {}).join(),
+    /^URL must be a URL(?!.*cret)/,
+  );
+  assert.deepEqual(entranceFaults({ TLS_CERT_FILE: 'c' }), [
+    'TLS_CERT_FILE and TLS_KEY_FILE need each other',
+  ]);
   for (const TRUST_PROXY of [
     'true',
     '1',
@@ -44,17 +57,38 @@ for (const PROFILE of ['dev', 'test', 'prod']) {
     assert.match(entranceFaults({ PROFILE }).join(), /API_KEYS_FILE.*TLS_CERT_FILE/);
     assert.match(entranceFaults({ PROFILE, TLS_ENDS_IN_FRONT: 'true' }).join(), /^API_KEYS_FILE/);
     assert.match(entranceFaults({ PROFILE, API_KEYS_FILE: 'k' }).join(), /^TLS_CERT_FILE/);
-    assert.match(entranceFaults({ PROFILE, API_KEYS_FILE: 'k', TLS_ENDS_IN_FRONT: 'false' }).join(), /^TLS_CERT_FILE/);
-    assert.deepEqual(entranceFaults({ PROFILE, API_KEYS_FILE: 'k', TLS_ENDS_IN_FRONT: 'true' }), []);
-    assert.deepEqual(entranceFaults({ PROFILE, API_KEYS_FILE: 'k', TLS_CERT_FILE: 'c', TLS_KEY_FILE: 'y' }), []);
+    assert.match(
+      entranceFaults({ PROFILE, API_KEYS_FILE: 'k', TLS_ENDS_IN_FRONT: 'false' }).join(),
+      /^TLS_CERT_FILE/,
+    );
+    assert.deepEqual(
+      entranceFaults({ PROFILE, API_KEYS_FILE: 'k', TLS_ENDS_IN_FRONT: 'true' }),
+      [],
+    );
+    assert.deepEqual(
+      entranceFaults({ PROFILE, API_KEYS_FILE: 'k', TLS_CERT_FILE: 'c', TLS_KEY_FILE: 'y' }),
+      [],
+    );
   });
 
   test(`${PROFILE} refuses a database password that anybody would guess, and never tells it`, () => {
     const faults = (url: string) => databaseFaults('ORDERS_DATABASE_URL', url, { PROFILE });
     assert.deepEqual(faults(good), []);
-    for (const userinfo of ['o', 'o:', 'o:postgres', 'o:PassWord', 'same:same', 'o:change-me', 'o:change_me_please']) {
+    for (const userinfo of [
+      'o',
+      'o:',
+      'o:postgres',
+      'o:PassWord',
+      'same:same',
+      'o:change-me',
+      'o:change_me_please',
+    ]) {
       const [fault = '', ...more] = faults(`postgres://${userinfo}@127.0.0.1/orders`);
-      assert.match(fault, /^ORDERS_DATABASE_URL has (no password|a password that anybody would guess)$/, userinfo);
+      assert.match(
+        fault,
+        /^ORDERS_DATABASE_URL has (no password|a password that anybody would guess)$/,
+        userinfo,
+      );
       assert.deepEqual(more, []);
     }
   });
@@ -77,18 +111,30 @@ test('prod refuses plain Kafka unless it is waived by name, dev and test take it
   assert.match(kafkaFaults({ PROFILE: 'prod', KAFKA_SSL: 'false' }).join(), /KAFKA_SSL or/);
   assert.deepEqual(kafkaFaults({ PROFILE: 'prod', KAFKA_SSL: 'true' }), []);
   assert.deepEqual(kafkaFaults({ PROFILE: 'prod', KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512' }), []);
-  assert.match(kafkaFaults({ PROFILE: 'prod', KAFKA_SASL_MECHANISM: 'PLAIN' }).join(), /password readable/);
-  assert.deepEqual(kafkaFaults({ PROFILE: 'prod', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SSL: 'true' }), []);
+  assert.match(
+    kafkaFaults({ PROFILE: 'prod', KAFKA_SASL_MECHANISM: 'PLAIN' }).join(),
+    /password readable/,
+  );
+  assert.deepEqual(
+    kafkaFaults({ PROFILE: 'prod', KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SSL: 'true' }),
+    [],
+  );
   assert.deepEqual(kafkaFaults({ PROFILE: 'prod', PLAINTEXT_ACCEPTED: 'kafka' }), []);
   assert.deepEqual(kafkaFaults({ PROFILE: 'dev' }), []);
   assert.deepEqual(kafkaFaults({ PROFILE: 'test' }), []);
 });
 
 test('prod refuses a provider that is not named or not reached over TLS, dev and test take the mock', () => {
-  assert.match(shippingFaults({ PROFILE: 'prod' }, undefined).join(), /mock provider is not for prod/);
+  assert.match(
+    shippingFaults({ PROFILE: 'prod' }, undefined).join(),
+    /mock provider is not for prod/,
+  );
   assert.match(shippingFaults({ PROFILE: 'prod' }, 'http://ship.example').join(), /https/);
   assert.deepEqual(shippingFaults({ PROFILE: 'prod' }, 'https://ship.example'), []);
-  assert.deepEqual(shippingFaults({ PROFILE: 'prod', PLAINTEXT_ACCEPTED: 'shipping' }, 'http://ship.example'), []);
+  assert.deepEqual(
+    shippingFaults({ PROFILE: 'prod', PLAINTEXT_ACCEPTED: 'shipping' }, 'http://ship.example'),
+    [],
+  );
   assert.deepEqual(shippingFaults({ PROFILE: 'dev' }, undefined), []);
 });
 
@@ -119,11 +165,20 @@ test('a secret may stand in a file, without its last line break', () => {
 test('a secret that is given twice, or whose file is missing or empty, is one fault that names the file', () => {
   const url = file('url', 'value\n');
   assert.deepEqual(faultsOf({ URL: 'xyz', URL_FILE: url }), ['URL and URL_FILE are both set']);
-  assert.match(faultsOf({ URL_FILE: join(directory, 'none') }).join('|'), /^URL_FILE .*none cannot be read: [^|]+$/);
-  assert.match(faultsOf({ URL_FILE: file('empty', '\n') }).join('|'), /^URL_FILE .*empty is empty$/);
+  assert.match(
+    faultsOf({ URL_FILE: join(directory, 'none') }).join('|'),
+    /^URL_FILE .*none cannot be read: [^|]+$/,
+  );
+  assert.match(
+    faultsOf({ URL_FILE: file('empty', '\n') }).join('|'),
+    /^URL_FILE .*empty is empty$/,
+  );
   assert.deepEqual(faultsOf({}), ['URL is required']);
 });
 
 test('only secrets may stand in files', () => {
-  assert.equal(readConfig(Secrets, { URL: 'xyz', OTHER_FILE: file('other', 'x') }).OTHER, undefined);
+  assert.equal(
+    readConfig(Secrets, { URL: 'xyz', OTHER_FILE: file('other', 'x') }).OTHER,
+    undefined,
+  );
 });

@@ -8,7 +8,10 @@ import type { NewShipment } from '@orders/contracts/shipping';
 import { fromPageToken, highestId, toPageToken } from '@orders/platform/http/paging';
 import type { Database } from '@orders/platform/postgres/database';
 
-/** Rows that one page may look at while it searches for a state that no index has; a page may end short because of it. */
+/**
+ * Rows that one page may look at while it searches for a state that no index has; a page may end
+ * short because of it.
+ */
 const walkBudget = 2_000;
 /** States that are never on the happy way have an index of their own. */
 const attentionStates: string[] = ['Retrying', 'Failed', 'Cancelled'];
@@ -20,7 +23,10 @@ export function createFulfillmentQueries(database: Database) {
       const [row] = await database.query<DetailRow>(oneStatement, [orderId]);
       return row === undefined ? undefined : toDetail(row);
     },
-    /** By keyset over the order ids, from the highest down: newest first, where the ids carry the time. */
+    /**
+     * By keyset over the order ids, from the highest down: newest first, where the ids carry the
+     * time.
+     */
     async page({ state, limit, pageToken }: FulfillmentListQuery): Promise<FulfillmentPage> {
       const before = pageToken === undefined ? highestId : fromPageToken(pageToken);
       const hasIndex = state !== undefined && attentionStates.includes(state);
@@ -89,7 +95,8 @@ function toDetail(row: DetailRow): FulfillmentDetail {
     ...toEntry(row),
     sequence,
     failedAttempts: JSON.parse(row.failedAttempts),
-    lease: claimedBy === null || dueAt === null ? null : { claimedBy, leaseUntil: dueAt.toISOString() },
+    lease:
+      claimedBy === null || dueAt === null ? null : { claimedBy, leaseUntil: dueAt.toISOString() },
     retriedAt: iso(row.retriedAt),
     source: { topic, partition, offset },
     recipient,
@@ -127,7 +134,8 @@ const pageStatementOf = (name: string, condition: string) => ({
 });
 
 const pageStatement = pageStatementOf('fulfillment-page', 'true');
-// The list of states makes the partial index usable: a parameter alone proves nothing to the planner.
+// The list of states makes the partial index usable: a parameter alone proves nothing to the
+// planner.
 const attentionPageStatement = pageStatementOf(
   'fulfillment-page-with-attention',
   "state = $2 AND state IN ('Retrying', 'Failed', 'Cancelled')",

@@ -12,7 +12,9 @@ import { createOrderEventReader } from '../receive/on-order-event.ts';
 import { createFulfillmentRepublish } from './republish-fulfillments.ts';
 import { stuckReasons } from './watch-fulfillments.ts';
 
-/** Adds what operators need where something went wrong. `handle` is the station of `order-events`. */
+/**
+ * Adds what operators need where something went wrong. `handle` is the station of `order-events`.
+ */
 export function addOperatorRoutes(
   app: HttpServer,
   parts: { database: Database; handle: EventHandler; sentinel: SentinelStore },
@@ -22,7 +24,10 @@ export function addOperatorRoutes(
     database,
     station: { topic: orderEventsTopic, read: createOrderEventReader(), handle },
   });
-  addRepublishRoutes(app, { filter: FulfillmentRepublishFilter, republish: createFulfillmentRepublish(database) });
+  addRepublishRoutes(app, {
+    filter: FulfillmentRepublishFilter,
+    republish: createFulfillmentRepublish(database),
+  });
   addStuckRoutes(app, { store: sentinel, reasons: stuckReasons });
   addReplayRoutes(app, createReplays(database));
 }

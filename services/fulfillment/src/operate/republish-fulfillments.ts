@@ -2,7 +2,10 @@ import type { FailedAttempt, FulfillmentEventType } from '@orders/contracts/fulf
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import type { FulfillmentRepublishFilter } from '@orders/contracts/operate/republish';
 import { createRepublish, type Retold } from '@orders/platform/operate/republish';
-import { createRepublishStore, type RepublishTable } from '@orders/platform/operate/republish-store';
+import {
+  createRepublishStore,
+  type RepublishTable,
+} from '@orders/platform/operate/republish-store';
 import type { Database } from '@orders/platform/postgres/database';
 import type { Static } from 'typebox';
 import { momentsOf, startedEvent, type Told, toEvent } from '../fulfillment-event.ts';
@@ -15,12 +18,19 @@ const table: RepublishTable = {
   indexCondition: "state = $4 AND state IN ('Retrying', 'Failed', 'Cancelled')",
 };
 
-/** Republishing of `fulfillment-events`: of each order the one event that tells its present state, which is complete. */
+/**
+ * Republishing of `fulfillment-events`: of each order the one event that tells its present state,
+ * which is complete.
+ */
 export function createFulfillmentRepublish(database: Database) {
   const retell = async (orderIds: string[]): Promise<Retold[]> =>
     (await database.query<RetoldRow>(retellStatement, [orderIds])).map(toRetold);
   const store = createRepublishStore(database, table);
-  return createRepublish<Static<typeof FulfillmentRepublishFilter>>({ store, stateOf: ({ state }) => state, retell });
+  return createRepublish<Static<typeof FulfillmentRepublishFilter>>({
+    store,
+    stateOf: ({ state }) => state,
+    retell,
+  });
 }
 
 type State = Static<typeof FulfillmentRepublishFilter>['state'];
@@ -55,7 +65,12 @@ function toRetold(row: RetoldRow): Retold {
   const event =
     sequence === 1
       ? startedEvent(orderId, correlationId, row.startedAt, row.publishedAt)
-      : toEvent({ orderId, correlationId, ...momentsOf(row) }, toTold(row), eventType, row.updatedAt);
+      : toEvent(
+          { orderId, correlationId, ...momentsOf(row) },
+          toTold(row),
+          eventType,
+          row.updatedAt,
+        );
   return {
     orderId,
     state,

@@ -1,4 +1,9 @@
-import type { RetryAnswer, RetryFilter, RetryRequest, RetrySkipped } from '@orders/contracts/fulfillments/api';
+import type {
+  RetryAnswer,
+  RetryFilter,
+  RetryRequest,
+  RetrySkipped,
+} from '@orders/contracts/fulfillments/api';
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import { fromPageToken, toPageToken } from '@orders/platform/http/paging';
 import { bodyError } from '@orders/platform/http/request-validation';
@@ -9,14 +14,22 @@ import type { RetryStore, RetryWriting } from './retry-store.ts';
 
 export type RetryFulfillments = {
   /**
-   * Hands what failed back to the dispatcher, or with `dryRun` tells what that would do. Repeating it, also after an error, only
-   * makes due again what is still open. @throws 400 for a request that is neither of orders nor of a filter
+   * Hands what failed back to the dispatcher, or with `dryRun` tells what that would do. Repeating
+   * it, also after an error, only makes due again what is still open. @throws 400 for a request
+   * that is neither of orders nor of a filter
    */
   retry(request: RetryRequest, operator: string): Promise<RetryAnswer>;
 };
 
-/** The operator's retry; see `planRetry` for what it touches and `RetryStore.retry` for why nothing ships twice. */
-export function createRetryFulfillments(parts: { store: RetryStore; log: Log; topic?: string }): RetryFulfillments {
+/**
+ * The operator's retry; see `planRetry` for what it touches and `RetryStore.retry` for why nothing
+ * ships twice.
+ */
+export function createRetryFulfillments(parts: {
+  store: RetryStore;
+  log: Log;
+  topic?: string;
+}): RetryFulfillments {
   const { store, topic = fulfillmentEventsTopic } = parts;
   const log = parts.log.child({ station: 'operator' });
 
@@ -33,7 +46,10 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log; to
       };
       const readAt = Date.now();
       if (dryRun) {
-        const touched = retries.map(({ told, dueMs }) => ({ ...told, dueAt: new Date(readAt + dueMs).toISOString() }));
+        const touched = retries.map(({ told, dueMs }) => ({
+          ...told,
+          dueAt: new Date(readAt + dueMs).toISOString(),
+        }));
         return { ...answer, touched, skipped: [...skipped, ...unknown] };
       }
       const record = { operator, reason, request, skipped: skipped.length + unknown.length };
@@ -41,7 +57,10 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log; to
         retries.map((retry) => toWriting(retry, new Date(readAt))),
         record,
       );
-      log.info({ operator, reason, retried: due.size, skipped: record.skipped }, 'operator retries fulfillments');
+      log.info(
+        { operator, reason, retried: due.size, skipped: record.skipped },
+        'operator retries fulfillments',
+      );
       const touched = retries.flatMap(({ told }) => {
         const dueAt = due.get(told.orderId);
         return dueAt === undefined ? [] : [{ ...told, dueAt: dueAt.toISOString() }];
@@ -67,12 +86,15 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log; to
     const asked = [...new Set(orderIds.map((orderId) => orderId.toLowerCase()))];
     const candidates = await store.ofOrders(asked);
     const found = new Set(candidates.map(({ orderId }) => orderId));
-    const unknown = asked.filter((orderId) => !found.has(orderId)).map((orderId) => ({ orderId, why: 'is not known' }));
+    const unknown = asked
+      .filter((orderId) => !found.has(orderId))
+      .map((orderId) => ({ orderId, why: 'is not known' }));
     return { candidates, unknown, last: null };
   }
 
   function toWriting({ candidate, dueMs }: PlannedRetry, now: Date): RetryWriting {
-    const { orderId, sequence, attempts, error, failedAttempts, correlationId, traceparent } = candidate;
+    const { orderId, sequence, attempts, error, failedAttempts, correlationId, traceparent } =
+      candidate;
     const after = {
       state: 'Retrying',
       sequence: sequence + 1,
@@ -88,7 +110,16 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log; to
     return {
       candidate,
       dueMs,
-      event: { topic, key: orderId, sequence: after.sequence, eventId, eventType, payload, correlationId, traceparent },
+      event: {
+        topic,
+        key: orderId,
+        sequence: after.sequence,
+        eventId,
+        eventType,
+        payload,
+        correlationId,
+        traceparent,
+      },
     };
   }
 }

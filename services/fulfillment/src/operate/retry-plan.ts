@@ -1,7 +1,14 @@
-import type { FulfillmentState, RetrySkipped, RetryTouched } from '@orders/contracts/fulfillments/api';
+import type {
+  FulfillmentState,
+  RetrySkipped,
+  RetryTouched,
+} from '@orders/contracts/fulfillments/api';
 import type { FailedAttempt } from '@orders/contracts/fulfillments/events';
 
-/** A fulfillment that an operator may want retried, as it was read; `claim` and `sequence` fence what is written of it. */
+/**
+ * A fulfillment that an operator may want retried, as it was read; `claim` and `sequence` fence
+ * what is written of it.
+ */
 export type RetryCandidate = {
   orderId: string;
   state: FulfillmentState;
@@ -24,23 +31,30 @@ export type RetryCandidate = {
 };
 
 /** One fulfillment that is retried, due in `dueMs`. */
-export type PlannedRetry = { candidate: RetryCandidate; dueMs: number; told: Omit<RetryTouched, 'dueAt'> };
+export type PlannedRetry = {
+  candidate: RetryCandidate;
+  dueMs: number;
+  told: Omit<RetryTouched, 'dueAt'>;
+};
 
 export type RetryPlan = { retries: PlannedRetry[]; skipped: RetrySkipped[] };
 
 /**
- * What a retry does to each candidate: pure, the same for a dry run and a real one. Retries become due one after the other, at most
- * `ratePerSecond` a second; what would be due sooner anyway is never put off.
+ * What a retry does to each candidate: pure, the same for a dry run and a real one. Retries become
+ * due one after the other, at most `ratePerSecond` a second; what would be due sooner anyway is
+ * never put off.
  */
 export function planRetry(candidates: RetryCandidate[], ratePerSecond: number): RetryPlan {
   const plan: RetryPlan = { retries: [], skipped: [] };
   for (const candidate of candidates) {
     const { orderId, state, attempts, error: lastError, dueInMs } = candidate;
     if (candidate.isInHand) plan.skipped.push({ orderId, why: 'is being worked on now' });
-    else if (state !== 'Failed' && state !== 'Retrying') plan.skipped.push({ orderId, why: whyNot[state] });
+    else if (state !== 'Failed' && state !== 'Retrying')
+      plan.skipped.push({ orderId, why: whyNot[state] });
     else {
       const staggeredMs = Math.floor((plan.retries.length * 1_000) / ratePerSecond);
-      const dueMs = dueInMs === null ? staggeredMs : Math.max(0, Math.min(staggeredMs, Math.floor(dueInMs)));
+      const dueMs =
+        dueInMs === null ? staggeredMs : Math.max(0, Math.min(staggeredMs, Math.floor(dueInMs)));
       const [whatHappened, whatFollows] = [past(candidate), future(candidate)];
       plan.retries.push({
         candidate,
@@ -61,7 +75,8 @@ const whyNot = {
 function past({ attempts, failedAttempts, isAttemptOpen }: RetryCandidate): string {
   const last = failedAttempts.at(-1);
   const begun = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
-  const failure = last === undefined ? '' : `; last failure ${last.at}, ${last.outcome}: ${last.error}`;
+  const failure =
+    last === undefined ? '' : `; last failure ${last.at}, ${last.outcome}: ${last.error}`;
   const open = isAttemptOpen ? '; it is not known whether the last attempt was booked' : '';
   return `${begun}${failure}${open}`;
 }

@@ -22,8 +22,9 @@ export function createRetryStore(database: Database) {
       return (await database.query<CandidateRow>(ofOrdersStatement, [orderIds])).map(toCandidate);
     },
     /**
-     * Up to `limit` fulfillments that the filter finds above the id `after`, lowest id first (oldest, where ids carry the time).
-     * `last` is where a further look begins, null when all was seen.
+     * Up to `limit` fulfillments that the filter finds above the id `after`, lowest id first
+     * (oldest, where ids carry the time). `last` is where a further look begins, null when all was
+     * seen.
      */
     async ofFilter(
       filter: RetryFilter,
@@ -31,23 +32,34 @@ export function createRetryStore(database: Database) {
       after: string | undefined,
     ): Promise<{ candidates: RetryCandidate[]; last: string | null }> {
       const { state, errorContains = null, createdFrom = null, createdTo = null } = filter;
-      const rows = await database.query<CandidateRow & { walked: number; last_walked: string | null }>(
-        ofFilterStatement,
-        [state, after ?? lowestId, walkBudget, errorContains, createdFrom, createdTo, limit + 1],
-      );
+      const rows = await database.query<
+        CandidateRow & { walked: number; last_walked: string | null }
+      >(ofFilterStatement, [
+        state,
+        after ?? lowestId,
+        walkBudget,
+        errorContains,
+        createdFrom,
+        createdTo,
+        limit + 1,
+      ]);
       const candidates = rows.filter((row) => row.orderId !== null).map(toCandidate);
       const found = candidates.slice(0, limit);
-      if (candidates.length > limit) return { candidates: found, last: found.at(-1)?.orderId ?? null };
+      if (candidates.length > limit)
+        return { candidates: found, last: found.at(-1)?.orderId ?? null };
       const [ends] = rows;
       return { candidates: found, last: ends?.walked === walkBudget ? ends.last_walked : null };
     },
     /**
-     * Hands fulfillments back to the dispatcher with their events and the record of it, in one statement. Resolves to when each of
-     * those is due that were written; the others have changed since they were read and stay as they are.
+     * Hands fulfillments back to the dispatcher with their events and the record of it, in one
+     * statement. Resolves to when each of those is due that were written; the others have changed
+     * since they were read and stay as they are.
      */
     async retry(writings: RetryWriting[], record: RetryRecord): Promise<Map<string, Date>> {
       // In the order in which reports lock rows, or the two would wait for each other.
-      const sorted = writings.toSorted((a, b) => (a.candidate.orderId < b.candidate.orderId ? -1 : 1));
+      const sorted = writings.toSorted((a, b) =>
+        a.candidate.orderId < b.candidate.orderId ? -1 : 1,
+      );
       const rows = await database.query<{ order_id: string; due_at: Date }>(retryStatement, [
         sorted.map(({ candidate }) => candidate.orderId),
         sorted.map(({ candidate }) => candidate.claim),
@@ -70,7 +82,10 @@ export function createRetryStore(database: Database) {
 
 export type RetryStore = ReturnType<typeof createRetryStore>;
 
-type CandidateRow = Omit<RetryCandidate, 'state' | 'failedAttempts' | 'publishedAt' | 'startedAt'> & {
+type CandidateRow = Omit<
+  RetryCandidate,
+  'state' | 'failedAttempts' | 'publishedAt' | 'startedAt'
+> & {
   state: string;
   failedAttempts: string;
   publishedAt: Date | null;
@@ -115,10 +130,11 @@ const ofFilterStatement = {
     ORDER BY hits.order_id`,
 };
 
-// Staggered due times are the rate limit: no job runs that a crash could lose, any instance takes up what is due.
-// An attempt counts as open from here on, so the provider is asked for the shipment before anything is sent: whatever the earlier
-// attempts came to, nothing ships twice. Where one is open already its settle time stays: a 404 must not count any sooner.
-// The state is a parameter so that no index on states is used: rows are locked in order of their ids, as reports do.
+// Staggered due times are the rate limit: no job runs that a crash could lose, any instance takes
+// up what is due. An attempt counts as open from here on, so the provider is asked for the shipment
+// before anything is sent: whatever the earlier attempts came to, nothing ships twice. Where one is
+// open already its settle time stays: a 404 must not count any sooner. The state is a parameter so
+// that no index on states is used: rows are locked in order of their ids, as reports do.
 const retryStatement = {
   name: 'fulfillment-retry',
   text: `

@@ -25,7 +25,10 @@ export const fulfillmentApi = {
 
 const tags = ['operators'];
 
-/** The operators' routes: what is shipping, what failed and its retry, and the breaker before the provider. */
+/**
+ * The operators' routes: what is shipping, what failed and its retry, and the breaker before the
+ * provider.
+ */
 export function addFulfillmentRoutes(
   app: HttpServer,
   parts: { queries: FulfillmentQueries; retries: RetryFulfillments; breaker: ShippingBreakerStore },
@@ -54,7 +57,10 @@ export function addFulfillmentRoutes(
     handler: async ({ params }) => {
       const fulfillment = await storeRead(() => queries.one(params.orderId));
       if (fulfillment !== undefined) return fulfillment;
-      throw new CodedError('fulfillment_not_found', `There is no fulfillment of order ${params.orderId}.`);
+      throw new CodedError(
+        'fulfillment_not_found',
+        `There is no fulfillment of order ${params.orderId}.`,
+      );
     },
   });
 

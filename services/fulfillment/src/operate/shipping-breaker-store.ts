@@ -19,7 +19,11 @@ export function createShippingBreakerStore(database: Database) {
       };
     },
     /** Changes the mode for every instance and records it, in one statement. */
-    async setBreaker(change: { mode: BreakerChange['mode']; operator: string; reason: string | null }): Promise<void> {
+    async setBreaker(change: {
+      mode: BreakerChange['mode'];
+      operator: string;
+      reason: string | null;
+    }): Promise<void> {
       const { mode, operator, reason } = change;
       await database.query(setStatement, [name, mode, operator, reason]);
     },
@@ -37,7 +41,8 @@ type BreakerRow = {
 };
 
 /** PostgreSQL's JSON has its own form of times; this is that of the API. */
-const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+const iso = (column: string): string =>
+  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 const breakerStatement = {
   name: 'shipping-breaker-show',

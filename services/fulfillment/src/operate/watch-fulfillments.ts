@@ -29,8 +29,14 @@ export function fulfillmentDeadlines(stuckAfterMs: number) {
 const rowsMax = 2_000;
 const lowestId = '00000000-0000-0000-0000-000000000000';
 
-/** What the sentinel of the Fulfillment Service looks for: among the open fulfillments, which an index knows, and in the outbox. */
-export function createFulfillmentWatch(database: Database, deadlines: ReturnType<typeof fulfillmentDeadlines>): Watch {
+/**
+ * What the sentinel of the Fulfillment Service looks for: among the open fulfillments, which an
+ * index knows, and in the outbox.
+ */
+export function createFulfillmentWatch(
+  database: Database,
+  deadlines: ReturnType<typeof fulfillmentDeadlines>,
+): Watch {
   const { promptMs, heldBackMs, outcomeMs, openMs } = deadlines;
   const look = async (
     statement: { name: string; text: string },
@@ -65,8 +71,9 @@ const breaker = `
         AND NOT EXISTS (SELECT FROM breakers WHERE name = 'shipping' AND mode = 'forced_closed') AS is_open)`;
 
 /**
- * Why an open fulfillment `f` is stuck, or null. What is true of one that is looked up now and then must not depend on whether it is
- * in hand at this moment, or it would be stuck and recovered by turns.
+ * Why an open fulfillment `f` is stuck, or null. What is true of one that is looked up now and then
+ * must not depend on whether it is in hand at this moment, or it would be stuck and recovered by
+ * turns.
  */
 const reasonOf = (prompt: string, outcome: string, open: string, heldBack: string) => {
   const ago = (ms: string) => `now() - ${ms}::float8 * interval '1 ms'`;

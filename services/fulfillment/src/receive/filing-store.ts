@@ -1,5 +1,9 @@
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
-import { type DeadLetter, deadLetterParts, deadLetterValues } from '@orders/platform/messaging/store-or-bury';
+import {
+  type DeadLetter,
+  deadLetterParts,
+  deadLetterValues,
+} from '@orders/platform/messaging/store-or-bury';
 import type { Database } from '@orders/platform/postgres/database';
 
 /** A fulfillment about to be filed, with its FulfillmentStarted event. */
@@ -18,7 +22,12 @@ export type Filing = {
 };
 
 /** A request to cancel an order, about to be filed. */
-export type CancelFiling = { orderId: string; partition: number; offset: string; reason: string | null };
+export type CancelFiling = {
+  orderId: string;
+  partition: number;
+  offset: string;
+  reason: string | null;
+};
 
 /** One batch of `order-events`; each list sorted by order id, each order once in it. */
 export type Batch = { filings: Filing[]; cancellations: CancelFiling[]; letters: DeadLetter[] };
@@ -38,8 +47,9 @@ export type Filed = {
 export function createFilingStore(database: Database, instance: string) {
   return {
     /**
-     * Files what is not filed yet, each with its event (claimed for `eventClaimMs`, or free when null), requests to cancel, and buries
-     * what was unreadable. Redelivery files nothing twice. An order whose cancellation is requested is never handed over.
+     * Files what is not filed yet, each with its event (claimed for `eventClaimMs`, or free when
+     * null), requests to cancel, and buries what was unreadable. Redelivery files nothing twice. An
+     * order whose cancellation is requested is never handed over.
      */
     async file(
       topic: string,
@@ -69,9 +79,15 @@ export function createFilingStore(database: Database, instance: string) {
         ...deadLetterValues(topic, letters),
         column((f) => f.publishedAt),
       ]);
-      const ids = (kind: string) => new Set(rows.filter(({ what }) => what === kind).map((row) => row.order_id));
+      const ids = (kind: string) =>
+        new Set(rows.filter(({ what }) => what === kind).map((row) => row.order_id));
       const handedOver = ids('handed_over');
-      return { filed: ids('filed').union(handedOver), handedOver, requested: ids('requested'), due: ids('due') };
+      return {
+        filed: ids('filed').union(handedOver),
+        handedOver,
+        requested: ids('requested'),
+        due: ids('due'),
+      };
     },
     /** Which of these orders somebody wants to cancel. */
     async cancelRequested(orderIds: string[]): Promise<Set<string>> {
@@ -81,10 +97,12 @@ export function createFilingStore(database: Database, instance: string) {
   };
 }
 
-// No request to cancel is lost, whatever happens at the same moment: it locks the row of its order and marks it. A claim or a report that
-// holds the lock ends first, and the mark is put on what it wrote (claimed: only marked, its report or the next claim sees it; waiting:
-// due now); one that comes later reads the row anew. An order that is not filed yet is marked by its filing, and where both are filed at
-// the same moment, by two instances, by the claim. Final rows stay as they are: due_at is null there.
+// No request to cancel is lost, whatever happens at the same moment: it locks the row of its order
+// and marks it. A claim or a report that holds the lock ends first, and the mark is put on what it
+// wrote (claimed: only marked, its report or the next claim sees it; waiting: due now); one that
+// comes later reads the row anew. An order that is not filed yet is marked by its filing, and where
+// both are filed at the same moment, by two instances, by the claim. Final rows stay as they are:
+// due_at is null there.
 const fileStatement = {
   name: 'fulfillment-file',
   text: `

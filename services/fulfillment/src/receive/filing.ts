@@ -15,11 +15,15 @@ export function toFiling(body: OrderCreated, source: IncomingEvent, topic: strin
   const orderId = body.orderId.toLowerCase();
   const shipment: NewShipment = {
     reference: orderId,
-    // No further property travels: it is not the provider's business, and nesting without end cannot be serialised.
+    // No further property travels: it is not the provider's business, and nesting without end
+    // cannot be serialised.
     recipient: { customerId: body.customer.customerId, name: body.customer.name },
     items: body.items.map(({ productId, quantity }) => ({ productId, quantity })),
   };
-  const given = { 'x-correlation-id': body.metadata?.correlationId, traceparent: source.headers.traceparent };
+  const given = {
+    'x-correlation-id': body.metadata?.correlationId,
+    traceparent: source.headers.traceparent,
+  };
   const correlationId = correlationIdOf(given, '') || null;
   const traceparent = traceparentOf(given);
   const started = startedEvent(orderId, correlationId, new Date(), source.publishedAt);
@@ -49,13 +53,19 @@ export function toFiling(body: OrderCreated, source: IncomingEvent, topic: strin
 }
 
 /** What is filed of an OrderCancellationRequested. */
-export function toCancelFiling(body: OrderCancellationRequested, source: IncomingEvent): ReceivedCancel {
+export function toCancelFiling(
+  body: OrderCancellationRequested,
+  source: IncomingEvent,
+): ReceivedCancel {
   const { orderId, reason = null } = body;
   const { partition, offset } = source;
   return { source, orderId: orderId.toLowerCase(), partition, offset: offset.toString(), reason };
 }
 
-/** The first of each order, sorted by order id, so that two batches never wait for each other's rows crosswise. */
+/**
+ * The first of each order, sorted by order id, so that two batches never wait for each other's rows
+ * crosswise.
+ */
 export function firstPerOrder<T extends { orderId: string }>(received: T[]): T[] {
   const first = new Map<string, T>();
   for (const one of received) if (!first.has(one.orderId)) first.set(one.orderId, one);
@@ -63,7 +73,14 @@ export function firstPerOrder<T extends { orderId: string }>(received: T[]): T[]
 }
 
 /** A new fulfillment whose filing handed it over. */
-export function toHeld({ orderId, payload, correlationId, traceparent, publishedAt, startedAt }: ReceivedOrder): Held {
+export function toHeld({
+  orderId,
+  payload,
+  correlationId,
+  traceparent,
+  publishedAt,
+  startedAt,
+}: ReceivedOrder): Held {
   return {
     orderId,
     claim: 1,

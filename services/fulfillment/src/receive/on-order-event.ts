@@ -1,4 +1,6 @@
-// Station 6 of 9: receive. From the broker (5) come order events; what is new is filed in one statement per batch, and only then the offsets are committed; what the dispatcher (7) has room for goes to it already claimed.
+// Station 6 of 9: receive. From the broker (5) come order events; what is new is filed in one
+// statement per batch, and only then the offsets are committed; what the dispatcher (7) has room
+// for goes to it already claimed.
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import { OrderCancellationRequested, OrderCreated } from '@orders/contracts/orders/events';
 import type { IncomingEvent } from '@orders/platform/messaging/broker';
@@ -16,7 +18,14 @@ import type { FulfillmentMetrics } from '../metrics.ts';
 import type { FulfillmentStore } from '../ship/claim-store.ts';
 import type { Dispatcher } from '../ship/dispatcher.ts';
 import { leaseMs } from '../ship/shipping-calls.ts';
-import { firstPerOrder, type ReceivedCancel, type ReceivedOrder, toCancelFiling, toFiling, toHeld } from './filing.ts';
+import {
+  firstPerOrder,
+  type ReceivedCancel,
+  type ReceivedOrder,
+  toCancelFiling,
+  toFiling,
+  toHeld,
+} from './filing.ts';
 
 /** One event and what is filed of it. */
 type ToFile = { event: IncomingEvent } & ({ order: ReceivedOrder } | { cancel: ReceivedCancel });
@@ -28,7 +37,10 @@ export const createOrderEventReader = () =>
     check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
   });
 
-/** Handles batches of order events; rejects when the store fails, and the same events come again. Files nothing twice. */
+/**
+ * Handles batches of order events; rejects when the store fails, and the same events come again.
+ * Files nothing twice.
+ */
 export function createOrderEventHandler(parts: {
   store: FulfillmentStore;
   dispatcher: Dispatcher;
@@ -63,7 +75,10 @@ export function createOrderEventHandler(parts: {
     const due = new Set<string>();
     const file = async (some: ToFile[], buried: DeadLetter[]): Promise<Set<string>> => {
       const toWrite = { filings: ordersOf(some), cancellations: cancelsOf(some), letters: buried };
-      const done = await store.file(source, toWrite, { leaseMs, eventClaimMs: isHot ? relay.claimMs : null });
+      const done = await store.file(source, toWrite, {
+        leaseMs,
+        eventClaimMs: isHot ? relay.claimMs : null,
+      });
       for (const orderId of done.handedOver) handedOver.add(orderId);
       for (const orderId of done.requested) requested.add(orderId);
       for (const orderId of done.due) due.add(orderId);
@@ -78,7 +93,10 @@ export function createOrderEventHandler(parts: {
     const durationMs = Math.round(performance.now() - began);
     tellFiled(fresh, durationMs);
     if (requested.size > 0)
-      log.info({ orders: [...requested].map((orderId) => ({ orderId })), durationMs }, 'cancellations filed');
+      log.info(
+        { orders: [...requested].map((orderId) => ({ orderId })), durationMs },
+        'cancellations filed',
+      );
   };
 
   function tellFiled(fresh: ReceivedOrder[], durationMs: number): void {
@@ -93,5 +111,7 @@ export function createOrderEventHandler(parts: {
   }
 }
 
-const ordersOf = (some: ToFile[]): ReceivedOrder[] => some.flatMap((one) => ('order' in one ? [one.order] : []));
-const cancelsOf = (some: ToFile[]): ReceivedCancel[] => some.flatMap((one) => ('cancel' in one ? [one.cancel] : []));
+const ordersOf = (some: ToFile[]): ReceivedOrder[] =>
+  some.flatMap((one) => ('order' in one ? [one.order] : []));
+const cancelsOf = (some: ToFile[]): ReceivedCancel[] =>
+  some.flatMap((one) => ('cancel' in one ? [one.cancel] : []));

@@ -14,7 +14,10 @@ export type InstanceState = {
   calls: number;
 };
 
-/** What an instance tells the others of itself, and what operators force on all of them: one statement for both. */
+/**
+ * What an instance tells the others of itself, and what operators force on all of them: one
+ * statement for both.
+ */
 export function createInstanceStore(database: Database, instance: string) {
   return {
     /** Tells the state, or nothing when null, and resolves to the mode that operators have set. */
@@ -34,8 +37,8 @@ export function createInstanceStore(database: Database, instance: string) {
 
 export type InstanceStore = ReturnType<typeof createInstanceStore>;
 
-// Instances that all come back after a minute without a database would delete each other while each updates itself: what is locked is
-// alive and left alone.
+// Instances that all come back after a minute without a database would delete each other while each
+// updates itself: what is locked is alive and left alone.
 const exchangeStatement = {
   name: 'instance-exchange',
   text: `

@@ -7,11 +7,17 @@ const lookMs = 1_000;
 const tellMs = 5_000;
 
 export type BreakerWatch = {
-  /** Takes over what operators have set and tells the others of this instance; does nothing when it is not time yet. */
+  /**
+   * Takes over what operators have set and tells the others of this instance; does nothing when it
+   * is not time yet.
+   */
   look(): Promise<void>;
 };
 
-/** Keeps the breaker of this instance and what the database says of it together. Called with every sweep. */
+/**
+ * Keeps the breaker of this instance and what the database says of it together. Called with every
+ * sweep.
+ */
 export function createBreakerWatch(parts: {
   store: InstanceStore;
   breaker: ShippingBreaker;

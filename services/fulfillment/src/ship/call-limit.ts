@@ -1,10 +1,13 @@
-/** How many calls may be in flight: additive increase, multiplicative decrease, as TCP does (Van Jacobson, 1988). */
+/**
+ * How many calls may be in flight: additive increase, multiplicative decrease, as TCP does (Van
+ * Jacobson, 1988).
+ */
 export type CallLimit = {
   /** The limit now; one more for each second since it was last lowered, up to the maximum. */
   at(now: number): number;
   /**
-   * The provider said that it gets too many calls. Halves the limit, never below one, unless the call began before the last halving:
-   * the answers of one round are one message.
+   * The provider said that it gets too many calls. Halves the limit, never below one, unless the
+   * call began before the last halving: the answers of one round are one message.
    */
   tooMany(begunAt: number, now: number): void;
 };

@@ -9,7 +9,10 @@ export type CircuitBreaker = {
   begin(now: number): AdmittedCall | undefined;
   /** What came of a call. One that began in an earlier round says nothing about this one. */
   end(call: AdmittedCall, isFailure: boolean, now: number): void;
-  /** How many calls may begin now: no bound while closed, the probes left while half-open, none while open. */
+  /**
+   * How many calls may begin now: no bound while closed, the probes left while half-open, none
+   * while open.
+   */
   room(now: number): number;
   /** Milliseconds until an open breaker lets probes leave; 0 otherwise. */
   waitMs(now: number): number;
@@ -25,7 +28,10 @@ export type CircuitBreakerOptions = {
   threshold: number;
   /** Calls that may leave half-open, at most; most of them decide. Odd. */
   probes: number;
-  /** It stays open this long, doubling up to the maximum while the probes fail; half of it is random. */
+  /**
+   * It stays open this long, doubling up to the maximum while the probes fail; half of it is
+   * random.
+   */
   openMs: number;
   openMaxMs: number;
   onChange: (state: BreakerState) => void;
@@ -33,8 +39,9 @@ export type CircuitBreakerOptions = {
 };
 
 /**
- * A circuit breaker (Michael Nygard, Release It!), pure but for `random`; times are milliseconds of a monotonic clock. What it does not
- * admit is never kept waiting for the probes: the caller puts it off, so that nothing waits in memory until its lease ends.
+ * A circuit breaker (Michael Nygard, Release It!), pure but for `random`; times are milliseconds of
+ * a monotonic clock. What it does not admit is never kept waiting for the probes: the caller puts
+ * it off, so that nothing waits in memory until its lease ends.
  */
 export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
   const { size, minimumCalls, threshold, probes, onChange, random = Math.random } = options;
@@ -83,7 +90,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
       if (state === 'half_open') {
         if (failed() > probes / 2) open(now);
         else if (failures.length - failed() > probes / 2) close();
-      } else if (failures.length >= minimumCalls && failed() > threshold * failures.length) open(now);
+      } else if (failures.length >= minimumCalls && failed() > threshold * failures.length)
+        open(now);
     },
     room(now) {
       if (state === 'closed') return Number.POSITIVE_INFINITY;

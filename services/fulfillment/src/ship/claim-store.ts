@@ -6,17 +6,25 @@ import { createFilingStore } from '../receive/filing-store.ts';
 
 export type Reporting = { decision: Decision; event: OutboxRow | null };
 
-/** Every statement of the Fulfillment Service on its own tables. Each is one autocommit statement per batch. */
+/**
+ * Every statement of the Fulfillment Service on its own tables. Each is one autocommit statement
+ * per batch.
+ */
 export function createFulfillmentStore(database: Database, instance: string) {
   return {
     ...createFilingStore(database, instance),
     /**
-     * Claims up to `limit` fulfillments that are due, oldest first, for `leaseMs`. Where no attempt is open the claim records the
-     * next one, unless its cancellation is requested; where one is open (unknown outcome, or its process died) the row comes with
-     * `mustLookUp`.
+     * Claims up to `limit` fulfillments that are due, oldest first, for `leaseMs`. Where no attempt
+     * is open the claim records the next one, unless its cancellation is requested; where one is
+     * open (unknown outcome, or its process died) the row comes with `mustLookUp`.
      */
     async claimDue(limit: number, times: { leaseMs: number; settleMs: number }): Promise<Held[]> {
-      const rows = await database.query<ClaimedRow>(claimStatement, [limit, instance, times.leaseMs, times.settleMs]);
+      const rows = await database.query<ClaimedRow>(claimStatement, [
+        limit,
+        instance,
+        times.leaseMs,
+        times.settleMs,
+      ]);
       return rows.map((row) => ({
         ...row,
         ...momentsOf(row),
@@ -34,9 +42,13 @@ export function createFulfillmentStore(database: Database, instance: string) {
       ]);
       return new Set(rows.map((row) => row.order_id));
     },
-    /** Writes decisions with their events, sorted by order id. Resolves to the ids whose claim still held; others change nothing. */
+    /**
+     * Writes decisions with their events, sorted by order id. Resolves to the ids whose claim still
+     * held; others change nothing.
+     */
     async report(batch: Reporting[], eventClaimMs: number | null): Promise<Set<string>> {
-      const column = <T>(pick: (decision: Decision) => T): T[] => batch.map(({ decision }) => pick(decision));
+      const column = <T>(pick: (decision: Decision) => T): T[] =>
+        batch.map(({ decision }) => pick(decision));
       const events = batch.map(({ event }) => event);
       const rows = await database.query<{ order_id: string }>(reportStatement, [
         column((d) => d.orderId),
@@ -64,7 +76,10 @@ export function createFulfillmentStore(database: Database, instance: string) {
       ]);
       return new Set(rows.map((row) => row.order_id));
     },
-    /** Ends the leases that an earlier life of this instance still holds; what was in mid-call is looked up first. */
+    /**
+     * Ends the leases that an earlier life of this instance still holds; what was in mid-call is
+     * looked up first.
+     */
     async takeBack(): Promise<void> {
       await database.query(takeBackStatement, [instance]);
     },
@@ -83,8 +98,9 @@ type ClaimedRow = Omit<Held, 'failedAttempts' | 'publishedAt' | 'startedAt'> & {
 
 export type FulfillmentStore = ReturnType<typeof createFulfillmentStore>;
 
-// The row tells whether its cancellation was requested, and is read anew under its lock. The table is asked as well: an order and its
-// request that two instances filed at the same moment (a partition that changes hands) did not see each other.
+// The row tells whether its cancellation was requested, and is read anew under its lock. The table
+// is asked as well: an order and its request that two instances filed at the same moment (a
+// partition that changes hands) did not see each other.
 const claimStatement = {
   name: 'fulfillment-claim',
   text: `
@@ -117,7 +133,8 @@ const renewStatement = {
     RETURNING f.order_id`,
 };
 
-// Whoever wants it cancelled does not wait for the backoff: with no attempt open the next claim ends it.
+// Whoever wants it cancelled does not wait for the backoff: with no attempt open the next claim
+// ends it.
 const reportStatement = {
   name: 'fulfillment-report',
   text: `

@@ -1,4 +1,6 @@
-// Station 7 of 9: dispatch. From receiving (6) come new fulfillments, already claimed, and from the table what is due; each goes to the provider outside any transaction, and what came of it goes to be reported (8).
+// Station 7 of 9: dispatch. From receiving (6) come new fulfillments, already claimed, and from the
+// table what is due; each goes to the provider outside any transaction, and what came of it goes to
+// be reported (8).
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
@@ -49,7 +51,13 @@ export function createDispatcher(parts: {
   const stopping = new AbortController();
   const { signal } = stopping;
   const alarm = createAlarm(signal);
-  const calls = createShippingCalls({ ...parts, log, signal, onFree: pullWhenFree, onDue: sweepIn });
+  const calls = createShippingCalls({
+    ...parts,
+    log,
+    signal,
+    onFree: pullWhenFree,
+    onDue: sweepIn,
+  });
   const watch = createBreakerWatch({ store: parts.instances, breaker, load: calls.load });
   let hasBacklog = true;
   let sweeping: Promise<void> = Promise.resolve();
@@ -60,8 +68,9 @@ export function createDispatcher(parts: {
   let heldBackFrom = 0;
 
   /**
-   * How many rows may be claimed now. While the breaker lets no call leave, a few are claimed each second all the same: they become
-   * Retrying with the reason, and come again after their backoff. The rest waits in the table, and nobody spins.
+   * How many rows may be claimed now. While the breaker lets no call leave, a few are claimed each
+   * second all the same: they become Retrying with the reason, and come again after their backoff.
+   * The rest waits in the table, and nobody spins.
    */
   function claimable(): number {
     const { calls: calling, waiting, callLimit } = calls.load();

@@ -38,7 +38,10 @@ const comeBack = new Set([425, 429, 503]);
 const unknown = new Set([408, 409]);
 const isShipment = createValidator(Shipment);
 
-/** The provider's HTTP API (contract, section 5) and how its answers are read. There is no retry in here. */
+/**
+ * The provider's HTTP API (contract, section 5) and how its answers are read. There is no retry in
+ * here.
+ */
 export function createShippingClient(options: {
   baseUrl: string;
   timeoutMs: number;
@@ -57,7 +60,11 @@ export function createShippingClient(options: {
     keepAliveTimeout: 4_000,
   });
 
-  async function call(method: 'GET' | 'POST', path: string, shipping: ShippingCall): Promise<Answer> {
+  async function call(
+    method: 'GET' | 'POST',
+    path: string,
+    shipping: ShippingCall,
+  ): Promise<Answer> {
     const headers: Record<string, string> = {};
     if (shipping.correlationId !== null) headers['x-correlation-id'] = shipping.correlationId;
     if (shipping.traceparent !== null) headers.traceparent = shipping.traceparent;
@@ -81,7 +88,8 @@ export function createShippingClient(options: {
       });
       return { status: statusCode, text: await body.text(), retryAfter: got['retry-after'] };
     } catch (error) {
-      if (giveUp.signal.aborted) return { error: `no answer within ${timeoutMs} ms`, wasSent: true };
+      if (giveUp.signal.aborted)
+        return { error: `no answer within ${timeoutMs} ms`, wasSent: true };
       return { error: messageOf(error), wasSent: !neverSent.has(codeOf(error) ?? '') };
     } finally {
       clearTimeout(timer);
@@ -91,7 +99,9 @@ export function createShippingClient(options: {
   return {
     ship: async (shipping) => readShipAnswer(await call('POST', '/api/shipments', shipping)),
     lookUp: async (shipping) =>
-      readLookUpAnswer(await call('GET', `/api/shipments/${encodeURIComponent(shipping.orderId)}`, shipping)),
+      readLookUpAnswer(
+        await call('GET', `/api/shipments/${encodeURIComponent(shipping.orderId)}`, shipping),
+      ),
     close: () => agent.destroy(),
   };
 }
@@ -101,10 +111,13 @@ type Answer =
   | { error: string; wasSent: boolean };
 
 function readShipAnswer(answer: Answer): Outcome {
-  if ('error' in answer) return { kind: answer.wasSent ? 'unknown' : 'not_sent', error: clean(answer.error) };
+  if ('error' in answer)
+    return { kind: answer.wasSent ? 'unknown' : 'not_sent', error: clean(answer.error) };
   const { status, text } = answer;
   if (status === 200 || status === 201) {
-    return readShipment(text) ?? { kind: 'unknown', error: `unreadable answer with status ${status}` };
+    return (
+      readShipment(text) ?? { kind: 'unknown', error: `unreadable answer with status ${status}` }
+    );
   }
   const error = `${status} ${messageIn(text)}`.trim();
   if (comeBack.has(status)) {
@@ -122,32 +135,57 @@ function readLookUpAnswer(answer: Answer): Outcome {
   const { status, text } = answer;
   const shipped = status === 200 ? readShipment(text) : undefined;
   const error = `look-up: ${status} ${messageIn(text)}`.trim();
-  return shipped ?? { kind: 'no_answer', error, retryAfterMs: retryAfterMsOf(answer.retryAfter), status };
+  return (
+    shipped ?? { kind: 'no_answer', error, retryAfterMs: retryAfterMsOf(answer.retryAfter), status }
+  );
 }
 
 function readShipment(text: string): Outcome | undefined {
   const body = parse(text) as Partial<Shipment> | null | undefined;
-  if (!isShipment.accepts({ reference: '', carrier: '', createdAt: new Date(0).toISOString(), ...body }))
+  if (
+    !isShipment.accepts({
+      reference: '',
+      carrier: '',
+      createdAt: new Date(0).toISOString(),
+      ...body,
+    })
+  )
     return undefined;
   const { trackingNumber = '', carrier, createdAt } = body ?? {};
   if (clean(trackingNumber) !== trackingNumber) return undefined;
-  // In UTC, and never a time that the database cannot keep (year 0, a leap second): the shipment must not be lost for it.
+  // In UTC, and never a time that the database cannot keep (year 0, a leap second): the shipment
+  // must not be lost for it.
   const booked = Date.parse(createdAt ?? '');
   const shippedAt = new Date(booked > 0 ? booked : Date.now()).toISOString();
-  return { kind: 'shipped', trackingNumber, carrier: carrier === undefined ? null : clean(carrier), shippedAt };
+  return {
+    kind: 'shipped',
+    trackingNumber,
+    carrier: carrier === undefined ? null : clean(carrier),
+    shippedAt,
+  };
 }
 
-/** What the provider says of an error: `detail`, `message` or `title` of a JSON answer, else the text. */
+/**
+ * What the provider says of an error: `detail`, `message` or `title` of a JSON answer, else the
+ * text.
+ */
 function messageIn(text: string): string {
   const body = parse(text);
   if (body === null || typeof body !== 'object') return clean(text);
   const { detail, message, title } = body as Record<string, unknown>;
-  return clean([detail, message, title].find((part): part is string => typeof part === 'string') ?? '');
+  return clean(
+    [detail, message, title].find((part): part is string => typeof part === 'string') ?? '',
+  );
 }
 
 /** Text that the database and a log can keep. */
 function clean(text: string): string {
-  return text.toWellFormed().replaceAll('\u0000', '').trim().slice(0, messageMaxChars).toWellFormed();
+  return text
+    .toWellFormed()
+    .replaceAll('\u0000', '')
+    .trim()
+    .slice(0, messageMaxChars)
+    .toWellFormed();
 }
 
 function parse(text: string): unknown {
@@ -158,7 +196,10 @@ function parse(text: string): unknown {
   }
 }
 
-/** Retry-After in seconds or as a date (RFC 9110, 10.2.3); 0 where there is none. The caller bounds it. */
+/**
+ * Retry-After in seconds or as a date (RFC 9110, 10.2.3); 0 where there is none. The caller bounds
+ * it.
+ */
 function retryAfterMsOf(header: string | string[] | undefined): number {
   if (typeof header !== 'string') return 0;
   const seconds = Number(header);

@@ -1,4 +1,5 @@
-// Station 8 of 9: report. From the dispatcher (7) come decisions; each is committed with the event that tells it, together with its neighbours; then the event goes to the relay (4).
+// Station 8 of 9: report. From the dispatcher (7) come decisions; each is committed with the event
+// that tells it, together with its neighbours; then the event goes to the relay (4).
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import type { OutboxRelay } from '@orders/platform/messaging/outbox-relay';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
@@ -20,8 +21,9 @@ const conflictRetriesMax = 3;
 
 export type ReportOutcome = {
   /**
-   * Resolves to whether the decision was written: false means that the claim is no longer ours and somebody else decides.
-   * Rejects when the store fails; nothing is lost then, the lease ends and the row is taken up again.
+   * Resolves to whether the decision was written: false means that the claim is no longer ours and
+   * somebody else decides. Rejects when the store fails; nothing is lost then, the lease ends and
+   * the row is taken up again.
    */
   report(held: Held, decision: Decision): Promise<boolean>;
   close(): Promise<void>;
@@ -56,7 +58,10 @@ export function createReportOutcome(parts: {
     },
   });
 
-  /** A deadlock has a verdict, nothing was written: giving up would cost every order of the batch its lease and a look-up. */
+  /**
+   * A deadlock has a verdict, nothing was written: giving up would cost every order of the batch
+   * its lease and a look-up.
+   */
   async function write(batch: Reporting[], eventClaimMs: number | null): Promise<Set<string>> {
     for (let retries = 0; ; retries += 1) {
       try {
@@ -71,7 +76,10 @@ export function createReportOutcome(parts: {
     async report(held, decision) {
       const isOurs = await reports.add({ decision, event: toRow(held, decision) });
       if (!isOurs)
-        log.warn({ orderId: held.orderId, correlationId: held.correlationId }, 'claim lost, outcome not written');
+        log.warn(
+          { orderId: held.orderId, correlationId: held.correlationId },
+          'claim lost, outcome not written',
+        );
       return isOurs;
     },
     close: () => reports.close(),
@@ -95,5 +103,11 @@ export function createReportOutcome(parts: {
 
 function toLogged({ decision, event }: Reporting) {
   const { orderId, state, attempts, error } = decision;
-  return { orderId, correlationId: event?.correlationId, state, attempts, ...(error !== null && { error }) };
+  return {
+    orderId,
+    correlationId: event?.correlationId,
+    state,
+    attempts,
+    ...(error !== null && { error }),
+  };
 }

@@ -13,21 +13,31 @@ import type { ReportOutcome } from './report-outcome.ts';
 export const leaseMs = 15_000;
 /** What is older than half a lease is not sent any more but handed back. */
 const tooOldToSendMs = leaseMs / 2;
-/** A claim says whether the order is still wanted; who has waited this long since for a free call asks again. */
+/**
+ * A claim says whether the order is still wanted; who has waited this long since for a free call
+ * asks again.
+ */
 const askAgainAfterMs = 250;
 const askQueueMax = 20_000;
-/** Rows taken from the filing may wait for a free call as long as they are expected to start within this. */
+/**
+ * Rows taken from the filing may wait for a free call as long as they are expected to start within
+ * this.
+ */
 const waitForCallMs = 100;
 const callMsAtStart = 20;
 
-/** A fulfillment in this process; `leasedAt` and `claimedAt` are performance.now() from before the statement. */
+/**
+ * A fulfillment in this process; `leasedAt` and `claimedAt` are performance.now() from before the
+ * statement.
+ */
 export type InHand = { held: Held; leasedAt: number; claimedAt: number };
 
 export type ShippingCalls = ReturnType<typeof createShippingCalls>;
 
 /**
- * The calls to the provider: what is in hand waits for a free call, is called outside any transaction, and what came of it goes to be
- * reported. `onFree` tells that a call has ended, `onDue` in how many milliseconds a fulfillment is due again.
+ * The calls to the provider: what is in hand waits for a free call, is called outside any
+ * transaction, and what came of it goes to be reported. `onFree` tells that a call has ended,
+ * `onDue` in how many milliseconds a fulfillment is due again.
  */
 export function createShippingCalls(parts: {
   store: FulfillmentStore;
@@ -60,7 +70,8 @@ export function createShippingCalls(parts: {
   });
 
   function startWaiting(): void {
-    while (waiting.length > 0 && calling < limit.at(performance.now())) begin(waiting.shift() as InHand);
+    while (waiting.length > 0 && calling < limit.at(performance.now()))
+      begin(waiting.shift() as InHand);
     parts.onFree();
   }
 
@@ -88,11 +99,19 @@ export function createShippingCalls(parts: {
     startWaiting();
     metrics.attempted(outcome, durationMs);
     try {
-      const decision = decide(held, outcome, { durationMs, now: new Date(), random: Math.random() }, policy);
+      const decision = decide(
+        held,
+        outcome,
+        { durationMs, now: new Date(), random: Math.random() },
+        policy,
+      );
       const isWritten = await reports.report(held, decision);
       if (isWritten && decision.dueMs !== null) parts.onDue(decision.dueMs);
     } catch (error) {
-      log.debug({ orderId: held.orderId, err: messageOf(error) }, 'outcome not written, the lease will end');
+      log.debug(
+        { orderId: held.orderId, err: messageOf(error) },
+        'outcome not written, the lease will end',
+      );
     } finally {
       if (inHand.get(held.orderId) === entry) inHand.delete(held.orderId);
     }
@@ -107,7 +126,8 @@ export function createShippingCalls(parts: {
       if (isUnwanted) return { kind: 'cancelled' };
       if (isUnwanted === undefined || isTooLate(entry)) return { kind: 'handed_back' };
     }
-    // Nothing may wait between the look at the lease and the call: what the breaker does not let through comes back at once.
+    // Nothing may wait between the look at the lease and the call: what the breaker does not let
+    // through comes back at once.
     return await breaker.execute(() => (held.mustLookUp ? client.lookUp(held) : client.ship(held)));
   }
 
@@ -138,7 +158,11 @@ export function createShippingCalls(parts: {
     /** Begins what waits where the limit has risen. */
     startWaiting,
     /** Calls in flight, and what waits for one. */
-    load: () => ({ calls: calling, waiting: waiting.length, callLimit: limit.at(performance.now()) }),
+    load: () => ({
+      calls: calling,
+      waiting: waiting.length,
+      callLimit: limit.at(performance.now()),
+    }),
     /** How many more would begin within a moment. */
     room(): number {
       const allowed = limit.at(performance.now());
@@ -146,9 +170,13 @@ export function createShippingCalls(parts: {
       return Math.max(0, allowed + startSoon - calling - waiting.length);
     },
     /** What is in hand by leases that are older than this. */
-    leasedBefore: (at: number): InHand[] => [...inHand.values()].filter(({ leasedAt }) => leasedAt < at),
+    leasedBefore: (at: number): InHand[] =>
+      [...inHand.values()].filter(({ leasedAt }) => leasedAt < at),
     isIdle: (): boolean => inHand.size === 0,
-    /** Hands back what waits, which needs no free call; hanging ones would keep it until its leases end. */
+    /**
+     * Hands back what waits, which needs no free call; hanging ones would keep it until its leases
+     * end.
+     */
     handBack(): void {
       for (const entry of waiting.splice(0)) begin(entry);
     },

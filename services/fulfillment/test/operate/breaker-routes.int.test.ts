@@ -36,7 +36,14 @@ test('each instance of the last minute is shown with its own state', async (t) =
   );
   const { instances } = (await ask('GET', url)).body;
   assert.partialDeepStrictEqual(instances, [
-    { instance: 'a', state: 'closed', since: '2026-01-20T21:00:00.000Z', lastError: null, callLimit: 32, calls: 7 },
+    {
+      instance: 'a',
+      state: 'closed',
+      since: '2026-01-20T21:00:00.000Z',
+      lastError: null,
+      callLimit: 32,
+      calls: 7,
+    },
     { instance: 'b', state: 'open', lastError: '503 busy' },
   ]);
   assert.equal(instances.length, 2);
@@ -53,7 +60,11 @@ test('a change that is not valid or comes from nobody is refused and changes not
     [{ mode: 'automatic' }, { 'x-operator': 'Zoë\u0001' }, 'x-operator'],
   ] as const) {
     const answer = await ask('PUT', url, body, headers);
-    assert.deepEqual([answer.status, Object.values(answer.body.errors[0])[0]], [400, place], JSON.stringify(body));
+    assert.deepEqual(
+      [answer.status, Object.values(answer.body.errors[0])[0]],
+      [400, place],
+      JSON.stringify(body),
+    );
   }
   assert.deepEqual(await sql('SELECT 1 FROM breakers UNION ALL SELECT 1 FROM replays'), []);
 });

@@ -25,7 +25,11 @@ async function deadLetterRoutes(t: TestContext) {
     const { statusCode, body } = await app.inject({ url: `/api/dead-letters${path}` });
     return { statusCode, body: JSON.parse(body) as T };
   };
-  const post = async (path: string, payload?: object, headers: Record<string, string> = operator) => {
+  const post = async (
+    path: string,
+    payload?: object,
+    headers: Record<string, string> = operator,
+  ) => {
     const answer = await app.inject({
       method: 'POST',
       url: `/api/dead-letters/${path}`,
@@ -61,7 +65,10 @@ test('The list gives every dead letter once, newest first, by pages, all or only
   // A batch has one time: the place decides.
   const together = [orderEvent('d'), orderEvent('e')];
   await handle(together);
-  const newest = [...buried, ...together.map((e) => `order-events:${e.partition}:${e.offset}`)].toReversed();
+  const newest = [
+    ...buried,
+    ...together.map((e) => `order-events:${e.partition}:${e.offset}`),
+  ].toReversed();
   const pages = async (query: string): Promise<string[]> => {
     const ids: string[] = [];
     let token = '';
@@ -97,14 +104,21 @@ test('A corrected value is filed from the place of the dead letter, and recorded
   assert.equal(statusCode, 200, JSON.stringify(body));
   const { at, ...resolution } = body.resolution;
   assert.ok(Date.parse(at) > 0);
-  assert.deepEqual(resolution, { kind: 'corrected', operator: 'ada', reason: 'the items were lost' });
+  assert.deepEqual(resolution, {
+    kind: 'corrected',
+    operator: 'ada',
+    reason: 'the items were lost',
+  });
   const filed = await row(orderId);
   assert.equal(`order-events:${filed?.source_partition}:${filed?.source_offset}`, id);
   const [record] = await sql('SELECT operator, action, reason, request, result FROM replays');
   assert.equal(record?.action, 'replay_dead_letter');
   assert.deepEqual(record?.result, { resolution: 'corrected' });
   assert.ok(JSON.stringify(record?.request).includes(orderId), 'what was corrected is on record');
-  assert.equal((await post(`${id}/replay`, { value: orderCreated(orderId) })).body.code, 'dead_letter_resolved');
+  assert.equal(
+    (await post(`${id}/replay`, { value: orderCreated(orderId) })).body.code,
+    'dead_letter_resolved',
+  );
 });
 
 test('An order that was filed before is not filed again by a replay: nothing ships twice', async (t) => {
@@ -130,7 +144,11 @@ test('What cannot be handled still is refused with the reason, and nothing is ch
     [{ value: tooLarge }, 'createdAt'],
   ] as const) {
     const answer = await post(`${id}/replay`, body);
-    assert.deepEqual([answer.statusCode, answer.body.code], [422, 'dead_letter_unreadable'], JSON.stringify(body));
+    assert.deepEqual(
+      [answer.statusCode, answer.body.code],
+      [422, 'dead_letter_unreadable'],
+      JSON.stringify(body),
+    );
     assert.ok(answer.body.detail.includes(reason), answer.body.detail);
   }
   assert.equal((await get<DeadLetterDetail>(`/${id}`)).body.resolution, null);
@@ -154,9 +172,16 @@ test('Who is no operator, what names no letter and an unknown property are refus
   assert.equal((await post(`${id}/replay`, {}, {})).statusCode, 400);
   assert.equal((await post(`${id}/replay`, { values: 1 })).statusCode, 400);
   assert.equal((await post(`${id}/discard`, {})).statusCode, 400);
-  for (const unknown of ['order-events:5:1', 'order-events:9999999999:1', 'order-events:1:9999999999999999999']) {
+  for (const unknown of [
+    'order-events:5:1',
+    'order-events:9999999999:1',
+    'order-events:1:9999999999999999999',
+  ]) {
     assert.equal((await get(`/${unknown}`)).statusCode, 404, unknown);
-    assert.equal((await post(`${unknown}/discard`, { reason: 'r' })).body.code, 'dead_letter_not_found');
+    assert.equal(
+      (await post(`${unknown}/discard`, { reason: 'r' })).body.code,
+      'dead_letter_not_found',
+    );
   }
   assert.equal((await get('/order-events')).statusCode, 400);
 });

@@ -9,7 +9,8 @@ const postgres = await startTestPostgres();
 test('fulfillments are listed newest first, page by page, each exactly once', async (t) => {
   const { ask, file } = await operatorApi(t, postgres);
   const ids: string[] = [];
-  for (let i = 0; i < 7; i += 1) ids.push(await file({ state: i % 2 === 0 ? 'Failed' : 'Shipped' }));
+  for (let i = 0; i < 7; i += 1)
+    ids.push(await file({ state: i % 2 === 0 ? 'Failed' : 'Shipped' }));
   const newestFirst = ids.toSorted().reverse();
   for (const [query, expected] of [
     ['', newestFirst],
@@ -20,7 +21,10 @@ test('fulfillments are listed newest first, page by page, each exactly once', as
     const seen: string[] = [];
     let token: string | null = '';
     while (token !== null) {
-      const page = await ask('GET', `/api/fulfillments?limit=2${query}${token && `&pageToken=${token}`}`);
+      const page = await ask(
+        'GET',
+        `/api/fulfillments?limit=2${query}${token && `&pageToken=${token}`}`,
+      );
       assert.equal(page.status, 200);
       assert.ok(page.body.items.length <= 2);
       seen.push(...page.body.items.map(({ orderId }: { orderId: string }) => orderId));
@@ -32,7 +36,10 @@ test('fulfillments are listed newest first, page by page, each exactly once', as
 
 test('a page that searches for a state without an index ends after its budget of rows, and the next one goes on', async (t) => {
   const { ask, sql, file } = await operatorApi(t, postgres);
-  const processing = await file({ order_id: '00000000-0000-4000-8000-000000000000', state: 'Processing' });
+  const processing = await file({
+    order_id: '00000000-0000-4000-8000-000000000000',
+    state: 'Processing',
+  });
   await sql(
     `INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, created_at, state, sequence, claim,
        attempts, attempt_open) SELECT uuidv7(), 't', 0, n, '{}', now(), 'Shipped', 2, 1, 1, false FROM generate_series(1, 2500) n`,
@@ -40,7 +47,10 @@ test('a page that searches for a state without an index ends after its budget of
   const first = await ask('GET', '/api/fulfillments?state=Processing');
   assert.deepEqual(first.body.items, []);
   assert.ok(first.body.nextPageToken);
-  const second = await ask('GET', `/api/fulfillments?state=Processing&pageToken=${first.body.nextPageToken}`);
+  const second = await ask(
+    'GET',
+    `/api/fulfillments?state=Processing&pageToken=${first.body.nextPageToken}`,
+  );
   assert.deepEqual(
     second.body.items.map(({ orderId }: { orderId: string }) => orderId),
     [processing],
@@ -70,7 +80,14 @@ test('a fulfillment is shown with its attempts, its lease, its source and what i
     dueAt: null,
     isAttemptOpen: true,
     sequence: 2,
-    failedAttempts: [{ at: '2026-01-20T21:09:00.000Z', outcome: 'refused', error: '422 no parcels', durationMs: 12 }],
+    failedAttempts: [
+      {
+        at: '2026-01-20T21:09:00.000Z',
+        outcome: 'refused',
+        error: '422 no parcels',
+        durationMs: 12,
+      },
+    ],
     lease: { claimedBy: 'host-1' },
     retriedAt: null,
     source: { topic: 'order-events', partition: 5, offset: '7' },

@@ -17,7 +17,12 @@ const payload = {
   recipient: { customerId: 'c', name: 'A Name' },
   items: [{ productId: 'p', quantity: 2 }],
 };
-const failure = { at: '2026-01-20T21:09:00.000Z', outcome: 'refused', error: '422 no parcels', durationMs: 12 };
+const failure = {
+  at: '2026-01-20T21:09:00.000Z',
+  outcome: 'refused',
+  error: '422 no parcels',
+  durationMs: 12,
+};
 
 /** What is not named of a row: a fulfillment that the provider has refused. */
 const failed: FulfillmentRow = {
@@ -38,9 +43,13 @@ const failed: FulfillmentRow = {
 
 let count = 0;
 /** Each greater than the one before; those that are made within a millisecond would not be. */
-const nextId = (): string => `01990000-${(++count).toString(16).padStart(4, '0')}-7000-8000-000000000000`;
+const nextId = (): string =>
+  `01990000-${(++count).toString(16).padStart(4, '0')}-7000-8000-000000000000`;
 
-/** The operators' API over tables of their own, without a dispatcher: what is written stays as it was written. */
+/**
+ * The operators' API over tables of their own, without a dispatcher: what is written stays as it
+ * was written.
+ */
 export const operatorApi = async (t: TestContext, postgres: TestPostgres) =>
   operatorOf(t, await postgres.schema(t, migrations));
 
@@ -66,19 +75,37 @@ export function operatorOf(
     body?: object,
     headers: object = { 'x-operator': 'ann' },
   ) => {
-    const answer = await app.inject({ method, url, headers: { ...headers }, ...(body && { payload: body }) });
+    const answer = await app.inject({
+      method,
+      url,
+      headers: { ...headers },
+      ...(body && { payload: body }),
+    });
     return { status: answer.statusCode, body: answer.json() };
   };
-  /** Inserts a fulfillment, `over` what a refused one is; `due_at` and others may be SQL in `raw`. Resolves to its id. */
-  const file = async (over: FulfillmentRow = {}, raw: Record<string, string> = {}): Promise<string> => {
+  /**
+   * Inserts a fulfillment, `over` what a refused one is; `due_at` and others may be SQL in `raw`.
+   * Resolves to its id.
+   */
+  const file = async (
+    over: FulfillmentRow = {},
+    raw: Record<string, string> = {},
+  ): Promise<string> => {
     const row: FulfillmentRow = { order_id: nextId(), ...failed, ...over };
     const values = Object.values(row);
     const places = [...values.map((_, i) => `$${i + 1}`), ...Object.values(raw)];
-    await sql(`INSERT INTO fulfillments (${[...Object.keys(row), ...Object.keys(raw)]}) VALUES (${places})`, values);
+    await sql(
+      `INSERT INTO fulfillments (${[...Object.keys(row), ...Object.keys(raw)]}) VALUES (${places})`,
+      values,
+    );
     return String(row.order_id);
   };
   const rowOf = async (orderId: string) =>
-    (await sql('SELECT *, due_at - now() AS due_in FROM fulfillments WHERE order_id = $1', [orderId]))[0] ?? {};
+    (
+      await sql('SELECT *, due_at - now() AS due_in FROM fulfillments WHERE order_id = $1', [
+        orderId,
+      ])
+    )[0] ?? {};
   const retry = (request: Partial<RetryRequest>) =>
     ask('POST', '/api/fulfillments/retry', { reason: 'the provider works again', ...request });
   return { connect, sql, ask, file, rowOf, retry, retryStore };

@@ -14,7 +14,9 @@ const slowMs = 250;
 
 test('what operators ask for is found through indexes, on a table that grew from nothing', async (t) => {
   const { connect, sql } = await fulfillmentTables(t, postgres);
-  const { watched, scans, indexes, names, msOf } = watchStatements(connect('api', { connections: 1 }));
+  const { watched, scans, indexes, names, msOf } = watchStatements(
+    connect('api', { connections: 1 }),
+  );
   const queries = createFulfillmentQueries(watched);
   const retries = createRetryStore(watched);
   async function everyStatement(): Promise<string[]> {
@@ -23,11 +25,25 @@ test('what operators ask for is found through indexes, on a table that grew from
     const shown = await queries.page({ ...page, state: 'Failed' });
     const first = shown.items[0]?.orderId ?? '00000000-0000-4000-8000-000000000000';
     await queries.one(first);
-    const { candidates } = await retries.ofFilter({ state: 'Failed', errorContains: 'x' }, 10, undefined);
+    const { candidates } = await retries.ofFilter(
+      { state: 'Failed', errorContains: 'x' },
+      10,
+      undefined,
+    );
     await retries.ofOrders([first]);
-    const event = { topic: 't', key: '', sequence: 1, eventId: '00000000-0000-4000-8000-000000000000', eventType: 't' };
+    const event = {
+      topic: 't',
+      key: '',
+      sequence: 1,
+      eventId: '00000000-0000-4000-8000-000000000000',
+      eventType: 't',
+    };
     const rest = { payload: '{}', correlationId: null, traceparent: null };
-    const writings = candidates.map((candidate) => ({ candidate, dueMs: 0, event: { ...event, ...rest } }));
+    const writings = candidates.map((candidate) => ({
+      candidate,
+      dueMs: 0,
+      event: { ...event, ...rest },
+    }));
     await retries.retry(writings, { operator: 'o', reason: 'r', request: {}, skipped: 0 });
     return shown.items.map(({ state }) => state);
   }
@@ -38,7 +54,8 @@ test('what operators ask for is found through indexes, on a table that grew from
       const used = await indexes(name);
       assert.ok(used.includes('fulfillments_with_attention'), `${name} goes through ${used}`);
     }
-    // By the other index it would lock rows in another order than reports do, and compare each row with each order of the request.
+    // By the other index it would lock rows in another order than reports do, and compare each row
+    // with each order of the request.
     assert.deepEqual(await indexes('fulfillment-retry'), ['fulfillments_pkey']);
   }
 
@@ -52,9 +69,12 @@ test('what operators ask for is found through indexes, on a table that grew from
   );
   assert.equal((await everyStatement()).length, 10);
   await checkIndexes();
-  const slow = names().flatMap((name) => (msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : []));
+  const slow = names().flatMap((name) =>
+    msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : [],
+  );
   assert.deepEqual(slow, [], 'on the connection that planned them on empty tables');
-  for (const name of names()) assert.deepEqual(await scans(name), [], `${name} reads a whole table`);
+  for (const name of names())
+    assert.deepEqual(await scans(name), [], `${name} reads a whole table`);
   t.diagnostic(
     names()
       .map((name) => `${name} ${msOf(name).toFixed(1)}`)

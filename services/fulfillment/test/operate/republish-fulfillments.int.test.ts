@@ -11,7 +11,10 @@ import { scriptedProvider, shipment } from '../scripted-provider.ts';
 const postgres = await startTestPostgres();
 const request = { limit: 1_000, ratePerSecond: 1_000, dryRun: false, reason: 'the topic was lost' };
 
-/** Times of a row are those of the database, times of its event those of the service: equal but for moments. */
+/**
+ * Times of a row are those of the database, times of its event those of the service: equal but for
+ * moments.
+ */
 function withoutMoments({ occurredAt, fulfillment, ...event }: FulfillmentEvent) {
   const { nextAttemptAt, startedAt, ...rest } = fulfillment;
   return { ...event, ...rest, hasNext: nextAttemptAt !== null, hasStart: startedAt !== undefined };
@@ -20,7 +23,10 @@ function withoutMoments({ occurredAt, fulfillment, ...event }: FulfillmentEvent)
 test('A fulfillment is told again by the event of its present state: same id, same sequence, same content', async (t) => {
   const { connect, sql, fake, instanceOf, told } = await fulfillmentTables(t, postgres);
   const provider = await scriptedProvider(t);
-  const a = instanceOf('a', { providerUrl: provider.url, policy: { backoffMs: 3_600_000, backoffMaxMs: 3_600_000 } });
+  const a = instanceOf('a', {
+    providerUrl: provider.url,
+    policy: { backoffMs: 3_600_000, backoffMaxMs: 3_600_000 },
+  });
   a.start();
   const [shipped, failed, retrying] = [randomUUIDv7(), randomUUIDv7(), randomUUIDv7()] as const;
   const statuses: Record<string, number> = { [failed]: 422, [retrying]: 503 };
@@ -29,9 +35,13 @@ test('A fulfillment is told again by the event of its present state: same id, sa
     return status === undefined ? shipment('T1') : { status, body: { detail: 'no' } };
   };
   for (const id of [shipped, failed, retrying]) await a.handle([orderEvent(orderCreated(id))]);
-  await until('all are told', () => [shipped, failed, retrying].every((id) => told(id).length === 2));
+  await until('all are told', () =>
+    [shipped, failed, retrying].every((id) => told(id).length === 2),
+  );
   await until('the outbox is empty', async () => (await sql('SELECT 1 FROM outbox')).length === 0);
-  const first = fake.taken.splice(0).map(({ event }) => JSON.parse(String(event.value)) as FulfillmentEvent);
+  const first = fake.taken
+    .splice(0)
+    .map(({ event }) => JSON.parse(String(event.value)) as FulfillmentEvent);
 
   const republish = createFulfillmentRepublish(connect('operator'));
   const answer = await republish({ ...request, orderIds: [shipped, failed, retrying] }, 'ada');
@@ -68,5 +78,8 @@ test('A fulfillment without an outcome is told again as started', async (t) => {
   const [row] = await sql<{ payload: string }>('SELECT payload FROM outbox');
   const { fulfillment } = JSON.parse(row?.payload ?? '') as FulfillmentEvent;
   assert.deepEqual([fulfillment.status, fulfillment.attempts], ['Processing', 0]);
-  assert.deepEqual((await republish({ ...request, filter: { state: 'Failed' } }, 'ada')).touched, []);
+  assert.deepEqual(
+    (await republish({ ...request, filter: { state: 'Failed' } }, 'ada')).touched,
+    [],
+  );
 });

@@ -21,13 +21,16 @@ async function oneOrder(t: TestContext, policy: Partial<Policy> = {}) {
     start();
     await handle([orderEvent(orderCreated(id))]);
   };
-  const untilIs = (state: string) => until(`the order is ${state}`, async () => (await tables.stateOf(id)) === state);
+  const untilIs = (state: string) =>
+    until(`the order is ${state}`, async () => (await tables.stateOf(id)) === state);
   const asks = () => provider.asked.map(({ method }) => method).join(' ');
   return { ...tables, provider, retry: () => retry({ orderIds: [id] }), id, place, untilIs, asks };
 }
 
 test('a retry begins a new count of attempts, and asks for the shipment before the first of them', async (t) => {
-  const { provider, place, untilIs, retry, row, id, asks, told } = await oneOrder(t, { attemptsMax: 2 });
+  const { provider, place, untilIs, retry, row, id, asks, told } = await oneOrder(t, {
+    attemptsMax: 2,
+  });
   provider.post = async () => unavailable;
   await place();
   await untilIs('Failed');
@@ -37,7 +40,12 @@ test('a retry begins a new count of attempts, and asks for the shipment before t
     'it has failed again',
     async () => (await row(id))?.state === 'Failed' && asks() === 'POST POST GET POST POST',
   );
-  assert.partialDeepStrictEqual(await row(id), { attempts: 4, abandoned: 0, attempt_open: false, due_at: null });
+  assert.partialDeepStrictEqual(await row(id), {
+    attempts: 4,
+    abandoned: 0,
+    attempt_open: false,
+    due_at: null,
+  });
   provider.post = async () => shipment('T2');
   await retry();
   await untilIs('Shipped');
@@ -46,7 +54,16 @@ test('a retry begins a new count of attempts, and asks for the shipment before t
   const [failed, retrying] = ['OrderFailed', 'FulfillmentRetrying'];
   assert.deepEqual(
     told(id).map(({ eventType }) => eventType),
-    ['FulfillmentStarted', retrying, failed, retrying, retrying, failed, retrying, 'OrderFulfilled'],
+    [
+      'FulfillmentStarted',
+      retrying,
+      failed,
+      retrying,
+      retrying,
+      failed,
+      retrying,
+      'OrderFulfilled',
+    ],
   );
 });
 
@@ -59,16 +76,24 @@ test('what a retry finds at the provider is adopted and not sent again', async (
   await retry();
   await untilIs('Shipped');
   assert.equal(asks(), 'POST GET');
-  assert.partialDeepStrictEqual(await row(id), { attempts: 1, tracking_number: 'FOUND', error: null });
+  assert.partialDeepStrictEqual(await row(id), {
+    attempts: 1,
+    tracking_number: 'FOUND',
+    error: null,
+  });
 });
 
 test('what is held for an operator is sent again only when one retries it, and once per retry', async (t) => {
-  const { provider, place, untilIs, retry, row, id } = await oneOrder(t, { unknownOutcome: 'hold', settleMs: 50 });
+  const { provider, place, untilIs, retry, row, id } = await oneOrder(t, {
+    unknownOutcome: 'hold',
+    settleMs: 50,
+  });
   provider.post = async () => 'drop';
   await place();
   const held = async () => String((await row(id))?.error).includes('held for an operator');
   /** It is looked up so often here that somebody may just have it in hand. */
-  const untilRetried = () => until('it is retried', async () => (await retry()).body.touched.length === 1);
+  const untilRetried = () =>
+    until('it is retried', async () => (await retry()).body.touched.length === 1);
   await until('it is held', held);
   assert.equal(provider.posts().length, 1);
   await untilRetried();

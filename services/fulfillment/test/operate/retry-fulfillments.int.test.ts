@@ -34,7 +34,8 @@ test('a failed fulfillment becomes Retrying with a new budget, is looked up befo
     may_resend: true,
     error: '422 no parcels',
   });
-  for (const column of ['settle_at', 'retried_at', 'due_at']) assert.deepEqual(row[column], row.updated_at, column);
+  for (const column of ['settle_at', 'retried_at', 'due_at'])
+    assert.deepEqual(row[column], row.updated_at, column);
   assert.deepEqual(body.touched[0].dueAt, (row.due_at as Date).toISOString());
   const [event] = await sql<{ payload: string }>('SELECT * FROM outbox');
   assert.partialDeepStrictEqual(event, {
@@ -65,8 +66,14 @@ test('a dry run touches exactly what the real run then touches, tells the same, 
   const touched = [
     await file(),
     await file({ state: 'Retrying', error: '503 busy' }, later),
-    await file({ state: 'Retrying', attempt_open: true }, { ...later, settle_at: "now() + interval '1 minute'" }),
-    await file({ state: 'Retrying', attempt_open: true, claimed_by: 'dead' }, { due_at: "now() - interval '1 s'" }),
+    await file(
+      { state: 'Retrying', attempt_open: true },
+      { ...later, settle_at: "now() + interval '1 minute'" },
+    ),
+    await file(
+      { state: 'Retrying', attempt_open: true, claimed_by: 'dead' },
+      { due_at: "now() - interval '1 s'" },
+    ),
     await file(),
   ];
   await sql(cancel, [touched[4]]);
@@ -102,8 +109,14 @@ test('a dry run touches exactly what the real run then touches, tells the same, 
 test('an attempt that is open keeps its settle time: a 404 does not count any sooner for the retry', async (t) => {
   const { file, retry, rowOf } = await operatorApi(t, postgres);
   const open = { state: 'Retrying', attempt_open: true, attempts: 3 };
-  const unknown = await file(open, { settle_at: "now() + interval '1 hour'", due_at: "now() + interval '1 minute'" });
-  const crashed = await file({ ...open, claimed_by: 'dead' }, { due_at: "now() - interval '1 minute'" });
+  const unknown = await file(open, {
+    settle_at: "now() + interval '1 hour'",
+    due_at: "now() + interval '1 minute'",
+  });
+  const crashed = await file(
+    { ...open, claimed_by: 'dead' },
+    { due_at: "now() - interval '1 minute'" },
+  );
   const before = await rowOf(unknown);
   await retry({ orderIds: [unknown, crashed] });
   assert.deepEqual((await rowOf(unknown)).settle_at, before.settle_at);
@@ -113,7 +126,11 @@ test('an attempt that is open keeps its settle time: a 404 does not count any so
 
 test('the rate is the distance of the due times, and nothing is put off that was due sooner', async (t) => {
   const { file, retry, rowOf } = await operatorApi(t, postgres);
-  const ids = [await file(), await file(), await file({ state: 'Retrying' }, { due_at: "now() + interval '3 s'" })];
+  const ids = [
+    await file(),
+    await file(),
+    await file({ state: 'Retrying' }, { due_at: "now() + interval '3 s'" }),
+  ];
   const { body } = await retry({ orderIds: ids, ratePerSecond: 0.2 });
   const due: { due_at: Date; updated_at: Date }[] = [];
   for (const id of ids) due.push((await rowOf(id)) as { due_at: Date; updated_at: Date });
@@ -146,13 +163,23 @@ test('what changes between the look and the change is skipped and stays as it is
       traceparent: null,
     },
   }));
-  const [held] = await createFulfillmentStore(connect('a'), 'a').claimDue(1, { leaseMs: 15_000, settleMs: 0 });
+  const [held] = await createFulfillmentStore(connect('a'), 'a').claimDue(1, {
+    leaseMs: 15_000,
+    settleMs: 0,
+  });
   assert.equal(held?.orderId, taken);
   const record = { operator: 'ann', reason: 'r', request: {}, skipped: 4 };
   assert.deepEqual([...(await retryStore.retry(writings, record)).keys()], [free]);
-  assert.partialDeepStrictEqual(await rowOf(taken), { claimed_by: 'a', sequence: 2, retried_at: null });
+  assert.partialDeepStrictEqual(await rowOf(taken), {
+    claimed_by: 'a',
+    sequence: 2,
+    retried_at: null,
+  });
   assert.deepEqual(await sql('SELECT key FROM outbox'), [{ key: free }]);
-  assert.deepEqual((await sql('SELECT result FROM replays'))[0]?.result, { touched: [free], skipped: 5 });
+  assert.deepEqual((await sql('SELECT result FROM replays'))[0]?.result, {
+    touched: [free],
+    skipped: 5,
+  });
   // A second run of the same change finds it done.
   assert.deepEqual([...(await retryStore.retry(writings, record)).keys()], []);
 });

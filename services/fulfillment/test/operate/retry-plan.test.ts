@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planRetry, type RetryCandidate } from '../../src/operate/retry-plan.ts';
 
-const failure = { at: '2026-01-20T21:09:00.000Z', outcome: 'refused', error: '422 no parcels', durationMs: 12 };
+const failure = {
+  at: '2026-01-20T21:09:00.000Z',
+  outcome: 'refused',
+  error: '422 no parcels',
+  durationMs: 12,
+};
 let count = 0;
 
 const candidate = (over: Partial<RetryCandidate> = {}): RetryCandidate => ({
@@ -24,7 +29,10 @@ const candidate = (over: Partial<RetryCandidate> = {}): RetryCandidate => ({
 });
 
 test('retries become due one after the other at the rate; what is skipped takes no place', () => {
-  const plan = planRetry([candidate(), candidate({ state: 'Shipped' }), candidate(), candidate()], 4);
+  const plan = planRetry(
+    [candidate(), candidate({ state: 'Shipped' }), candidate(), candidate()],
+    4,
+  );
   assert.deepEqual(
     plan.retries.map(({ dueMs }) => dueMs),
     [0, 250, 500],
@@ -46,8 +54,8 @@ test('a retry never puts off what is due sooner anyway', () => {
 });
 
 test('only what failed or is to be retried is touched, and never what somebody has in hand', () => {
-  const rows = (['Processing', 'Retrying', 'Shipped', 'Failed', 'Cancelled'] as const).map((state) =>
-    candidate({ state }),
+  const rows = (['Processing', 'Retrying', 'Shipped', 'Failed', 'Cancelled'] as const).map(
+    (state) => candidate({ state }),
   );
   const held = candidate({ state: 'Retrying', isInHand: true });
   const { retries, skipped } = planRetry([...rows, held], 10);
@@ -57,16 +65,33 @@ test('only what failed or is to be retried is touched, and never what somebody h
   );
   assert.deepEqual(
     skipped.map(({ why }) => why),
-    ['is on its way, nothing has failed yet', 'is shipped', 'is cancelled', 'is being worked on now'],
+    [
+      'is on its way, nothing has failed yet',
+      'is shipped',
+      'is cancelled',
+      'is being worked on now',
+    ],
   );
 });
 
 test('it is told what has happened and what follows, also where the outcome is unknown or a cancellation waits', () => {
   const told = (over: Partial<RetryCandidate>) => planRetry([candidate(over)], 10).retries[0]?.told;
-  assert.equal(told({})?.whatHappened, '1 attempt; last failure 2026-01-20T21:09:00.000Z, refused: 422 no parcels');
+  assert.equal(
+    told({})?.whatHappened,
+    '1 attempt; last failure 2026-01-20T21:09:00.000Z, refused: 422 no parcels',
+  );
   assert.match(told({})?.whatFollows ?? '', /asked for its shipment first.* sent again/);
-  assert.match(told({ isAttemptOpen: true, attempts: 2 })?.whatHappened ?? '', /^2 attempts.*not known whether/);
-  assert.match(told({ isAttemptOpen: true })?.whatFollows ?? '', /after the settle time, it is sent again/);
-  assert.match(told({ isCancelRequested: true })?.whatFollows ?? '', /cancelled, as was asked for, and not sent/);
+  assert.match(
+    told({ isAttemptOpen: true, attempts: 2 })?.whatHappened ?? '',
+    /^2 attempts.*not known whether/,
+  );
+  assert.match(
+    told({ isAttemptOpen: true })?.whatFollows ?? '',
+    /after the settle time, it is sent again/,
+  );
+  assert.match(
+    told({ isCancelRequested: true })?.whatFollows ?? '',
+    /cancelled, as was asked for, and not sent/,
+  );
   assert.equal(told({ attempts: 0, failedAttempts: [] })?.whatHappened, '0 attempts');
 });

@@ -11,15 +11,23 @@ test('a filter takes the oldest first, by state, error and time, page by page, e
   const { file, retry } = await operatorApi(t, postgres);
   const failed: string[] = [];
   for (let i = 0; i < 5; i += 1)
-    failed.push(await file({ error: i === 3 ? null : `50${i} Busy`, created_at: `2026-01-2${i}T12:00:00Z` }));
+    failed.push(
+      await file({ error: i === 3 ? null : `50${i} Busy`, created_at: `2026-01-2${i}T12:00:00Z` }),
+    );
   const retrying = await file({ state: 'Retrying' }, { due_at: "now() + interval '1 hour'" });
   await file({ state: 'Shipped' });
   const find = async (filter: object, more: object = {}) =>
     (await retry({ filter: filter as never, dryRun: true, ...more })).body;
   assert.deepEqual(idsOf((await find({ state: 'Failed' })).touched), failed);
   assert.deepEqual(idsOf((await find({ state: 'Retrying' })).touched), [retrying]);
-  assert.deepEqual(idsOf((await find({ state: 'Failed', errorContains: '502 bUSY' })).touched), [failed[2]]);
-  const inTime = { state: 'Failed', createdFrom: '2026-01-21T12:00:00Z', createdTo: '2026-01-23T13:00:00+01:00' };
+  assert.deepEqual(idsOf((await find({ state: 'Failed', errorContains: '502 bUSY' })).touched), [
+    failed[2],
+  ]);
+  const inTime = {
+    state: 'Failed',
+    createdFrom: '2026-01-21T12:00:00Z',
+    createdTo: '2026-01-23T13:00:00+01:00',
+  };
   assert.deepEqual(idsOf((await find(inTime)).touched), failed.slice(1, 4));
 
   const seen: string[] = [];
@@ -80,7 +88,11 @@ test('a retry that is not valid is refused with every fault and its place, and n
       [400, ['/reason', 'x-operator']],
     );
   }
-  assert.equal((await retry({ filter: { ...filter, createdFrom: '0000-01-01T00:00:00Z' }, dryRun: true })).status, 200);
+  assert.equal(
+    (await retry({ filter: { ...filter, createdFrom: '0000-01-01T00:00:00Z' }, dryRun: true }))
+      .status,
+    200,
+  );
   assert.deepEqual(await sql('SELECT 1 FROM replays'), []);
 });
 
@@ -89,7 +101,12 @@ test('what operators did is listed newest first, also a retry that found nothing
   const id = await file();
   await retry({ orderIds: [id] });
   await retry({ filter: { state: 'Failed' }, reason: 'again' });
-  await ask('PUT', '/api/breakers/shipping', { mode: 'forced_open', reason: 'maintenance' }, { 'x-operator': 'bob' });
+  await ask(
+    'PUT',
+    '/api/breakers/shipping',
+    { mode: 'forced_open', reason: 'maintenance' },
+    { 'x-operator': 'bob' },
+  );
   const { status, body } = await ask('GET', '/api/replays');
   assert.equal(status, 200);
   assert.partialDeepStrictEqual(body.items, [

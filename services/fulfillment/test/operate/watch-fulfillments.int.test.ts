@@ -4,7 +4,10 @@ import { type TestContext, test } from 'node:test';
 import { lookAround } from '@orders/platform/test/kit/look-around';
 import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until } from '@orders/platform/test/kit/until';
-import { createFulfillmentWatch, fulfillmentDeadlines } from '../../src/operate/watch-fulfillments.ts';
+import {
+  createFulfillmentWatch,
+  fulfillmentDeadlines,
+} from '../../src/operate/watch-fulfillments.ts';
 import { fulfillmentTables, orderCreated, orderEvent } from '../fulfillment-instance.ts';
 import { scriptedProvider } from '../scripted-provider.ts';
 
@@ -37,7 +40,11 @@ async function watchedTables(t: TestContext) {
     );
     return orderId;
   };
-  const unpublished = (key: string, secondsAgo: number, more: { refused?: string; isLetter?: boolean } = {}) =>
+  const unpublished = (
+    key: string,
+    secondsAgo: number,
+    more: { refused?: string; isLetter?: boolean } = {},
+  ) =>
     sql(
       `INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, bytes, created_at, refused, claim_until)
        VALUES ($1, 2, 't', gen_random_uuid(), 'e', $4, '', now() - $2::float8 * interval '1 s', $3, 'infinity')`,
@@ -59,8 +66,9 @@ test('Each fulfillment over the deadline of its state is stuck for its own reaso
   expected[await fulfillment({ due: -40, claimedBy: 'dead' })] = 'lease_expired';
   expected[await fulfillment({ settled: -11 * minute })] = 'outcome_unknown';
   expected[await fulfillment({ filed: -61 * minute })] = 'over_deadline';
-  expected[await fulfillment({ settled: -2 * minute, error: 'outcome unknown, held for an operator' })] =
-    'held_for_operator';
+  expected[
+    await fulfillment({ settled: -2 * minute, error: 'outcome unknown, held for an operator' })
+  ] = 'held_for_operator';
   const untold = await fulfillment({ state: 'Shipped', due: null });
   await unpublished(untold, 40);
   expected[untold] = 'not_published';
@@ -89,11 +97,17 @@ test('What goes on, is final or is published is no longer stuck', async (t) => {
   ];
   await unpublished(untold, 40);
   assert.equal(Object.keys((await lookAround(watch)).stuck).length, 3);
-  await sql("UPDATE fulfillments SET due_at = now() + interval '1 minute' WHERE order_id = $1", [going]);
+  await sql("UPDATE fulfillments SET due_at = now() + interval '1 minute' WHERE order_id = $1", [
+    going,
+  ]);
   await sql("UPDATE fulfillments SET due_at = NULL, state = 'Shipped' WHERE order_id = $1", [done]);
   await sql('DELETE FROM outbox');
   const { recovered } = await lookAround(watch);
-  assert.deepEqual(recovered, { [going]: 'not_dispatched', [done]: 'not_dispatched', [untold]: 'not_published' });
+  assert.deepEqual(recovered, {
+    [going]: 'not_dispatched',
+    [done]: 'not_dispatched',
+    [untold]: 'not_published',
+  });
   assert.deepEqual(await sql('SELECT * FROM watched'), []);
 });
 
@@ -108,7 +122,9 @@ test('Behind an open breaker a fulfillment stays stuck for that reason, also whi
   assert.deepEqual((await lookAround(watch)).recovered, {});
   await setBreaker('closed');
   assert.deepEqual((await lookAround(watch)).recovered, { [orderId]: 'breaker_open' });
-  await sql("INSERT INTO breakers (name, mode, changed_by) VALUES ('shipping', 'forced_open', 'ada')");
+  await sql(
+    "INSERT INTO breakers (name, mode, changed_by) VALUES ('shipping', 'forced_open', 'ada')",
+  );
   assert.deepEqual((await lookAround(watch)).stuck, { [orderId]: 'breaker_open' });
 });
 
@@ -123,7 +139,10 @@ test('What is held for an operator is told as that', async (t) => {
   a.start();
   await until('it is held', async () => String((await row(orderId))?.error).includes('held'));
   const watch = createFulfillmentWatch(connect('watch'), fulfillmentDeadlines(1));
-  await until('it is told', async () => (await lookAround(watch)).stuck[orderId] === 'held_for_operator');
+  await until(
+    'it is told',
+    async () => (await lookAround(watch)).stuck[orderId] === 'held_for_operator',
+  );
 });
 
 test('100,000 open fulfillments and as many waiting events are looked through by bounded statements', async (t) => {
@@ -141,6 +160,8 @@ test('100,000 open fulfillments and as many waiting events are looked through by
   const began = performance.now();
   const { stuck, statements } = await lookAround(watch);
   assert.equal(Object.keys(stuck).length, 50_000);
-  t.diagnostic(`${statements} statements, ${Math.round((performance.now() - began) / statements)} ms each`);
+  t.diagnostic(
+    `${statements} statements, ${Math.round((performance.now() - began) / statements)} ms each`,
+  );
   assert.ok(statements <= 130, `${statements} statements`);
 });

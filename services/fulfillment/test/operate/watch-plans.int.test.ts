@@ -15,13 +15,18 @@ import { fulfillmentTables } from '../fulfillment-instance.ts';
 // Nothing tells the planner how large the tables are: as in the first minutes of a service.
 const postgres = await startTestPostgres({ autovacuum: 'off' });
 const rows = 100_000;
-/** Far above what an index plan takes, also of 2,000 rows, and far below a look at every row, on a busy machine. */
+/**
+ * Far above what an index plan takes, also of 2,000 rows, and far below a look at every row, on a
+ * busy machine.
+ */
 const slowMs = 500;
 const request = { limit: 100, ratePerSecond: 1_000, reason: 'r' };
 
 test('what the sentinel looks for is found through indexes, on tables that grew from nothing', async (t) => {
   const { connect, sql } = await fulfillmentTables(t, postgres);
-  const { watched, scans, indexes, names, msOf } = watchStatements(connect('a', { connections: 1 }));
+  const { watched, scans, indexes, names, msOf } = watchStatements(
+    connect('a', { connections: 1 }),
+  );
   const watch = createFulfillmentWatch(watched, fulfillmentDeadlines(60_000));
   const sentinel = createSentinelStore(watched, 'a', watchedFulfillments);
   const republish = createFulfillmentRepublish(watched);
@@ -47,12 +52,17 @@ test('what the sentinel looks for is found through indexes, on tables that grew 
   );
   await everyStatement();
   await everyStatement();
-  const slow = names().flatMap((name) => (msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : []));
+  const slow = names().flatMap((name) =>
+    msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : [],
+  );
   assert.deepEqual(slow, [], 'on the connection that planned them on empty tables');
   // There is one row for each running instance, and counting what is stuck reads all of that.
   const whole = async (name: string) =>
-    (await scans(name)).filter((read) => read !== 'instances' && !(name === 'sentinel-counts' && read === 'watched'));
-  for (const name of names()) assert.deepEqual(await whole(name), [], `${name} reads a whole table`);
+    (await scans(name)).filter(
+      (read) => read !== 'instances' && !(name === 'sentinel-counts' && read === 'watched'),
+    );
+  for (const name of names())
+    assert.deepEqual(await whole(name), [], `${name} reads a whole table`);
   for (const [name, index] of [
     ['watch-open', 'fulfillments_due'],
     ['republish-find-indexed', 'fulfillments_with_attention'],

@@ -14,11 +14,15 @@ import {
 import { type Answer, scriptedProvider, shipment } from '../scripted-provider.ts';
 
 const postgres = await startTestPostgres();
-const found = (trackingNumber: string) => ({ ...(shipment(trackingNumber) as object), status: 200 }) as Answer;
+const found = (trackingNumber: string) =>
+  ({ ...(shipment(trackingNumber) as object), status: 200 }) as Answer;
 /** Far longer than a test: only a cancellation makes such a row due. */
 const minute: Answer = { status: 503, headers: { 'retry-after': '60' } };
 
-async function anOrder(t: TestContext, options: { policy?: Partial<Policy>; concurrency?: number } = {}) {
+async function anOrder(
+  t: TestContext,
+  options: { policy?: Partial<Policy>; concurrency?: number } = {},
+) {
   const provider = await scriptedProvider(t);
   const tables = await fulfillmentTables(t, postgres);
   const [id = ''] = newIds(1);
@@ -57,7 +61,12 @@ test('an order that waits for its next attempt is cancelled at once, and nothing
   await a.handle([cancel()]);
   await untilState('Cancelled');
   await untilTold('FulfillmentStarted', 'FulfillmentRetrying', 'OrderCancelled');
-  assert.partialDeepStrictEqual(await row(), { attempts: 1, attempt_open: false, due_at: null, claimed_by: null });
+  assert.partialDeepStrictEqual(await row(), {
+    attempts: 1,
+    attempt_open: false,
+    due_at: null,
+    claimed_by: null,
+  });
   assert.equal(provider.asked.length, 1);
   assert.partialDeepStrictEqual((await sql('SELECT * FROM cancellations'))[0], {
     reason: 'changed my mind',
@@ -114,7 +123,9 @@ test('while its call is in flight the answer decides: not booked is cancelled at
 
 for (const unknownOutcome of ['lookup', 'hold'] as const) {
   test(`an unknown outcome is looked up first (${unknownOutcome}): what is found is shipped`, async (t) => {
-    const { provider, a, order, cancel, untilState } = await anOrder(t, { policy: { unknownOutcome } });
+    const { provider, a, order, cancel, untilState } = await anOrder(t, {
+      policy: { unknownOutcome },
+    });
     provider.post = async () => 'drop';
     provider.lookUp = async () => ({ status: 500 });
     await a.handle([order()]);
@@ -127,7 +138,9 @@ for (const unknownOutcome of ['lookup', 'hold'] as const) {
   });
 
   test(`an unknown outcome is looked up first (${unknownOutcome}): what a settled look-up does not find is cancelled`, async (t) => {
-    const { provider, a, order, cancel, untilState } = await anOrder(t, { policy: { unknownOutcome } });
+    const { provider, a, order, cancel, untilState } = await anOrder(t, {
+      policy: { unknownOutcome },
+    });
     provider.post = async () => 'drop';
     await a.handle([order()]);
     await until('it is sent', () => provider.posts().length === 1);
@@ -154,7 +167,9 @@ test('an order that failed stays failed; when an operator retries it, it is look
 });
 
 test('what waited in memory for a free call is asked about again before it is sent', async (t) => {
-  const { provider, a, order, cancel, stateOf, sql, ...rest } = await anOrder(t, { concurrency: 1 });
+  const { provider, a, order, cancel, stateOf, sql, ...rest } = await anOrder(t, {
+    concurrency: 1,
+  });
   const answer = Promise.withResolvers<Answer>();
   provider.post = (_ask) => answer.promise;
   await until('it takes several', () => a.dispatcher.room() >= 3);
@@ -168,7 +183,10 @@ test('what waited in memory for a free call is asked about again before it is se
   const [wanted = '', unwanted = ''] = ids.filter((orderId) => orderId !== first);
   await a.handle([cancel(unwanted)]);
   await until('they waited long', async () =>
-    Boolean((await sql("SELECT now() - max(filed_at) > interval '300 ms' AS yes FROM fulfillments"))[0]?.yes),
+    Boolean(
+      (await sql("SELECT now() - max(filed_at) > interval '300 ms' AS yes FROM fulfillments"))[0]
+        ?.yes,
+    ),
   );
   answer.resolve(shipment('T1'));
   await until('the one is shipped', async () => (await stateOf(wanted)) === 'Shipped');

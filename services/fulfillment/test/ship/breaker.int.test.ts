@@ -10,7 +10,12 @@ import { scriptedProvider, shipment } from '../scripted-provider.ts';
 const postgres = await startTestPostgres();
 const events = (count: number) => newIds(count).map((id) => orderEvent(orderCreated(id)));
 
-async function instances(t: TestContext, names: string[], policy: Partial<Policy> = {}, concurrency = 16) {
+async function instances(
+  t: TestContext,
+  names: string[],
+  policy: Partial<Policy> = {},
+  concurrency = 16,
+) {
   const provider = await scriptedProvider(t);
   const tables = await fulfillmentTables(t, postgres);
   const statements = new Map<string, number>();
@@ -32,14 +37,18 @@ async function instances(t: TestContext, names: string[], policy: Partial<Policy
   const force = (mode: 'automatic' | 'forced_open' | 'forced_closed') =>
     store.setBreaker({ mode, operator: 'ann', reason: 'test' });
   const gauge = async (i = 0, name = 'circuit_breaker_state') =>
-    (await all[i]?.metrics.registry.getSingleMetric(name)?.get())?.values.map(({ value }) => value).at(-1);
+    (await all[i]?.metrics.registry.getSingleMetric(name)?.get())?.values
+      .map(({ value }) => value)
+      .at(-1);
   const counted = async (where: string) =>
     Number((await tables.sql(`SELECT count(*) AS n FROM fulfillments WHERE ${where}`))[0]?.n);
   return { ...tables, provider, all, store, force, gauge, counted, statements };
 }
 
 test('forced open, no instance lets a call leave and nothing fails or counts; automatic again, all ship at once', async (t) => {
-  const { provider, all, store, force, gauge, counted } = await instances(t, ['a', 'b'], { deadlineMs: 1 });
+  const { provider, all, store, force, gauge, counted } = await instances(t, ['a', 'b'], {
+    deadlineMs: 1,
+  });
   await force('forced_open');
   for (const one of all) one.start();
   await until('both tell that they are open', async () => {
@@ -53,7 +62,11 @@ test('forced open, no instance lets a call leave and nothing fails or counts; au
   );
   assert.equal(provider.asked.length, 0);
   assert.deepEqual([await gauge(0), await gauge(1)], [2, 2]);
-  assert.partialDeepStrictEqual(await store.breaker(), { mode: 'forced_open', changedBy: 'ann', reason: 'test' });
+  assert.partialDeepStrictEqual(await store.breaker(), {
+    mode: 'forced_open',
+    changedBy: 'ann',
+    reason: 'test',
+  });
   await force('automatic');
   await until(
     'all are shipped, also long after their deadline',
@@ -77,7 +90,11 @@ test('forced closed, calls leave whatever fails; automatic again, it opens by it
   await force('automatic');
   await until('it is open', async () => (await store.breaker()).instances[0]?.state === 'open');
   const [told] = (await store.breaker()).instances;
-  assert.partialDeepStrictEqual(told, { instance: 'a', callLimit: 16, lastError: '401 who are you' });
+  assert.partialDeepStrictEqual(told, {
+    instance: 'a',
+    callLimit: 16,
+    lastError: '401 who are you',
+  });
   await until('the gauge shows it, between the probes', async () => (await gauge()) === 2);
   provider.post = async () => shipment('T');
   await until('all ship', async () => (await counted("state = 'Shipped'")) === 10);
@@ -94,22 +111,34 @@ test('while it is open few rows are taken up each second, few statements run, an
   await until('it is open', async () => (await gauge()) === 2);
   const retries = () => counted("state = 'Retrying'");
   await until('it has settled', async () => (await retries()) > 20);
-  const before = { posts: provider.posts().length, claims: statements.get('fulfillment-claim') ?? 0 };
+  const before = {
+    posts: provider.posts().length,
+    claims: statements.get('fulfillment-claim') ?? 0,
+  };
   const began = performance.now();
   await until('three seconds have passed', () => performance.now() - began > 3_000);
   const claims = (statements.get('fulfillment-claim') ?? 0) - before.claims;
   const posts = provider.posts().length - before.posts;
-  t.diagnostic(`${claims} claims and ${posts} probes in 3 s, ${await retries()} of 2,000 were put off`);
+  t.diagnostic(
+    `${claims} claims and ${posts} probes in 3 s, ${await retries()} of 2,000 were put off`,
+  );
   assert.ok(claims <= 40, `${claims} claims in 3 s`);
   assert.ok(posts <= 12, `${posts} probes in 3 s`);
   assert.ok((await retries()) <= 200);
   assert.equal(await counted("state = 'Failed'"), 0);
   provider.post = async () => shipment('T');
-  await until('all ship when it works again', async () => (await counted("state = 'Shipped'")) === 2_000, 30_000);
+  await until(
+    'all ship when it works again',
+    async () => (await counted("state = 'Shipped'")) === 2_000,
+    30_000,
+  );
 });
 
 test('misconfigured behind an open breaker, nothing ever fails, also after the deadline', async (t) => {
-  const { provider, all, gauge, counted } = await instances(t, ['a'], { deadlineMs: 1, attemptsMax: 1 });
+  const { provider, all, gauge, counted } = await instances(t, ['a'], {
+    deadlineMs: 1,
+    attemptsMax: 1,
+  });
   provider.post = async () => ({ status: 403 });
   all[0]?.start();
   await all[0]?.handle(events(40));
@@ -122,7 +151,10 @@ test('misconfigured behind an open breaker, nothing ever fails, also after the d
 
 for (const status of [400, 422, 409, 429]) {
   test(`${status} never opens it: the provider works`, async (t) => {
-    const { provider, all, gauge, counted } = await instances(t, ['a'], { attemptsMax: 2, settleMs: 10 });
+    const { provider, all, gauge, counted } = await instances(t, ['a'], {
+      attemptsMax: 2,
+      settleMs: 10,
+    });
     provider.post = async () => ({ status });
     const states: unknown[] = [];
     all[0]?.start();
@@ -136,7 +168,12 @@ for (const status of [400, 422, 409, 429]) {
 }
 
 test('429 halves the calls in flight, and they rise again one a second', async (t) => {
-  const { provider, all, gauge, counted, store } = await instances(t, ['a'], { attemptsMax: 100 }, 16);
+  const { provider, all, gauge, counted, store } = await instances(
+    t,
+    ['a'],
+    { attemptsMax: 100 },
+    16,
+  );
   provider.post = async () => ({ status: 429, headers: { 'retry-after': '0.1' } });
   const [a] = all;
   a?.start();
@@ -156,7 +193,10 @@ test('429 halves the calls in flight, and they rise again one a second', async (
   };
   await until('all ship', async () => (await counted("state = 'Shipped'")) === 16);
   await until('it rises', async () => (await limit()) >= 3);
-  await until('others see it', async () => Number((await store.breaker()).instances[0]?.callLimit) >= 3);
+  await until(
+    'others see it',
+    async () => Number((await store.breaker()).instances[0]?.callLimit) >= 3,
+  );
 });
 
 test('an instance that tells nothing for a minute is gone', async (t) => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CircuitBreakerOptions, createCircuitBreaker } from '../../src/ship/circuit-breaker.ts';
+import {
+  type CircuitBreakerOptions,
+  createCircuitBreaker,
+} from '../../src/ship/circuit-breaker.ts';
 
 function aBreaker(more: Partial<CircuitBreakerOptions> = {}) {
   const states: string[] = [];

@@ -4,13 +4,24 @@ import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until } from '@orders/platform/test/kit/until';
 import { decide, type Held } from '../../src/fulfillment.ts';
 import { createFulfillmentStore } from '../../src/ship/claim-store.ts';
-import { fulfillmentTables, newIds, orderCreated, orderEvent, quick } from '../fulfillment-instance.ts';
+import {
+  fulfillmentTables,
+  newIds,
+  orderCreated,
+  orderEvent,
+  quick,
+} from '../fulfillment-instance.ts';
 import { scriptedProvider } from '../scripted-provider.ts';
 
 const postgres = await startTestPostgres();
 const times = { leaseMs: 15_000, settleMs: 200 };
 const call = { durationMs: 1, now: new Date(), random: 0.5 };
-const shipped = { kind: 'shipped', trackingNumber: 'T', carrier: null, shippedAt: '2026-01-20T21:09:00.000Z' } as const;
+const shipped = {
+  kind: 'shipped',
+  trackingNumber: 'T',
+  carrier: null,
+  shippedAt: '2026-01-20T21:09:00.000Z',
+} as const;
 
 /** Instances whose dispatchers never start: what is filed stays in the table. */
 async function tables(t: Parameters<typeof fulfillmentTables>[0]) {
@@ -18,8 +29,11 @@ async function tables(t: Parameters<typeof fulfillmentTables>[0]) {
   const provider = await scriptedProvider(t);
   const { handle } = all.instanceOf('filer', { providerUrl: provider.url });
   const store = (instance: string) => createFulfillmentStore(all.connect(instance), instance);
-  const report = (of: ReturnType<typeof store>, held: Held, outcome: Parameters<typeof decide>[1]) =>
-    of.report([{ decision: decide(held, outcome, call, quick), event: null }], null);
+  const report = (
+    of: ReturnType<typeof store>,
+    held: Held,
+    outcome: Parameters<typeof decide>[1],
+  ) => of.report([{ decision: decide(held, outcome, call, quick), event: null }], null);
   return { ...all, handle, store, report };
 }
 
@@ -41,7 +55,10 @@ test('filing is idempotent: in a batch, across batches, in any letter case, with
     correlation_id: 'c-1',
     source_partition: 5,
   });
-  await until('the event is published and marked', async () => (await sql('SELECT 1 FROM outbox')).length === 0);
+  await until(
+    'the event is published and marked',
+    async () => (await sql('SELECT 1 FROM outbox')).length === 0,
+  );
   assert.deepEqual(
     told(id).map(({ sequence, eventType }) => [sequence, eventType]),
     [[1, 'FulfillmentStarted']],
@@ -81,11 +98,23 @@ test('what cannot be read, and what PostgreSQL refuses, is buried alone; its nei
   ];
   const good = newIds(50).map((id) => orderEvent(orderCreated(id)));
   const leap = orderEvent(orderCreated(undefined, { createdAt: '2016-12-31T23:59:60Z' }));
-  const cancels = ['no uuid', 7].map((orderId) => orderEvent({ eventType: 'OrderCancellationRequested', orderId }));
+  const cancels = ['no uuid', 7].map((orderId) =>
+    orderEvent({ eventType: 'OrderCancellationRequested', orderId }),
+  );
   const skipped = [orderEvent({ eventType: 'OrderPraised' })];
-  await handle([...good.slice(0, 20), ...refused, ...unreadable, ...good.slice(20), leap, ...skipped, ...cancels]);
+  await handle([
+    ...good.slice(0, 20),
+    ...refused,
+    ...unreadable,
+    ...good.slice(20),
+    leap,
+    ...skipped,
+    ...cancels,
+  ]);
   assert.equal((await sql('SELECT 1 FROM fulfillments')).length, 51);
-  const letters = await sql<{ offset: string }>('SELECT "offset" FROM dead_letters ORDER BY "offset"');
+  const letters = await sql<{ offset: string }>(
+    'SELECT "offset" FROM dead_letters ORDER BY "offset"',
+  );
   assert.deepEqual(
     letters.map((letter) => BigInt(letter.offset)),
     [...refused, ...unreadable, ...cancels].map((event) => event.offset),
@@ -113,7 +142,13 @@ test('a claim that was lost changes nothing any more: neither report nor renewal
   await sql('UPDATE fulfillments SET due_at = now()');
   const [fresh] = await b.claimDue(1, times);
   assert.ok(stale && fresh);
-  assert.partialDeepStrictEqual(fresh, { mustLookUp: true, isSettled: false, attempts: 1, abandoned: 1, claim: 2 });
+  assert.partialDeepStrictEqual(fresh, {
+    mustLookUp: true,
+    isSettled: false,
+    attempts: 1,
+    abandoned: 1,
+    claim: 2,
+  });
   const before = await row(id);
   assert.deepEqual(await report(a, stale, shipped), new Set());
   assert.deepEqual(await a.renew([stale], 60_000), new Set());
@@ -164,7 +199,11 @@ test('the settle time begins once, with the first look at what is unknown', asyn
   const third = await claim();
   assert.equal(third.isSettled, true);
   await report(a, third, { kind: 'not_found' });
-  assert.partialDeepStrictEqual(await row(id), { attempt_open: false, settle_at: null, attempts: 1 });
+  assert.partialDeepStrictEqual(await row(id), {
+    attempt_open: false,
+    settle_at: null,
+    attempts: 1,
+  });
   assert.partialDeepStrictEqual(await claim(), { mustLookUp: false, attempts: 2 });
 });
 
@@ -192,6 +231,8 @@ test('open fulfillments are counted by state', async (t) => {
   assert.ok(first && second);
   await report(a, first, shipped);
   await report(a, second, { kind: 'not_sent', error: 'x' });
-  const counts = Object.fromEntries((await a.openByState()).map(({ state, count }) => [state, count]));
+  const counts = Object.fromEntries(
+    (await a.openByState()).map(({ state, count }) => [state, count]),
+  );
   assert.deepEqual(counts, { Processing: 1, Retrying: 1 });
 });

@@ -20,7 +20,9 @@ test('at a provider that keeps no keys and whose look-up lags behind its booking
   const lagMs = quick.settleMs * 0.8;
   provider.lookUp = async () => {
     const isShown = bookedAt > 0 && performance.now() - bookedAt > lagMs;
-    return isShown ? ({ ...(shipment('LAGGED') as object), status: 200 } as Answer) : { status: 404 };
+    return isShown
+      ? ({ ...(shipment('LAGGED') as object), status: 200 } as Answer)
+      : { status: 404 };
   };
   await begin();
   await until('the first look-up finds nothing', () => provider.lookUps().length === 1);
@@ -40,18 +42,27 @@ test('after an operator has retried it, it is looked up before it is sent, with 
   await begin();
   await untilState('Failed');
   await sql(retry);
-  await until('it failed again', async () => Number((await row())?.attempts) === 2 * quick.attemptsMax);
+  await until(
+    'it failed again',
+    async () => Number((await row())?.attempts) === 2 * quick.attemptsMax,
+  );
   await untilState('Failed');
   assert.equal(provider.posts().length, 2 * quick.attemptsMax);
   assert.equal(provider.asked[quick.attemptsMax]?.method, 'GET');
-  provider.lookUp = async () => ({ ...(shipment('BOOKED AFTER ALL') as object), status: 200 }) as Answer;
+  provider.lookUp = async () =>
+    ({ ...(shipment('BOOKED AFTER ALL') as object), status: 200 }) as Answer;
   await sql(retry);
   await untilState('Shipped');
-  assert.partialDeepStrictEqual(await row(), { tracking_number: 'BOOKED AFTER ALL', attempts: 2 * quick.attemptsMax });
+  assert.partialDeepStrictEqual(await row(), {
+    tracking_number: 'BOOKED AFTER ALL',
+    attempts: 2 * quick.attemptsMax,
+  });
 });
 
 test('an operator may release what is held: a settled look-up lets it be sent once more, and then it is held again', async (t) => {
-  const { provider, begin, row, sql } = await oneOrder(t, postgres, { policy: { unknownOutcome: 'hold' } });
+  const { provider, begin, row, sql } = await oneOrder(t, postgres, {
+    policy: { unknownOutcome: 'hold' },
+  });
   provider.post = async () => 'drop';
   await begin();
   const isHeld = async () => String((await row())?.error).includes('held for an operator');

@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { intercept, startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until, within } from '@orders/platform/test/kit/until';
-import { fulfillmentTables, newIds, orderCreated, orderEvent, quick } from '../fulfillment-instance.ts';
+import {
+  fulfillmentTables,
+  newIds,
+  orderCreated,
+  orderEvent,
+  quick,
+} from '../fulfillment-instance.ts';
 import { type Answer, scriptedProvider, shipment } from '../scripted-provider.ts';
 
 const postgres = await startTestPostgres();
@@ -33,7 +39,9 @@ test('two dispatchers on one database never call for the same order at once, and
       : { status: 404 };
   };
   const policy = { attemptsMax: 1_000 };
-  const [a, b] = ['a', 'b'].map((name) => instanceOf(name, { providerUrl: provider.url, policy, concurrency: 16 }));
+  const [a, b] = ['a', 'b'].map((name) =>
+    instanceOf(name, { providerUrl: provider.url, policy, concurrency: 16 }),
+  );
   assert.ok(a && b);
   a.start();
   b.start();
@@ -44,7 +52,10 @@ test('two dispatchers on one database never call for the same order at once, and
   assert.equal(provider.mostAtOnce, 1);
   assert.deepEqual([...new Set(booked.values())], [1]);
   assert.equal(booked.size, 200);
-  await until('all events are published', async () => (await sql('SELECT 1 FROM outbox')).length === 0);
+  await until(
+    'all events are published',
+    async () => (await sql('SELECT 1 FROM outbox')).length === 0,
+  );
   for (const id of ids) {
     const sequences = told(id).map(({ sequence }) => sequence);
     assert.deepEqual(
@@ -87,8 +98,15 @@ test('a process that was stopped for long calls nobody: what it held goes back a
   const held = await a.store.claimDue(1, { leaseMs: 15_000, settleMs: 0 });
   a.dispatcher.take(held, performance.now() - 8_000);
   await until('it is handed back', async () => (await row(id))?.attempt_open === false);
-  assert.partialDeepStrictEqual(await row(id), { state: 'Processing', attempts: 0, sequence: 1, claimed_by: null });
-  assert.deepEqual(await sql('SELECT 1 FROM fulfillments WHERE due_at <= now()'), [{ '?column?': 1 }]);
+  assert.partialDeepStrictEqual(await row(id), {
+    state: 'Processing',
+    attempts: 0,
+    sequence: 1,
+    claimed_by: null,
+  });
+  assert.deepEqual(await sql('SELECT 1 FROM fulfillments WHERE due_at <= now()'), [
+    { '?column?': 1 },
+  ]);
   assert.equal(provider.asked.length, 0);
 });
 
@@ -103,8 +121,13 @@ test('closing hands back what waits for a free call at once, and lets the calls 
   await a.handle(events(newIds(6)));
   await until('two are called', () => provider.posts().length === 2);
   const closing = a.stop();
-  const back = 'SELECT 1 FROM fulfillments WHERE due_at <= now() AND attempts = 0 AND NOT attempt_open';
-  await until('four are back while two still hang', async () => (await sql(back)).length === 4, 2_000);
+  const back =
+    'SELECT 1 FROM fulfillments WHERE due_at <= now() AND attempts = 0 AND NOT attempt_open';
+  await until(
+    'four are back while two still hang',
+    async () => (await sql(back)).length === 4,
+    2_000,
+  );
   answer.resolve(shipment('T'));
   await within('it closes', closing, 4_000);
   assert.equal((await sql("SELECT 1 FROM fulfillments WHERE state = 'Shipped'")).length, 2);
@@ -163,12 +186,20 @@ test('while the provider is down the breaker holds calls back, and everything sh
   const { instanceOf, sql } = await fulfillmentTables(t, postgres);
   let isDown = true;
   provider.post = async () => (isDown ? { status: 401 } : shipment('T'));
-  const a = instanceOf('a', { providerUrl: provider.url, concurrency: 50, policy: { backoffMaxMs: quick.backoffMs } });
+  const a = instanceOf('a', {
+    providerUrl: provider.url,
+    concurrency: 50,
+    policy: { backoffMaxMs: quick.backoffMs },
+  });
   a.start();
   await a.handle(events(newIds(40)));
-  const retries = async () => Number((await sql('SELECT sum(retries)::int AS n FROM fulfillments'))[0]?.n);
+  const retries = async () =>
+    Number((await sql('SELECT sum(retries)::int AS n FROM fulfillments'))[0]?.n);
   await until('there were many tries', async () => (await retries()) > 200);
-  assert.ok(provider.posts().length < 100, `${provider.posts().length} calls for ${await retries()} tries`);
+  assert.ok(
+    provider.posts().length < 100,
+    `${provider.posts().length} calls for ${await retries()} tries`,
+  );
   isDown = false;
   await until(
     'all are shipped',

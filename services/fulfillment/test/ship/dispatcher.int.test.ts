@@ -33,7 +33,12 @@ test('503 twice, with fractions of seconds to wait, then ships: three counted at
   await untilState('Shipped');
   assert.equal((await row())?.attempts, 3);
   assert.equal(provider.lookUps().length, 0, 'what was not booked needs no look-up');
-  await untilTold(['FulfillmentStarted', 'FulfillmentRetrying', 'FulfillmentRetrying', 'OrderFulfilled']);
+  await untilTold([
+    'FulfillmentStarted',
+    'FulfillmentRetrying',
+    'FulfillmentRetrying',
+    'OrderFulfilled',
+  ]);
 });
 
 test('a refusal fails at once, with the words of the provider', async (t) => {
@@ -41,7 +46,11 @@ test('a refusal fails at once, with the words of the provider', async (t) => {
   provider.post = async () => ({ status: 422, body: { detail: 'no such street' } });
   await begin();
   await untilState('Failed');
-  assert.partialDeepStrictEqual(await row(), { error: 'no such street', attempts: 1, due_at: null });
+  assert.partialDeepStrictEqual(await row(), {
+    error: 'no such street',
+    attempts: 1,
+    due_at: null,
+  });
   await untilTold(['FulfillmentStarted', 'OrderFailed']);
 });
 
@@ -111,16 +120,23 @@ test('with hold nothing unknown is ever sent again, only looked up', async (t) =
   provider.post = async () => 'drop';
   await begin();
   await until('it was looked up after the settle time', async () => provider.lookUps().length >= 5);
-  await until('it says why', async () => String((await row())?.error).includes('held for an operator'));
+  await until('it says why', async () =>
+    String((await row())?.error).includes('held for an operator'),
+  );
   assert.equal(provider.posts().length, 1);
   provider.lookUp = async () => ({ ...(shipment('LATE') as object), status: 200 }) as Answer;
   await untilState('Shipped');
 });
 
 test('a refused connection counts no attempt', async (t) => {
-  const { begin, row, untilState } = await oneOrder(t, postgres, { providerUrl: 'http://127.0.0.1:1' });
+  const { begin, row, untilState } = await oneOrder(t, postgres, {
+    providerUrl: 'http://127.0.0.1:1',
+  });
   await begin();
-  await until('it was tried often', async () => Number((await row())?.retries) >= quick.attemptsMax + 2);
+  await until(
+    'it was tried often',
+    async () => Number((await row())?.retries) >= quick.attemptsMax + 2,
+  );
   await untilState('Retrying');
   const seen = await row();
   assert.equal(Number(seen?.attempts), Number(seen?.attempt_open));
@@ -148,7 +164,11 @@ test('what a process that died in mid-call had sent is looked up first, and its 
   await sql("UPDATE fulfillments SET due_at = now() + interval '150 ms'");
   provider.post = async (_ask, count) => (count === 1 ? down : shipment('T'));
   await untilState('Failed');
-  assert.deepEqual(provider.asked.map(({ method }) => method).slice(0, 2), ['GET', 'GET'], 'before and after settling');
+  assert.deepEqual(
+    provider.asked.map(({ method }) => method).slice(0, 2),
+    ['GET', 'GET'],
+    'before and after settling',
+  );
   assert.partialDeepStrictEqual(await row(), { attempts: 2, abandoned: 1 });
   assert.equal(provider.posts().length, 1);
 });

@@ -28,10 +28,14 @@ test('what a process held when it was killed is looked up by another when its le
   await killed.renew(await killed.claimDue(1, { leaseMs: 60_000, settleMs: 0 }), leaseMs);
   await file(handedOver, true, leaseMs);
 
-  provider.lookUp = async ({ reference }) => ({ ...(shipment(`T-${reference}`) as object), status: 200 }) as Answer;
+  provider.lookUp = async ({ reference }) =>
+    ({ ...(shipment(`T-${reference}`) as object), status: 200 }) as Answer;
   instanceOf('other', { providerUrl: provider.url }).start();
   const shipped = "SELECT 1 FROM fulfillments WHERE state = 'Shipped'";
-  await until('another has adopted all three shipments', async () => (await sql(shipped)).length === 3);
+  await until(
+    'another has adopted all three shipments',
+    async () => (await sql(shipped)).length === 3,
+  );
   const firstAskedMs = (provider.asked[0]?.at ?? 0) - begun;
   assert.ok(firstAskedMs >= leaseMs, `looked up after ${firstAskedMs} ms`);
   assert.deepEqual(

@@ -4,7 +4,10 @@ import { eventIdOf } from '@orders/platform/messaging/event-id';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import type { Retold } from '@orders/platform/operate/republish';
 import { createRepublish } from '@orders/platform/operate/republish';
-import { createRepublishStore, type RepublishTable } from '@orders/platform/operate/republish-store';
+import {
+  createRepublishStore,
+  type RepublishTable,
+} from '@orders/platform/operate/republish-store';
 import type { Database } from '@orders/platform/postgres/database';
 import type { Static } from 'typebox';
 import { cancellationRequestedJson, orderCreatedJson } from '../order.ts';
@@ -21,7 +24,11 @@ export function createOrderRepublish(database: Database) {
   const retell = async (orderIds: string[]): Promise<Retold[]> =>
     (await database.query<RetoldRow>(retellStatement, [orderIds])).map(toRetold);
   const store = createRepublishStore(database, table);
-  return createRepublish<Static<typeof OrderRepublishFilter>>({ store, stateOf: ({ status }) => status, retell });
+  return createRepublish<Static<typeof OrderRepublishFilter>>({
+    store,
+    stateOf: ({ status }) => status,
+    retell,
+  });
 }
 
 type RetoldRow = {
@@ -50,7 +57,12 @@ function toRetold(row: RetoldRow): Retold {
   });
   const events = [eventOf(1, 'OrderCreated', orderCreatedJson(row))];
   if (cancelRequestedAt !== null) {
-    const payload = cancellationRequestedJson({ orderId, correlationId, reason, requestedAt: cancelRequestedAt });
+    const payload = cancellationRequestedJson({
+      orderId,
+      correlationId,
+      reason,
+      requestedAt: cancelRequestedAt,
+    });
     events.push(eventOf(2, 'OrderCancellationRequested', payload));
   }
   return { orderId, state: status, events };

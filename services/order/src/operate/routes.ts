@@ -12,7 +12,10 @@ import { createFulfillmentEventReader } from '../show/on-fulfillment-event.ts';
 import { createOrderRepublish } from './republish-orders.ts';
 import { stuckReasons } from './watch-orders.ts';
 
-/** Adds what operators need where something went wrong. `handle` is the station of `fulfillment-events`. */
+/**
+ * Adds what operators need where something went wrong. `handle` is the station of
+ * `fulfillment-events`.
+ */
 export function addOperatorRoutes(
   app: HttpServer,
   parts: { database: Database; handle: EventHandler; sentinel: SentinelStore },
@@ -22,7 +25,10 @@ export function addOperatorRoutes(
     database,
     station: { topic: fulfillmentEventsTopic, read: createFulfillmentEventReader(), handle },
   });
-  addRepublishRoutes(app, { filter: OrderRepublishFilter, republish: createOrderRepublish(database) });
+  addRepublishRoutes(app, {
+    filter: OrderRepublishFilter,
+    republish: createOrderRepublish(database),
+  });
   addStuckRoutes(app, { store: sentinel, reasons: stuckReasons });
   addReplayRoutes(app, createReplays(database));
 }

@@ -24,14 +24,26 @@ export function orderDeadlines(stuckAfterMs: number) {
   };
 }
 
-/** Rows of one statement. A walk only reads; what orders the fastest service takes in must be walked in the same time. */
+/**
+ * Rows of one statement. A walk only reads; what orders the fastest service takes in must be walked
+ * in the same time.
+ */
 const walkMax = 5_000;
 const recheckMax = 2_000;
-/** Retried by an operator after they had failed: the walk has passed them, the index of Retrying shows them first. */
+/**
+ * Retried by an operator after they had failed: the walk has passed them, the index of Retrying
+ * shows them first.
+ */
 const returnedMax = 500;
 
-/** What the sentinel of the Order Service looks for. No index finds an order by its status, so it walks once over all and keeps the open ones. */
-export function createOrderWatch(database: Database, deadlines: ReturnType<typeof orderDeadlines>): Watch {
+/**
+ * What the sentinel of the Order Service looks for. No index finds an order by its status, so it
+ * walks once over all and keeps the open ones.
+ */
+export function createOrderWatch(
+  database: Database,
+  deadlines: ReturnType<typeof orderDeadlines>,
+): Watch {
   const { publishedMs, pickedUpMs, cancelAnsweredMs, outcomeMs, retryingMs } = deadlines;
   const search = async (): Promise<Glance> => {
     const [row] = await database.query<{ walked: number; entered: number }>(enterStatement, [
@@ -60,8 +72,9 @@ export function createOrderWatch(database: Database, deadlines: ReturnType<typeo
 type RecheckRow = { found: number; last: string | null; stuck: Noticed[]; recovered: Noticed[] };
 
 /**
- * An id carries the time of its order, so what is older than the first deadline is committed, unless a process was frozen between id
- * and commit or its clock is behind by more than that: such an order is watched by the Fulfillment Service only.
+ * An id carries the time of its order, so what is older than the first deadline is committed,
+ * unless a process was frozen between id and commit or its clock is behind by more than that: such
+ * an order is watched by the Fulfillment Service only.
  */
 const enterStatement = {
   name: 'watch-enter',

@@ -6,7 +6,10 @@ import { createAlarm } from '@orders/platform/process/wakeable-sleep';
 import type { OrderChangesStore } from '../change-log.ts';
 import type { OrderEntry, OrderQueries } from './order-queries.ts';
 
-/** Changes made by other instances are seen after this at the latest; own ones at once, but for the pause between two looks. */
+/**
+ * Changes made by other instances are seen after this at the latest; own ones at once, but for the
+ * pause between two looks.
+ */
 const lookMs = 1_000;
 const pauseMs = 50;
 /** Orders read by one statement. */
@@ -15,7 +18,9 @@ const readMax = 500;
 const watchersMax = 1_000;
 /** PostgreSQL must have answered the first look by then. */
 const beginMs = 3_000;
-/** Well below the time that changes are kept: who has not looked for so long may have missed some. */
+/**
+ * Well below the time that changes are kept: who has not looked for so long may have missed some.
+ */
 const gapMs = 30_000;
 /** How long changes are kept. */
 export const changesKeptSeconds = 120;
@@ -23,16 +28,21 @@ export const changesKeptSeconds = 120;
 /** Somebody who wants to know of one order, or of all where `orderId` is null. */
 export type Watcher = {
   orderId: string | null;
-  /** Of one order: its present state first, then each change, never older than what was told before; states in between may be left out. May be told twice. */
+  /**
+   * Of one order: its present state first, then each change, never older than what was told before;
+   * states in between may be left out. May be told twice.
+   */
   tell(order: OrderEntry): void;
-  /** Nothing more will be told: the service closes, or changes of all orders may have been missed. */
+  /**
+   * Nothing more will be told: the service closes, or changes of all orders may have been missed.
+   */
   end(): void;
 };
 
 export type OrderChanges = {
   /**
-   * Resolves when every change committed from now on will be told; call the result to stop. Rejects with CodedError: overloaded,
-   * store_unavailable.
+   * Resolves when every change committed from now on will be told; call the result to stop. Rejects
+   * with CodedError: overloaded, store_unavailable.
    */
   watch(watcher: Watcher): Promise<() => void>;
   /** This instance has changed orders: look soon. Costs nothing while nobody watches. */
@@ -42,10 +52,15 @@ export type OrderChanges = {
 };
 
 /**
- * Tells those who watch what happens to orders, whichever instance does it. One loop, only while somebody watches, reads which orders
- * were changed since its last look and then these orders; one after the other, so that nobody is told an older state after a newer one.
+ * Tells those who watch what happens to orders, whichever instance does it. One loop, only while
+ * somebody watches, reads which orders were changed since its last look and then these orders; one
+ * after the other, so that nobody is told an older state after a newer one.
  */
-export function createOrderChanges(parts: { store: OrderChangesStore; queries: OrderQueries; log: Log }): OrderChanges {
+export function createOrderChanges(parts: {
+  store: OrderChangesStore;
+  queries: OrderQueries;
+  log: Log;
+}): OrderChanges {
   const { store, queries } = parts;
   const log = parts.log.child({ station: 'follow' });
   const stopping = new AbortController();
@@ -86,7 +101,9 @@ export function createOrderChanges(parts: { store: OrderChangesStore; queries: O
       if (hasGap) endThose(({ orderId }) => orderId === null);
       const watched = new Set([...watchers].map(({ orderId }) => orderId));
       const changed = hasGap ? [...watched].filter((id) => id !== null) : orderIds;
-      await tellOf([...new Set([...asked, ...changed])].filter((id) => watched.has(null) || watched.has(id)));
+      await tellOf(
+        [...new Set([...asked, ...changed])].filter((id) => watched.has(null) || watched.has(id)),
+      );
     } catch (error) {
       fresh = fresh.union(asked);
       throw error;
@@ -127,8 +144,10 @@ export function createOrderChanges(parts: { store: OrderChangesStore; queries: O
 
   return {
     async watch(watcher) {
-      if (stopping.signal.aborted) throw new CodedError('overloaded', 'The service is closing; try again.');
-      if (watchers.size >= watchersMax) throw new CodedError('overloaded', 'Too many wait for orders; try again.');
+      if (stopping.signal.aborted)
+        throw new CodedError('overloaded', 'The service is closing; try again.');
+      if (watchers.size >= watchersMax)
+        throw new CodedError('overloaded', 'Too many wait for orders; try again.');
       watchers.add(watcher);
       if (watcher.orderId !== null) fresh.add(watcher.orderId);
       following ??= follow();

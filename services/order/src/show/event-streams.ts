@@ -5,7 +5,10 @@ import { CodedError } from '@orders/platform/process/errors';
 const streamsMax = 200;
 /** A reader that is so far behind is cut off; it connects again and sees the present. */
 const bufferMaxBytes = 1_000_000;
-/** Below the idle timeout of usual proxies; it also finds out who has gone without a word, and whose API key was revoked. */
+/**
+ * Below the idle timeout of usual proxies; it also finds out who has gone without a word, and whose
+ * API key was revoked.
+ */
 const heartbeatMs = 15_000;
 /** How long a client should wait before it connects again. */
 const retryMs = 2_000;
@@ -56,11 +59,12 @@ export function createEventStreams() {
 
   return {
     /**
-     * Throws CodedError overloaded. `onClose` is called once, when either side has ended the stream; it is ended within 15 s when the
-     * reader is not allowed any more.
+     * Throws CodedError overloaded. `onClose` is called once, when either side has ended the
+     * stream; it is ended within 15 s when the reader is not allowed any more.
      */
     open(onClose: () => void, isAllowed: () => boolean = () => true): EventStream {
-      if (open.size >= streamsMax) throw new CodedError('overloaded', 'Too many streams are open; try again.');
+      if (open.size >= streamsMax)
+        throw new CodedError('overloaded', 'Too many streams are open; try again.');
       const body = new Readable({ read: () => undefined });
       body.on('close', () => {
         retire(body);
@@ -73,7 +77,8 @@ export function createEventStreams() {
       push(body, `retry: ${retryMs}\n\n`);
       return {
         body,
-        send: ({ id, event, data }) => push(body, `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`),
+        send: ({ id, event, data }) =>
+          push(body, `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`),
         end: () => end(body),
       };
     },

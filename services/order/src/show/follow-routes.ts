@@ -10,7 +10,10 @@ import type { OrderEntry, OrderQueries } from './order-queries.ts';
 
 const description =
   'Server-Sent Events: `event: order`, `data:` the order without customer and items, `id:` of its own. States between two looks may be left out, the same may come twice, never an older one after a newer one. What happened while a client was away is not sent again: Last-Event-ID is not looked at';
-const eventStream = { description: 'Events', content: { 'text/event-stream': { schema: OrderChange } } };
+const eventStream = {
+  description: 'Events',
+  content: { 'text/event-stream': { schema: OrderChange } },
+};
 const schema = { tags: ['orders'], response: { 200: eventStream, ...problems(400, 404, 503) } };
 
 /** Adds the streams that tell what happens to orders. */
@@ -20,8 +23,15 @@ export function addFollowRoutes(
 ): void {
   const { queries, changes, streams } = parts;
 
-  /** Answers with a stream; `watch` makes of it what is to be told. Without a watcher there is no stream: it rejects. */
-  async function answer(caller: string, reply: HttpReply, watch: (stream: EventStream) => Watcher): Promise<HttpReply> {
+  /**
+   * Answers with a stream; `watch` makes of it what is to be told. Without a watcher there is no
+   * stream: it rejects.
+   */
+  async function answer(
+    caller: string,
+    reply: HttpReply,
+    watch: (stream: EventStream) => Watcher,
+  ): Promise<HttpReply> {
     let isClosed = false;
     let stop = (): void => undefined;
     const onClose = (): void => {
@@ -56,7 +66,8 @@ export function addFollowRoutes(
       answer(caller, reply, (stream) => ({
         orderId: null,
         tell(order) {
-          if (customerId === undefined || order.customerId === customerId) stream.send(toEvent(order));
+          if (customerId === undefined || order.customerId === customerId)
+            stream.send(toEvent(order));
         },
         end: stream.end,
       })),
@@ -68,13 +79,17 @@ export function addFollowRoutes(
     schema: {
       ...schema,
       summary: 'Follow one order',
-      response: { ...schema.response, 204: { type: 'null', description: 'The final state was told before' } },
+      response: {
+        ...schema.response,
+        204: { type: 'null', description: 'The final state was told before' },
+      },
       description: `${description}, except that a client which has seen the final state gets 204 and stays away. The present state comes first; ends with a final state.`,
       params: OrderPath,
     },
     handler: async ({ params, headers, caller }, reply) => {
       const order = await storeRead(() => queries.existing(params.orderId));
-      if (isFinal(order.status) && headers['last-event-id'] === toEvent(order).id) return reply.code(204).send();
+      if (isFinal(order.status) && headers['last-event-id'] === toEvent(order).id)
+        return reply.code(204).send();
       return await answer(caller, reply, (stream) => ({
         orderId: order.orderId,
         tell: tellChanges(stream),
@@ -99,13 +114,21 @@ function tellChanges(stream: EventStream): (order: OrderEntry) => void {
 
 function toEvent(order: OrderEntry): { id: string; event: string; data: OrderChange } {
   const { orderId, status, publishFailed, updatedAt, cancellation, fulfillment } = order;
-  const data = { orderId, status, publishFailed, updatedAt, cancellation, fulfillment: toView(fulfillment) };
+  const data = {
+    orderId,
+    status,
+    publishFailed,
+    updatedAt,
+    cancellation,
+    fulfillment: toView(fulfillment),
+  };
   return { id: `${orderId}/${updatedAt}`, event: 'order', data };
 }
 
 /** Without what the row keeps beside it, which the schema of an answer would take off. */
 function toView(fulfillment: OrderEntry['fulfillment']): OrderChange['fulfillment'] {
   if (fulfillment === null) return null;
-  const { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt } = fulfillment;
+  const { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt } =
+    fulfillment;
   return { status, trackingNumber, carrier, shippedAt, errorMessage, attempts, nextAttemptAt };
 }

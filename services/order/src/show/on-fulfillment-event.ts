@@ -1,4 +1,5 @@
-// Station 9 of 9: project. From the broker (5) come fulfillment events; the newest of each order replaces what the order shows. Then GET /api/orders/{orderId} tells it.
+// Station 9 of 9: project. From the broker (5) come fulfillment events; the newest of each order
+// replaces what the order shows. Then GET /api/orders/{orderId} tells it.
 import { FulfillmentEvent, fulfillmentEventTypes } from '@orders/contracts/fulfillments/events';
 import { createEventReader } from '@orders/platform/messaging/event-reader';
 import {
@@ -20,7 +21,10 @@ export const createFulfillmentEventReader = () =>
     check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
   });
 
-/** Handles batches of fulfillment events; rejects when the store fails, and the same events come again. */
+/**
+ * Handles batches of fulfillment events; rejects when the store fails, and the same events come
+ * again.
+ */
 export function createFulfillmentEventHandler(parts: {
   store: OrderStore;
   metrics: OrderMetrics;
@@ -35,13 +39,16 @@ export function createFulfillmentEventHandler(parts: {
   return async (events, isReplay) => {
     const began = performance.now();
     const { readable, letters } = read(events);
-    const newest = newestPerOrder(readable.map(({ body, event }) => ({ ...toProjected(body), body, event })));
+    const newest = newestPerOrder(
+      readable.map(({ body, event }) => ({ ...toProjected(body), body, event })),
+    );
     const project = (some: typeof newest, buried: DeadLetter[]): Promise<Set<string>> =>
       store.project(events[0]?.topic ?? '', some, buried);
     const changed = await storeOrBury(newest, letters, project, tell, isReplay);
     const updated = newest.filter(({ orderId }) => changed.has(orderId));
     for (const { orderId, status } of updated) {
-      if (status === 'Shipped') metrics.createdToShipped.observe((Date.now() - createdAtOf(orderId).getTime()) / 1_000);
+      if (status === 'Shipped')
+        metrics.createdToShipped.observe((Date.now() - createdAtOf(orderId).getTime()) / 1_000);
     }
     if (updated.length === 0) return;
     parts.onChanged?.();

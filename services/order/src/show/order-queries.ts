@@ -1,4 +1,9 @@
-import type { OrderListEntry, OrderListQuery, OrderPage, OrderView } from '@orders/contracts/orders/api';
+import type {
+  OrderListEntry,
+  OrderListQuery,
+  OrderPage,
+  OrderView,
+} from '@orders/contracts/orders/api';
 import { fromPageToken, highestId, toPageToken } from '@orders/platform/http/paging';
 import { parameterError } from '@orders/platform/http/request-validation';
 import type { Database } from '@orders/platform/postgres/database';
@@ -6,7 +11,10 @@ import { CodedError } from '@orders/platform/process/errors';
 import { cancellationOf, firstIdAt } from '../order.ts';
 import type { OrderHistory } from './timeline.ts';
 
-/** Rows that one page may look at while it searches for a status that no index has; a page may end short because of it. */
+/**
+ * Rows that one page may look at while it searches for a status that no index has; a page may end
+ * short because of it.
+ */
 const walkBudget = 2_000;
 /** Statuses that are never on the happy way have an index of their own. */
 const attentionStatuses: string[] = ['Pending', 'Retrying', 'Failed', 'Cancelled'];
@@ -16,7 +24,9 @@ export function createOrderQueries(database: Database) {
   return {
     /** Rejects with CodedError order_not_found. */
     async existing(orderId: string): Promise<OrderView> {
-      const [row] = await database.query<OrderRow & { items: OrderView['items'] }>(oneStatement, [orderId]);
+      const [row] = await database.query<OrderRow & { items: OrderView['items'] }>(oneStatement, [
+        orderId,
+      ]);
       if (row === undefined) throw notFound(orderId);
       return { ...toEntry(row), items: row.items };
     },
@@ -33,9 +43,13 @@ export function createOrderQueries(database: Database) {
     /** Newest first, by keyset over the order ids, which carry the time. */
     async page(query: OrderListQuery): Promise<OrderPage> {
       const { status, customerId, limit } = query;
-      const before = query.pageToken === undefined ? upperBound(query.createdTo) : fromPageToken(query.pageToken);
+      const before =
+        query.pageToken === undefined
+          ? upperBound(query.createdTo)
+          : fromPageToken(query.pageToken);
       const from = firstIdAt(timeOf('createdFrom', query.createdFrom ?? '1970-01-01T00:00:00Z'));
-      const byAttention = customerId === undefined && status !== undefined && attentionStatuses.includes(status);
+      const byAttention =
+        customerId === undefined && status !== undefined && attentionStatuses.includes(status);
       const walk = byAttention ? 'attention' : customerId === undefined ? 'all' : 'customer';
       const budget = status === undefined || byAttention ? limit + 1 : walkBudget;
       const rows = await database.query<PageRow>(pageStatements[walk], [
@@ -47,7 +61,9 @@ export function createOrderQueries(database: Database) {
         limit + 1,
       ]);
       const hits = rows.filter((row) => row.order_id !== null);
-      const items = hits.slice(0, limit).map((row) => ({ ...toEntry(row), itemCount: row.item_count }));
+      const items = hits
+        .slice(0, limit)
+        .map((row) => ({ ...toEntry(row), itemCount: row.item_count }));
       const lastSeen = hits.length > limit ? items.at(-1)?.orderId : rows[0]?.last_walked;
       const isMore = hits.length > limit || (rows[0]?.walked ?? 0) === budget;
       return { items, nextPageToken: isMore && lastSeen ? toPageToken(lastSeen) : null };
@@ -55,7 +71,8 @@ export function createOrderQueries(database: Database) {
   };
 }
 
-const notFound = (orderId: string): CodedError => new CodedError('order_not_found', `There is no order ${orderId}.`);
+const notFound = (orderId: string): CodedError =>
+  new CodedError('order_not_found', `There is no order ${orderId}.`);
 
 /** An order as lists show it, but for the count of its items. */
 export type OrderEntry = Omit<OrderListEntry, 'itemCount'>;
@@ -64,7 +81,9 @@ export type OrderQueries = ReturnType<typeof createOrderQueries>;
 
 /** The exclusive bound above `createdTo`, which itself is included. */
 function upperBound(createdTo: string | undefined): string {
-  return createdTo === undefined ? highestId : firstIdAt(new Date(timeOf('createdTo', createdTo).getTime() + 1));
+  return createdTo === undefined
+    ? highestId
+    : firstIdAt(new Date(timeOf('createdTo', createdTo).getTime() + 1));
 }
 
 /** Some moments of RFC 3339 are none to JavaScript: a leap second. */
@@ -79,7 +98,12 @@ type OrderRow = Omit<OrderEntry, 'createdAt' | 'updatedAt' | 'cancellation'> & {
   updatedAt: Date;
   cancelRequestedAt: Date | null;
 };
-type PageRow = OrderRow & { order_id: string | null; item_count: number; walked: number; last_walked: string | null };
+type PageRow = OrderRow & {
+  order_id: string | null;
+  item_count: number;
+  walked: number;
+  last_walked: string | null;
+};
 
 function toEntry({ cancelRequestedAt, ...row }: OrderRow): OrderEntry {
   return {
@@ -95,7 +119,10 @@ const columns = `
   o.customer_name AS "customerName", o.currency, o.total::text AS total, o.created_at AS "createdAt",
   o.updated_at AS "updatedAt", o.cancel_requested_at AS "cancelRequestedAt", o.fulfillment`;
 
-const oneStatement = { name: 'order-one', text: `SELECT ${columns}, o.items FROM orders o WHERE o.order_id = $1` };
+const oneStatement = {
+  name: 'order-one',
+  text: `SELECT ${columns}, o.items FROM orders o WHERE o.order_id = $1`,
+};
 
 const someStatement = {
   name: 'order-some',

@@ -17,16 +17,26 @@ export function toTimeline(history: OrderHistory): Timeline {
   const { orderId, published, createdAt, cancelRequestedAt, cancelReason, fulfillment } = history;
   const entries: TimelineEntry[] = [{ at: createdAt.toISOString(), kind: 'accepted' }];
   if (cancelRequestedAt !== null) {
-    entries.push({ at: cancelRequestedAt.toISOString(), kind: 'cancel_requested', reason: cancelReason });
+    entries.push({
+      at: cancelRequestedAt.toISOString(),
+      kind: 'cancel_requested',
+      reason: cancelReason,
+    });
   }
   if (fulfillment !== null) entries.push(...entriesOf(fulfillment));
-  return { orderId, published, entries: entries.sort((a, b) => Date.parse(a.at) - Date.parse(b.at)) };
+  return {
+    orderId,
+    published,
+    entries: entries.sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
+  };
 }
 
 function entriesOf(fulfillment: KnownFulfillment): TimelineEntry[] {
   const { publishedAt, startedAt, failedAttempts, ...end } = fulfillment;
-  const published: TimelineEntry[] = publishedAt === undefined ? [] : [{ at: publishedAt, kind: 'published' }];
-  const started: TimelineEntry[] = startedAt === undefined ? [] : [{ at: startedAt, kind: 'picked_up' }];
+  const published: TimelineEntry[] =
+    publishedAt === undefined ? [] : [{ at: publishedAt, kind: 'published' }];
+  const started: TimelineEntry[] =
+    startedAt === undefined ? [] : [{ at: startedAt, kind: 'picked_up' }];
   const failed = failedAttempts.map((attempt): TimelineEntry => ({ ...attempt, kind: 'attempt' }));
   return [...published, ...started, ...failed, ...lastEntryOf(end)];
 }
@@ -34,7 +44,8 @@ function entriesOf(fulfillment: KnownFulfillment): TimelineEntry[] {
 function lastEntryOf(
   fulfillment: Omit<KnownFulfillment, 'publishedAt' | 'startedAt' | 'failedAttempts'>,
 ): TimelineEntry[] {
-  const { status, occurredAt, shippedAt, trackingNumber, carrier, errorMessage, nextAttemptAt } = fulfillment;
+  const { status, occurredAt, shippedAt, trackingNumber, carrier, errorMessage, nextAttemptAt } =
+    fulfillment;
   switch (status) {
     case 'Shipped':
       return [{ at: shippedAt ?? occurredAt, kind: 'shipped', trackingNumber, carrier }];

@@ -3,8 +3,8 @@ import { hasReached } from '../order.ts';
 import type { OrderChanges } from './changes.ts';
 
 /**
- * Resolves when the order has the status or can no longer reach it, after `timeoutMs`, when `signal` aborts or the service closes.
- * Rejects with CodedError: overloaded, store_unavailable.
+ * Resolves when the order has the status or can no longer reach it, after `timeoutMs`, when
+ * `signal` aborts or the service closes. Rejects with CodedError: overloaded, store_unavailable.
  */
 export async function waitForStatus(
   changes: OrderChanges,

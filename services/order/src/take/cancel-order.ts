@@ -16,8 +16,9 @@ const roundsMax = 3;
 
 export type CancelOrder = {
   /**
-   * Asks the Fulfillment Service, which decides, not to ship the order; resolves to the order as it then is. Asking again changes nothing.
-   * Rejects with CodedError: order_not_found, order_final, store_unavailable. After the latter it may have been asked for: a retry is safe.
+   * Asks the Fulfillment Service, which decides, not to ship the order; resolves to the order as it
+   * then is. Asking again changes nothing. Rejects with CodedError: order_not_found, order_final,
+   * store_unavailable. After the latter it may have been asked for: a retry is safe.
    */
   cancel(
     orderId: string,
@@ -43,7 +44,13 @@ export function createCancelOrder(parts: {
   async function request(orderId: string, asked: Asked): Promise<boolean> {
     const { reason, correlationId, traceparent } = asked;
     const eventType = 'OrderCancellationRequested';
-    const event = { topic, key: orderId, sequence, eventId: eventIdOf(topic, orderId, sequence), eventType };
+    const event = {
+      topic,
+      key: orderId,
+      sequence,
+      eventId: eventIdOf(topic, orderId, sequence),
+      eventType,
+    };
     const { isHot, claimMs } = relay;
     const payload = await store.request({
       ...event,
@@ -69,7 +76,8 @@ export function createCancelOrder(parts: {
         const isOurs = await storeRead(() => request(orderId, asked));
         const order = await storeRead(() => queries.existing(orderId));
         if (isOurs) return order;
-        if (isFinal(order.status)) throw new CodedError('order_final', `The order is ${order.status}.`);
+        if (isFinal(order.status))
+          throw new CodedError('order_final', `The order is ${order.status}.`);
         if (order.cancellation !== null) return order;
       }
       throw new CodedError('overloaded', 'The order keeps changing; try again.');

@@ -19,11 +19,13 @@ export type CancellationRequest = {
 export function createCancellationStore(database: Database) {
   return {
     /**
-     * Notes that an order is to be cancelled, with the event that tells of it; resolves to the event's payload. Undefined, and nothing is
-     * written, where there is no such order, it is final, or it was asked for before.
+     * Notes that an order is to be cancelled, with the event that tells of it; resolves to the
+     * event's payload. Undefined, and nothing is written, where there is no such order, it is
+     * final, or it was asked for before.
      */
     async request(request: CancellationRequest): Promise<string | undefined> {
-      const { orderId, reason, topic, sequence, eventId, payloadHead, correlationId, traceparent } = request;
+      const { orderId, reason, topic, sequence, eventId, payloadHead, correlationId, traceparent } =
+        request;
       const [row] = await database.query<{ payload: string }>(requestStatement, [
         ...[orderId, reason, topic, sequence, eventId, payloadHead, correlationId, traceparent],
         ...[request.instance, request.claimMs ?? 0],
@@ -35,7 +37,8 @@ export function createCancellationStore(database: Database) {
 
 export type CancellationStore = ReturnType<typeof createCancellationStore>;
 
-// A row that is being projected is waited for and looked at again: what became final meanwhile is left alone.
+// A row that is being projected is waited for and looked at again: what became final meanwhile is
+// left alone.
 const requestStatement = {
   name: 'order-request-cancellation',
   text: `

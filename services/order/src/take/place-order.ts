@@ -1,4 +1,6 @@
-// Station 3 of 9: place. From validation (2) comes an order; its row, its event and its idempotency key are committed together with those of its neighbours; then the answer leaves and the event goes to the relay (4).
+// Station 3 of 9: place. From validation (2) comes an order; its row, its event and its idempotency
+// key are committed together with those of its neighbours; then the answer leaves and the event
+// goes to the relay (4).
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NewOrder, PlacedOrder } from '@orders/contracts/orders/api';
 import { orderEventsTopic } from '@orders/contracts/orders/events';
@@ -12,10 +14,15 @@ import { type Placement, toPlacement } from '../order.ts';
 import { compareKeys, contentHash, type IdempotencyKey } from './idempotency.ts';
 import type { KeyedPlacement, OrderStore, PlaceAs } from './placing-store.ts';
 
-/** Larger batches gain nothing more (measured), and one must be stored well within the statement timeout. */
+/**
+ * Larger batches gain nothing more (measured), and one must be stored well within the statement
+ * timeout.
+ */
 const batchMaxItems = 256;
 const batchMaxBytes = 4_000_000;
-/** Orders that may wait for a commit; beyond this the API answers 503 instead of growing its memory. */
+/**
+ * Orders that may wait for a commit; beyond this the API answers 503 instead of growing its memory.
+ */
 const queueMax = 4_000;
 const queueMaxBytes = 32_000_000;
 const conflictRetriesMax = 3;
@@ -25,9 +32,10 @@ const verdictRetryMs = 100;
 
 export type PlaceOrder = {
   /**
-   * Stores the order durably (fsync) and resolves to the answer. With a key that was used before for the same content it resolves
-   * to the first answer, `isReplay`. Rejects with CodedError: idempotency_key_reused, idempotency_in_progress, overloaded,
-   * store_unavailable. After the latter the order may exist all the same: a retry needs a key.
+   * Stores the order durably (fsync) and resolves to the answer. With a key that was used before
+   * for the same content it resolves to the first answer, `isReplay`. Rejects with CodedError:
+   * idempotency_key_reused, idempotency_in_progress, overloaded, store_unavailable. After the
+   * latter the order may exist all the same: a retry needs a key.
    */
   place(
     order: NewOrder,
@@ -60,10 +68,15 @@ export function createPlaceOrder(parts: {
     const winners = await storeOnce(batch, () => store.placeKeyed(sorted, as));
     const won = batch.filter(({ orderId }) => winners.has(orderId));
     const firstAnswers = won.length === batch.length ? [] : await store.knownKeys(batch);
-    return batch.map((p) => (winners.has(p.orderId) ? accepted(p, as) : answerAgain(p, firstAnswers)));
+    return batch.map((p) =>
+      winners.has(p.orderId) ? accepted(p, as) : answerAgain(p, firstAnswers),
+    );
   });
 
-  function lane<P extends Placement>(name: string, store: (batch: P[]) => Promise<Answer[]>): Batcher<P, Answer> {
+  function lane<P extends Placement>(
+    name: string,
+    store: (batch: P[]) => Promise<Answer[]>,
+  ): Batcher<P, Answer> {
     return createBatcher<P, Answer>({
       name,
       maxItems: batchMaxItems,
@@ -85,8 +98,14 @@ export function createPlaceOrder(parts: {
     return { instance, topic, claimMs: relay.isHot ? relay.claimMs : null };
   }
 
-  /** Carries out a placing statement; without a verdict it asks which orders exist. Resolves to those that do. */
-  async function storeOnce(batch: Placement[], run: () => Promise<Set<string>>): Promise<Set<string>> {
+  /**
+   * Carries out a placing statement; without a verdict it asks which orders exist. Resolves to
+   * those that do.
+   */
+  async function storeOnce(
+    batch: Placement[],
+    run: () => Promise<Set<string>>,
+  ): Promise<Set<string>> {
     for (let retries = 0; ; retries += 1) {
       try {
         return await run();
@@ -121,7 +140,10 @@ export function createPlaceOrder(parts: {
     // One batch is hot or cold as a whole.
     if (answers.some(({ isHot }) => isHot === true)) relay.offer(created.map(toOutboxRow));
     log.info(
-      { orders: created.map(({ orderId, correlationId }) => ({ orderId, correlationId })), durationMs },
+      {
+        orders: created.map(({ orderId, correlationId }) => ({ orderId, correlationId })),
+        durationMs,
+      },
       'orders created',
     );
   }
@@ -175,15 +197,23 @@ function answerAgain(
   known: Awaited<ReturnType<OrderStore['knownKeys']>>,
 ): Answer {
   const first = known.find((k) => k.scope === scope && k.key === key);
-  // The winner's row is gone: its transaction was rolled back after we had waited for it, or it has just expired.
+  // The winner's row is gone: its transaction was rolled back after we had waited for it, or it has
+  // just expired.
   if (first === undefined) return { kind: 'unknown' };
   if (first.hash !== hash) return { kind: 'reused' };
-  return { kind: 'replayed', orderId: first.orderId, status: first.status === 'Pending' ? 'Pending' : 'Created' };
+  return {
+    kind: 'replayed',
+    orderId: first.orderId,
+    status: first.status === 'Pending' ? 'Pending' : 'Created',
+  };
 }
 
 function toPlaced(answer: Answer): Placed {
   if (answer.kind === 'reused') {
-    throw new CodedError('idempotency_key_reused', 'The key belongs to an order with other content; use a new key.');
+    throw new CodedError(
+      'idempotency_key_reused',
+      'The key belongs to an order with other content; use a new key.',
+    );
   }
   if (answer.kind === 'unknown') throw inProgress();
   return { orderId: answer.orderId, status: answer.status, isReplay: answer.kind === 'replayed' };
@@ -194,13 +224,20 @@ const inProgress = (): CodedError =>
 
 function toCodedError(error: unknown, hasKey: boolean): unknown {
   if (error instanceof CodedError) return error;
-  if (error instanceof QueueFull) return new CodedError('overloaded', 'Too many orders wait to be stored; try again.');
+  if (error instanceof QueueFull)
+    return new CodedError('overloaded', 'Too many orders wait to be stored; try again.');
   const failure = whatFailed(error);
   if (failure === 'lock' && hasKey) return inProgress();
   if (failure === 'data') {
     const detail = 'The database cannot keep a value of the order.';
-    return new CodedError('validation_failed', detail, { cause: error, errors: [{ pointer: '', detail }] });
+    return new CodedError('validation_failed', detail, {
+      cause: error,
+      errors: [{ pointer: '', detail }],
+    });
   }
   if (failure === 'bug') return error;
-  return new CodedError('store_unavailable', 'The order could not be stored now; retry with an Idempotency-Key.');
+  return new CodedError(
+    'store_unavailable',
+    'The order could not be stored now; retry with an Idempotency-Key.',
+  );
 }

@@ -1,18 +1,34 @@
 import type { OrderStatus } from '@orders/contracts/orders/api';
 import type { IncomingEvent } from '@orders/platform/messaging/broker';
-import { type DeadLetter, deadLetterParts, deadLetterValues } from '@orders/platform/messaging/store-or-bury';
+import {
+  type DeadLetter,
+  deadLetterParts,
+  deadLetterValues,
+} from '@orders/platform/messaging/store-or-bury';
 import type { Database } from '@orders/platform/postgres/database';
 import { noteChanges } from '../change-log.ts';
 import type { Placement, Projected } from '../order.ts';
 
-/** How a batch is placed: hot, claimed by this instance for the relay, or cold, born Pending and left to whoever drains. */
+/**
+ * How a batch is placed: hot, claimed by this instance for the relay, or cold, born Pending and
+ * left to whoever drains.
+ */
 export type PlaceAs = { instance: string; claimMs: number | null; topic: string };
 export type KeyedPlacement = Placement & { scope: string; key: string; hash: string };
-export type KnownKey = { scope: string; key: string; hash: string; orderId: string; status: string };
+export type KnownKey = {
+  scope: string;
+  key: string;
+  hash: string;
+  orderId: string;
+  status: string;
+};
 /** With the event it was read from: where it stood is kept in the fulfillment, for an audit. */
 export type ProjectedFrom = Projected & { event: IncomingEvent };
 
-/** Every statement of the Order Service on its own tables. Each is one autocommit statement per batch. */
+/**
+ * Every statement of the Order Service on its own tables. Each is one autocommit statement per
+ * batch.
+ */
 export function createOrderStore(database: Database) {
   return {
     /** Stores orders and their events, all or nothing; resolves to their ids. */
@@ -20,7 +36,10 @@ export function createOrderStore(database: Database) {
       await database.query(placeStatement, placeValues(batch, as));
       return new Set(batch.map(({ orderId }) => orderId));
     },
-    /** As `place`, for orders with an Idempotency-Key, sorted by key: resolves to the ids of those whose key was free. */
+    /**
+     * As `place`, for orders with an Idempotency-Key, sorted by key: resolves to the ids of those
+     * whose key was free.
+     */
     async placeKeyed(batch: KeyedPlacement[], as: PlaceAs): Promise<Set<string>> {
       const keys = [batch.map((p) => p.scope), batch.map((p) => p.key), batch.map((p) => p.hash)];
       const rows = await database.query<{ order_id: string }>(placeKeyedStatement, [
@@ -30,7 +49,10 @@ export function createOrderStore(database: Database) {
       return new Set(rows.map((row) => row.order_id));
     },
     async knownKeys(keys: { scope: string; key: string }[]): Promise<KnownKey[]> {
-      return await database.query(knownKeysStatement, [keys.map((k) => k.scope), keys.map((k) => k.key)]);
+      return await database.query(knownKeysStatement, [
+        keys.map((k) => k.scope),
+        keys.map((k) => k.key),
+      ]);
     },
     /** Deletes up to `limit` keys older than `hours`; resolves to how many. */
     async purgeKeys(hours: number, limit: number): Promise<number> {
@@ -49,10 +71,15 @@ export function createOrderStore(database: Database) {
       await database.query(clearPublishFailedStatement, [orderIds]);
     },
     /**
-     * Takes over the newest fulfillment of each order (at most one event an order, sorted by order id) and buries what was
-     * unreadable in the same batch. Resolves to the ids of the orders that changed; older events and unknown orders change nothing.
+     * Takes over the newest fulfillment of each order (at most one event an order, sorted by order
+     * id) and buries what was unreadable in the same batch. Resolves to the ids of the orders that
+     * changed; older events and unknown orders change nothing.
      */
-    async project(topic: string, events: ProjectedFrom[], letters: DeadLetter[]): Promise<Set<string>> {
+    async project(
+      topic: string,
+      events: ProjectedFrom[],
+      letters: DeadLetter[],
+    ): Promise<Set<string>> {
       const rows = await database.query<{ order_id: string }>(projectStatement, [
         events.map((e) => e.orderId),
         events.map((e) => e.sequence),
@@ -67,8 +94,14 @@ export function createOrderStore(database: Database) {
 
 export type OrderStore = ReturnType<typeof createOrderStore>;
 
-function toFulfillmentJson({ fulfillment, event: { topic, partition, offset } }: ProjectedFrom): string {
-  return JSON.stringify({ ...fulfillment, source: { topic, partition, offset: offset.toString() } });
+function toFulfillmentJson({
+  fulfillment,
+  event: { topic, partition, offset },
+}: ProjectedFrom): string {
+  return JSON.stringify({
+    ...fulfillment,
+    source: { topic, partition, offset: offset.toString() },
+  });
 }
 
 function placeValues(batch: Placement[], as: PlaceAs): unknown[] {
@@ -79,7 +112,8 @@ function placeValues(batch: Placement[], as: PlaceAs): unknown[] {
     batch.map((p) => p.customerId),
     batch.map((p) => p.customerName),
     batch.map((p) => p.currency),
-    // Heavy values as one text that is split at line breaks: an array literal would escape every quote of the JSON.
+    // Heavy values as one text that is split at line breaks: an array literal would escape every
+    // quote of the JSON.
     batch.map((p) => p.itemsJson).join('\n'),
     batch.map((p) => p.itemCount),
     batch.map((p) => p.total),

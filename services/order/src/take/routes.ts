@@ -1,4 +1,5 @@
-// Station 1 of 9: request. From the client comes HTTP; what is JSON of at most 1 MiB goes on to validation (2) and placing (3), and the answer leaves after the commit.
+// Station 1 of 9: request. From the client comes HTTP; what is JSON of at most 1 MiB goes on to
+// validation (2) and placing (3), and the answer leaves after the commit.
 
 import {
   CancelOrder,
@@ -53,7 +54,8 @@ export function addOrderRoutes(
     schema: {
       tags,
       summary: 'Place an order',
-      description: '201 means durable. A 503 does not mean "not created": retry with an Idempotency-Key.',
+      description:
+        '201 means durable. A 503 does not mean "not created": retry with an Idempotency-Key.',
       headers: PlaceOrderHeaders,
       body: NewOrder,
       response: { 201: PlacedOrder, ...problems(400, 409, 413, 415, 422, 503) },
@@ -62,7 +64,9 @@ export function addOrderRoutes(
       const began = performance.now();
       const idempotencyKey = request.headers['idempotency-key'];
       const { orderId, status, isReplay } = await placeOrder.place(request.body, {
-        ...(idempotencyKey !== undefined && { key: { scope: request.caller, key: idempotencyKey } }),
+        ...(idempotencyKey !== undefined && {
+          key: { scope: request.caller, key: idempotencyKey },
+        }),
         correlationId: correlationIdOf(request.headers, request.id),
         traceparent: traceparentOf(request.headers),
       });
@@ -127,7 +131,8 @@ export function addOrderRoutes(
       params: OrderPath,
       response: { 200: Timeline, ...problems(400, 404, 503) },
     },
-    handler: async ({ params }) => toTimeline(await storeRead(() => queries.history(params.orderId))),
+    handler: async ({ params }) =>
+      toTimeline(await storeRead(() => queries.history(params.orderId))),
   });
 
   app.get<{ Querystring: OrderListQuery }>('/api/orders', {

@@ -6,7 +6,10 @@ import { addDeadLetterRoutes } from '@orders/platform/operate/dead-letter-routes
 import { createMetrics } from '@orders/platform/process/metrics';
 import { silentLog, startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { createOrderMetrics } from '../../src/metrics.ts';
-import { createFulfillmentEventHandler, createFulfillmentEventReader } from '../../src/show/on-fulfillment-event.ts';
+import {
+  createFulfillmentEventHandler,
+  createFulfillmentEventReader,
+} from '../../src/show/on-fulfillment-event.ts';
 import { newOrder, orderTables, trace } from '../order-instance.ts';
 
 const postgres = await startTestPostgres();
@@ -32,7 +35,10 @@ test('A dead letter that can be read by now shows its order as Shipped when it i
   const { connect, sql, instanceOf } = await orderTables(t, postgres);
   const { place, store } = instanceOf('a');
   const { orderId } = await place(newOrder(), trace);
-  const metrics = createOrderMetrics(createMetrics('a'), createOutboxStore(connect('metrics'), 'a'));
+  const metrics = createOrderMetrics(
+    createMetrics('a'),
+    createOutboxStore(connect('metrics'), 'a'),
+  );
   const handle = createFulfillmentEventHandler({ store, metrics, log: silentLog });
   const station = { topic: 'fulfillment-events', read: createFulfillmentEventReader(), handle };
   const app = createHttpServer({ log: silentLog });
@@ -58,7 +64,11 @@ test('A dead letter that can be read by now shows its order as Shipped when it i
     'SELECT status, fulfillment FROM orders',
   );
   assert.equal(order?.status, 'Shipped');
-  assert.deepEqual(order.fulfillment.source, { topic: 'fulfillment-events', partition: 3, offset: '9007199254740993' });
+  assert.deepEqual(order.fulfillment.source, {
+    topic: 'fulfillment-events',
+    partition: 3,
+    offset: '9007199254740993',
+  });
   assert.deepEqual((await replay()).status, 409);
   assert.equal((await sql('SELECT * FROM replays')).length, 1);
 });

@@ -20,12 +20,22 @@ async function republishing(t: TestContext) {
   addRepublishRoutes(app, { filter: OrderRepublishFilter, republish });
   const post = async <T = RepublishAnswer>(payload: object) => {
     const headers = { 'x-operator': 'ada' };
-    const answer = await app.inject({ method: 'POST', url: '/api/events/republish', headers, payload });
+    const answer = await app.inject({
+      method: 'POST',
+      url: '/api/events/republish',
+      headers,
+      payload,
+    });
     return { status: answer.statusCode, body: JSON.parse(answer.body) as T };
   };
-  /** Orders that were placed, published and marked; resolves to their ids in order, with what was published first. */
+  /**
+   * Orders that were placed, published and marked; resolves to their ids in order, with what was
+   * published first.
+   */
   const published = async (count: number) => {
-    const answers = await Promise.all(Array.from({ length: count }, () => instance.place(newOrder(), trace)));
+    const answers = await Promise.all(
+      Array.from({ length: count }, () => instance.place(newOrder(), trace)),
+    );
     await until('all are published', async () => (await tables.count('outbox')) === 0);
     await tables.sql("UPDATE orders SET correlation_id = 'test'");
     return answers.map(({ orderId }) => orderId).sort();
@@ -46,14 +56,18 @@ test('An order is told again by the same event with the same id, and the relay p
   await until('the copy is published', () => fake.taken.length === 2);
   const copy = fake.taken[1]?.event;
   assert.deepEqual(copy, first[0]);
-  const [record] = await sql("SELECT operator, action, reason, result->>'events' AS events FROM replays");
+  const [record] = await sql(
+    "SELECT operator, action, reason, result->>'events' AS events FROM replays",
+  );
   assert.deepEqual(record, { operator: 'ada', action: 'republish', reason, events: '1' });
 });
 
 test('A requested cancellation is told again with its order', async (t) => {
   const { post, published, sql } = await republishing(t);
   const [orderId = ''] = await published(1);
-  await sql("UPDATE orders SET cancel_requested_at = '2026-01-20T21:09:00Z', cancel_reason = 'too late'");
+  await sql(
+    "UPDATE orders SET cancel_requested_at = '2026-01-20T21:09:00Z', cancel_reason = 'too late'",
+  );
   const { body } = await post({ orderIds: [orderId], reason });
   assert.deepEqual(
     body.touched[0]?.events.map(({ eventType, sequence }) => `${eventType} ${sequence}`),
@@ -63,7 +77,10 @@ test('A requested cancellation is told again with its order', async (t) => {
     'SELECT payload, event_id FROM outbox WHERE sequence = 2',
   );
   const { eventId, requestedAt, reason: why } = JSON.parse(row?.payload ?? '');
-  assert.deepEqual([eventId, requestedAt, why], [row?.event_id, '2026-01-20T21:09:00.000Z', 'too late']);
+  assert.deepEqual(
+    [eventId, requestedAt, why],
+    [row?.event_id, '2026-01-20T21:09:00.000Z', 'too late'],
+  );
 });
 
 test('Events become due one after another at the rate of the request, without anyone who keeps it', async (t) => {
@@ -85,13 +102,18 @@ test('A dry run lists exactly what the real run sends, and writes nothing', asyn
   const { post, published, sql } = await republishing(t);
   const orderIds = await published(4);
   await sql("UPDATE orders SET status = 'Shipped' WHERE order_id = $1", [orderIds[2]]);
-  await sql("UPDATE orders SET updated_at = now() - interval '1 hour' WHERE order_id <> $1", [orderIds[3]]);
+  await sql("UPDATE orders SET updated_at = now() - interval '1 hour' WHERE order_id <> $1", [
+    orderIds[3],
+  ]);
   const request = { filter: { status: 'Created', olderThanSeconds: 60 }, reason };
   const dry = await post({ ...request, dryRun: true });
   assert.equal((await sql('SELECT 1 FROM outbox UNION ALL SELECT 1 FROM replays')).length, 0);
   const real = await post(request);
   const what = ({ touched, skipped }: RepublishAnswer) => [
-    touched.map(({ events, ...order }) => ({ ...order, events: events.map(({ sendAt: _, ...event }) => event) })),
+    touched.map(({ events, ...order }) => ({
+      ...order,
+      events: events.map(({ sendAt: _, ...event }) => event),
+    })),
     skipped,
   ];
   assert.deepEqual(what(dry.body), what(real.body));
@@ -99,14 +121,19 @@ test('A dry run lists exactly what the real run sends, and writes nothing', asyn
     real.body.touched.map(({ orderId }) => orderId),
     orderIds.slice(0, 2),
   );
-  assert.ok([...dry.body.touched, ...real.body.touched].every(({ events }) => events[0]?.sendAt !== null));
+  assert.ok(
+    [...dry.body.touched, ...real.body.touched].every(({ events }) => events[0]?.sendAt !== null),
+  );
 });
 
 test('What waits to be published is left as it is; what the broker had refused is tried again', async (t) => {
   const { post, published, sql } = await republishing(t);
   const [waiting = '', refused = ''] = await published(2);
   await post({ orderIds: [waiting, refused], ratePerSecond: 0.1, reason });
-  await sql("UPDATE outbox SET refused = 'not authorised', claim_until = 'infinity' WHERE key = $1", [refused]);
+  await sql(
+    "UPDATE outbox SET refused = 'not authorised', claim_until = 'infinity' WHERE key = $1",
+    [refused],
+  );
   const before = await sql('SELECT * FROM outbox WHERE key = $1', [waiting]);
   for (const dryRun of [true, false]) {
     const { body } = await post({ orderIds: [waiting, refused], dryRun, reason });
@@ -114,7 +141,10 @@ test('What waits to be published is left as it is; what the broker had refused i
     assert.deepEqual([sendAt[0], typeof sendAt[1]], [null, 'string'], `dryRun ${dryRun}`);
   }
   assert.deepEqual(await sql('SELECT * FROM outbox WHERE key = $1', [waiting]), before);
-  const [tried] = await sql('SELECT refused, claim_until < now() AS due FROM outbox WHERE key = $1', [refused]);
+  const [tried] = await sql(
+    'SELECT refused, claim_until < now() AS due FROM outbox WHERE key = $1',
+    [refused],
+  );
   assert.equal(tried?.refused, null);
 });
 
@@ -138,7 +168,10 @@ test('A filter goes through all its orders by pages, newest first, within its ti
     if (pageToken === null) break;
   }
   assert.deepEqual(seen, orderIds);
-  for (const window of [{ createdTo: '2020-01-01T00:00:00Z' }, { createdFrom: '2100-01-01T00:00:00Z' }]) {
+  for (const window of [
+    { createdTo: '2020-01-01T00:00:00Z' },
+    { createdFrom: '2100-01-01T00:00:00Z' },
+  ]) {
     const { body } = await post({ filter: { status: 'Created', ...window }, reason });
     assert.deepEqual(body.touched, []);
   }

@@ -8,7 +8,12 @@ import { createMetrics } from '@orders/platform/process/metrics';
 import { keepingLog, lookAround } from '@orders/platform/test/kit/look-around';
 import { silentLog, startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until } from '@orders/platform/test/kit/until';
-import { createOrderWatch, orderDeadlines, stuckReasons, watchedOrders } from '../../src/operate/watch-orders.ts';
+import {
+  createOrderWatch,
+  orderDeadlines,
+  stuckReasons,
+  watchedOrders,
+} from '../../src/operate/watch-orders.ts';
 import { orderTables } from '../order-instance.ts';
 
 const postgres = await startTestPostgres();
@@ -20,7 +25,11 @@ async function watchedTables(t: TestContext) {
   const { connect, sql } = tables;
   const watch = createOrderWatch(connect('watch'), orderDeadlines(60_000));
   /** An order that became `status` so many seconds ago; resolves to its id. */
-  const order = async (status: string, secondsAgo: number, more: { created?: number } = {}): Promise<string> => {
+  const order = async (
+    status: string,
+    secondsAgo: number,
+    more: { created?: number } = {},
+  ): Promise<string> => {
     const [row] = await sql<{ id: string }>(
       `INSERT INTO orders (order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed, attention, updated_at)
        SELECT id, 'c', 'n', '[]', 1, uuid_extract_timestamp(id), $1, false, CASE WHEN $1 IN ('Pending', 'Retrying', 'Failed') THEN $1 END,
@@ -52,7 +61,10 @@ test('Each order over the deadline of its state is stuck for its own reason, the
   expected[await order('Pending', 2 * minute)] = 'not_picked_up';
   expected[await order('Processing', 11 * minute)] = 'no_outcome';
   const unanswered = await order('Processing', minute, { created: 10 * minute });
-  await sql("UPDATE orders SET cancel_requested_at = now() - interval '6 minutes' WHERE order_id = $1", [unanswered]);
+  await sql(
+    "UPDATE orders SET cancel_requested_at = now() - interval '6 minutes' WHERE order_id = $1",
+    [unanswered],
+  );
   expected[unanswered] = 'cancel_unanswered';
   // In time, or final.
   await order('Created', 45);
@@ -77,10 +89,17 @@ test('What goes on is no longer stuck; what is final is no longer watched', asyn
   const { watch, order, sql } = await watchedTables(t);
   const [shipped, going] = [await order('Created', 5 * minute), await order('Created', 5 * minute)];
   assert.deepEqual(Object.keys((await lookAround(watch)).stuck).sort(), [shipped, going].sort());
-  await sql("UPDATE orders SET status = 'Shipped', updated_at = now() WHERE order_id = $1", [shipped]);
-  await sql("UPDATE orders SET status = 'Processing', updated_at = now() WHERE order_id = $1", [going]);
+  await sql("UPDATE orders SET status = 'Shipped', updated_at = now() WHERE order_id = $1", [
+    shipped,
+  ]);
+  await sql("UPDATE orders SET status = 'Processing', updated_at = now() WHERE order_id = $1", [
+    going,
+  ]);
   const { stuck, recovered } = await lookAround(watch);
-  assert.deepEqual([stuck, recovered], [{}, { [shipped]: 'not_picked_up', [going]: 'not_picked_up' }]);
+  assert.deepEqual(
+    [stuck, recovered],
+    [{}, { [shipped]: 'not_picked_up', [going]: 'not_picked_up' }],
+  );
   assert.deepEqual(await sql('SELECT order_id AS id, reason, since FROM watched'), [
     { id: going, reason: null, since: null },
   ]);
@@ -109,7 +128,9 @@ test('100,000 open orders are walked and rechecked by bounded statements', async
   const began = performance.now();
   const { stuck, statements } = await lookAround(watch);
   assert.equal(Object.keys(stuck).length, 100_000);
-  t.diagnostic(`${statements} statements, ${Math.round((performance.now() - began) / statements)} ms each`);
+  t.diagnostic(
+    `${statements} statements, ${Math.round((performance.now() - began) / statements)} ms each`,
+  );
   assert.ok(statements <= 75, `${statements} statements`);
 });
 
@@ -126,10 +147,16 @@ test('Of two instances one is on watch; the other takes over, and nothing is tol
   const a = start('a');
   await until('the first is told', () => lines.length > 0);
   start('b');
-  await until('a is on watch', async () => (await sql('SELECT held_by FROM sentinel'))[0]?.held_by === 'a');
+  await until(
+    'a is on watch',
+    async () => (await sql('SELECT held_by FROM sentinel'))[0]?.held_by === 'a',
+  );
   await a.close();
   await sql("UPDATE sentinel SET held_until = '-infinity'");
-  await until('b is on watch', async () => (await sql('SELECT held_by FROM sentinel'))[0]?.held_by === 'b');
+  await until(
+    'b is on watch',
+    async () => (await sql('SELECT held_by FROM sentinel'))[0]?.held_by === 'b',
+  );
   const second = await order('Created', 5 * minute);
   await sql("UPDATE sentinel SET position = '00000000-0000-0000-0000-000000000000'");
   await until('the second is told', () => lines.length > 1);
@@ -169,13 +196,16 @@ test('The API lists what is stuck by pages and by reason, and the gauge counts i
   const [{ since, ageSeconds, ...one }] = (await get('?reason=no_outcome')).items;
   assert.deepEqual(one, { orderId: outcome, state: 'Processing', reason: 'no_outcome' });
   assert.ok(
-    Math.abs(Date.now() - Date.parse(since)) < minute * 1_000 && ageSeconds >= 20 * minute && ageSeconds < hour,
+    Math.abs(Date.now() - Date.parse(since)) < minute * 1_000 &&
+      ageSeconds >= 20 * minute &&
+      ageSeconds < hour,
   );
   assert.equal((await get('?reason=unheard')).statusCode, 400);
 
   const metrics = createMetrics('a');
   observeStuck(metrics, { store, reasons: stuckReasons });
   const text = await metrics.registry.metrics();
-  const count = (reason: string) => new RegExp(`stuck_orders\\{reason="${reason}"[^}]*\\} (\\d+)`).exec(text)?.[1];
+  const count = (reason: string) =>
+    new RegExp(`stuck_orders\\{reason="${reason}"[^}]*\\} (\\d+)`).exec(text)?.[1];
   assert.deepEqual(stuckReasons.map(count), ['0', '0', '0', '3', '1', '0']);
 });

@@ -12,13 +12,18 @@ import { orderTables } from '../order-instance.ts';
 // Nothing tells the planner how large the tables are: as in the first minutes of a service.
 const postgres = await startTestPostgres({ autovacuum: 'off' });
 const rows = 100_000;
-/** Far above what an index plan takes, also of 5,000 rows, and far below a look at every row, on a busy machine. */
+/**
+ * Far above what an index plan takes, also of 5,000 rows, and far below a look at every row, on a
+ * busy machine.
+ */
 const slowMs = 500;
 const request = { limit: 100, ratePerSecond: 1_000, reason: 'r' };
 
 test('what the sentinel and operators ask for is found through indexes, on tables that grew from nothing', async (t) => {
   const { connect, sql } = await orderTables(t, postgres);
-  const { watched, scans, indexes, names, msOf } = watchStatements(connect('a', { connections: 1 }));
+  const { watched, scans, indexes, names, msOf } = watchStatements(
+    connect('a', { connections: 1 }),
+  );
   const watch = createOrderWatch(watched, orderDeadlines(60_000));
   const sentinel = createSentinelStore(watched, 'a', watchedOrders);
   const letters = createDeadLetterStore(watched);
@@ -55,9 +60,12 @@ test('what the sentinel and operators ask for is found through indexes, on table
   );
   await everyStatement();
   await everyStatement();
-  const slow = names().flatMap((name) => (msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : []));
+  const slow = names().flatMap((name) =>
+    msOf(name) > slowMs ? [`${name} ${Math.round(msOf(name))} ms`] : [],
+  );
   assert.deepEqual(slow, [], 'on the connection that planned them on empty tables');
-  for (const name of names()) assert.deepEqual(await scans(name), [], `${name} reads a whole table`);
+  for (const name of names())
+    assert.deepEqual(await scans(name), [], `${name} reads a whole table`);
   for (const [name, index] of [
     ['dead-letter-page-open', 'dead_letters_open'],
     ['dead-letter-page-resolved', 'dead_letters_resolved'],

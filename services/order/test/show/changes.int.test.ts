@@ -13,7 +13,10 @@ import { fulfillmentEvent } from '../running-service.ts';
 
 const postgres = await startTestPostgres();
 
-/** One instance that changes orders, and another, `changes`, where they are followed; `hold` keeps its statements waiting. */
+/**
+ * One instance that changes orders, and another, `changes`, where they are followed; `hold` keeps
+ * its statements waiting.
+ */
 async function instances(t: TestContext) {
   const { connect, sql, count } = await orderTables(t, postgres);
   const [store, database] = [createOrderStore(connect('writer')), connect('follower')];
@@ -23,7 +26,11 @@ async function instances(t: TestContext) {
     return state.fails ? Promise.reject(new Error('away')) : run();
   });
   const changesStore = createOrderChangesStore(watched);
-  const changes = createOrderChanges({ store: changesStore, queries: createOrderQueries(watched), log: silentLog });
+  const changes = createOrderChanges({
+    store: changesStore,
+    queries: createOrderQueries(watched),
+    log: silentLog,
+  });
   t.after(() => changes.close());
   return {
     connect,
@@ -34,10 +41,18 @@ async function instances(t: TestContext) {
     changesStore,
     async place() {
       const placement = toPlacement(newOrder(), trace);
-      await store.place([placement], { instance: 'writer', topic: 'order-events', claimMs: 10_000 });
+      await store.place([placement], {
+        instance: 'writer',
+        topic: 'order-events',
+        claimMs: 10_000,
+      });
       return placement.orderId;
     },
-    async project(orderId: string, sequence: number, status: 'Processing' | 'Retrying' | 'Shipped') {
+    async project(
+      orderId: string,
+      sequence: number,
+      status: 'Processing' | 'Retrying' | 'Shipped',
+    ) {
       const event = {
         topic: 'f',
         partition: 0,
@@ -47,7 +62,11 @@ async function instances(t: TestContext) {
         headers: {},
         publishedAt: new Date(),
       };
-      await store.project('f', [{ ...toProjected(fulfillmentEvent(orderId, sequence, status)), event }], []);
+      await store.project(
+        'f',
+        [{ ...toProjected(fulfillmentEvent(orderId, sequence, status)), event }],
+        [],
+      );
     },
   };
 }
@@ -137,7 +156,9 @@ test('nothing is lost while the database is away, and who comes then is told tha
   await until('the change', () => one.told.length === 2);
   const alone = await instances(t);
   alone.state.fails = true;
-  await assert.rejects(within('the answer', alone.changes.watch(watcher(null)), 5_000), { code: 'store_unavailable' });
+  await assert.rejects(within('the answer', alone.changes.watch(watcher(null)), 5_000), {
+    code: 'store_unavailable',
+  });
 });
 
 test('while nobody watches nothing is read, and rings cost nothing', async (t) => {
@@ -168,7 +189,9 @@ test('there is a bound of watchers, and closing ends them all', async (t) => {
 test('changes are kept for minutes and purged a bounded number at a time', async (t) => {
   const { changesStore, sql, count } = await instances(t);
   for (const seconds of [119, 121, 300, 400])
-    await sql(`INSERT INTO order_changes (at, order_ids) VALUES (now() - ${seconds} * interval '1 s', '{}')`);
+    await sql(
+      `INSERT INTO order_changes (at, order_ids) VALUES (now() - ${seconds} * interval '1 s', '{}')`,
+    );
   assert.equal(await changesStore.purge(120, 2), 2);
   assert.equal(await changesStore.purge(120, 2), 1);
   assert.equal(await count('order_changes'), 1);

@@ -13,7 +13,11 @@ const shipped = { trackingNumber: 'T', carrier: 'C', shippedAt: '2026-01-20T21:0
 async function follow(t: TestContext, url: string, headers: Record<string, string> = {}) {
   const leaving = new AbortController();
   t.after(() => leaving.abort());
-  const response = await within('the stream', fetch(url, { headers, signal: leaving.signal }), 5_000);
+  const response = await within(
+    'the stream',
+    fetch(url, { headers, signal: leaving.signal }),
+    5_000,
+  );
   const stream = { response, text: '', isOver: false, leave: () => leaving.abort() };
   const read = async (): Promise<void> => {
     try {
@@ -59,7 +63,13 @@ test('a stream of one order begins with its present state and ends with its fina
     publishFailed: false,
     updatedAt,
     cancellation: null,
-    fulfillment: { status: 'Shipped', ...shipped, errorMessage: null, attempts: 1, nextAttemptAt: null },
+    fulfillment: {
+      status: 'Shipped',
+      ...shipped,
+      errorMessage: null,
+      attempts: 1,
+      nextAttemptAt: null,
+    },
   });
   assert.deepEqual(stream.fields('event'), ['order', 'order', 'order']);
   assert.equal(stream.fields('retry').length, 1);
@@ -67,18 +77,28 @@ test('a stream of one order begins with its present state and ends with its fina
   await within('its end', again.reading, 5_000);
   assert.deepEqual(again.events(), events.slice(-1));
   const seen = { 'last-event-id': again.fields('id')[0] ?? '' };
-  assert.equal((await follow(t, `${b.url}/api/orders/${orderId}/events`, seen)).response.status, 204);
+  assert.equal(
+    (await follow(t, `${b.url}/api/orders/${orderId}/events`, seen)).response.status,
+    204,
+  );
 });
 
 test('a stream of all orders tells of one customer where that is asked for, and of requests to cancel', async (t) => {
   const { url, place, tell, ask } = await runningService(t, postgres);
   const all = await follow(t, `${url}/api/orders/events`);
-  const some = await follow(t, `${url}/api/orders/events?customerId=${encodeURIComponent("a'b ü")}`);
+  const some = await follow(
+    t,
+    `${url}/api/orders/events?customerId=${encodeURIComponent("a'b ü")}`,
+  );
   const [mine, other] = [await place({ customerId: "a'b ü" }), await place()];
   await ask('POST', `/${mine}/cancel`);
   await tell(fulfillmentEvent(other, 1, 'Shipped'));
-  await until('the cancellation', () => some.events().some(({ cancellation }) => cancellation !== null));
-  await until('the other', () => all.events().some(({ orderId, status }) => orderId === other && status === 'Shipped'));
+  await until('the cancellation', () =>
+    some.events().some(({ cancellation }) => cancellation !== null),
+  );
+  await until('the other', () =>
+    all.events().some(({ orderId, status }) => orderId === other && status === 'Shipped'),
+  );
   assert.ok(some.events().every(({ orderId }) => orderId === mine));
   assert.deepEqual(new Set(all.events().map(({ orderId }) => orderId)), new Set([mine, other]));
 });
@@ -90,7 +110,8 @@ test('streams of what is not there are refused, and of their path only GET is kn
   assert.equal((await ask('GET', '/42/events')).status, 400);
   assert.equal((await ask('GET', '/events?limit=1')).status, 400);
   const orderId = await place();
-  for (const path of ['/events', `/${orderId}/events`]) assert.equal((await ask('HEAD', path)).status, 405);
+  for (const path of ['/events', `/${orderId}/events`])
+    assert.equal((await ask('HEAD', path)).status, 405);
 });
 
 test('a client that waits is answered when another instance has shipped the order, or nothing else can come', async (t) => {
@@ -98,7 +119,11 @@ test('a client that waits is answered when another instance has shipped the orde
   const [orderId, other] = [await a.place(), await a.place()];
   const waitFor = (id: string, status: string, seconds: number) =>
     b.ask<OrderView>('GET', `/${id}?waitFor=${status}&timeoutSeconds=${seconds}`);
-  const waiting = [waitFor(orderId, 'Shipped', 10), waitFor(other, 'Shipped', 10), waitFor(other, 'Failed', 10)];
+  const waiting = [
+    waitFor(orderId, 'Shipped', 10),
+    waitFor(other, 'Shipped', 10),
+    waitFor(other, 'Failed', 10),
+  ];
   const early = await waitFor(orderId, 'Shipped', 0.2);
   assert.deepEqual([early.status, early.body.status], [200, 'Created']);
   await a.tell(fulfillmentEvent(orderId, 1, 'Shipped'), fulfillmentEvent(other, 1, 'Failed'));
@@ -108,8 +133,16 @@ test('a client that waits is answered when another instance has shipped the orde
     ['Shipped', 'Failed', 'Failed'],
   );
   assert.deepEqual(answers[0]?.body.items, [{ productId: 'p', quantity: 2, unitPrice: 19.99 }]);
-  assert.equal((await within('what is past', waitFor(orderId, 'Processing', 60), 2_000)).body.status, 'Shipped');
-  for (const query of ['waitFor=Done', 'waitFor=Shipped&timeoutSeconds=61', 'timeoutSeconds=x', 'waitfor=Shipped']) {
+  assert.equal(
+    (await within('what is past', waitFor(orderId, 'Processing', 60), 2_000)).body.status,
+    'Shipped',
+  );
+  for (const query of [
+    'waitFor=Done',
+    'waitFor=Shipped&timeoutSeconds=61',
+    'timeoutSeconds=x',
+    'waitfor=Shipped',
+  ]) {
     assert.equal((await b.ask('GET', `/${orderId}?${query}`)).status, 400, query);
   }
 });
@@ -117,10 +150,14 @@ test('a client that waits is answered when another instance has shipped the orde
 test('closing the service answers who waits and ends the streams', async (t) => {
   const { service, url, ask, place } = await runningService(t, postgres);
   const orderId = await place();
-  const streams = [await follow(t, `${url}/api/orders/events`), await follow(t, `${url}/api/orders/${orderId}/events`)];
+  const streams = [
+    await follow(t, `${url}/api/orders/events`),
+    await follow(t, `${url}/api/orders/${orderId}/events`),
+  ];
   await until('the present state', () => streams[1]?.events().length === 1);
   const waiting = ask<OrderView>('GET', `/${orderId}?waitFor=Shipped&timeoutSeconds=60`);
-  // Both go through the loop that tells; a second stream that has begun shows that the waiter has too.
+  // Both go through the loop that tells; a second stream that has begun shows that the waiter has
+  // too.
   const late = await follow(t, `${url}/api/orders/${orderId}/events`);
   await until('the present state', () => late.events().length === 1);
   const stopping = service.stopTaking();
@@ -141,7 +178,9 @@ test('a timeline tells what happened, and whether the order is published', async
   await listen();
   await until('it is published', async () => (await read()).published, 20_000);
   const started = fulfillmentEvent(orderId, 1, 'Processing');
-  const failedAttempts = [{ at: new Date().toISOString(), outcome: 'not_booked', error: 'busy', durationMs: 3 }];
+  const failedAttempts = [
+    { at: new Date().toISOString(), outcome: 'not_booked', error: 'busy', durationMs: 3 },
+  ];
   const nextAttemptAt = new Date(Date.now() + 60_000).toISOString();
   const retrying = { failedAttempts, nextAttemptAt, startedAt: started.occurredAt };
   await tell(started, fulfillmentEvent(orderId, 2, 'Retrying', retrying));

@@ -21,13 +21,20 @@ const insert = (count: number, status: string) => `
         FROM generate_series(0, ${count - 1}) n) made`;
 const anyStatus = `(ARRAY['${orderStatuses.join("','")}'])[1 + hashint4(n) & 7 % 7 + 1]`;
 
-type Filter = { status?: OrderStatus; customerId?: string; createdFrom?: string; createdTo?: string };
+type Filter = {
+  status?: OrderStatus;
+  customerId?: string;
+  createdFrom?: string;
+  createdTo?: string;
+};
 
 test('paging through any filter gives what plain SQL gives, in order, each order once', async (t) => {
   const { connect, sql } = await orderTables(t, postgres);
   await sql(insert(1_200, `coalesce(${anyStatus}, 'Shipped')`));
   const queries = createOrderQueries(connect('a'));
-  const moment = fc.integer({ min: -60, max: 12_060 }).map((seconds) => new Date(day + seconds * 1_000).toISOString());
+  const moment = fc
+    .integer({ min: -60, max: 12_060 })
+    .map((seconds) => new Date(day + seconds * 1_000).toISOString());
   const filter: fc.Arbitrary<Filter> = fc.record(
     {
       status: fc.constantFrom(...orderStatuses),
@@ -37,32 +44,36 @@ test('paging through any filter gives what plain SQL gives, in order, each order
     },
     { requiredKeys: [] },
   );
-  const property = fc.asyncProperty(filter, fc.integer({ min: 1, max: 200 }), async (query, limit) => {
-    const expected = await sql<{ id: string }>(
-      `SELECT order_id AS id FROM orders WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR customer_id = $2)
+  const property = fc.asyncProperty(
+    filter,
+    fc.integer({ min: 1, max: 200 }),
+    async (query, limit) => {
+      const expected = await sql<{ id: string }>(
+        `SELECT order_id AS id FROM orders WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR customer_id = $2)
          AND ($3::timestamptz IS NULL OR created_at >= $3) AND ($4::timestamptz IS NULL OR created_at <= $4)
        ORDER BY order_id DESC`,
-      [query.status, query.customerId, query.createdFrom, query.createdTo],
-    );
-    const seen: string[] = [];
-    let pageToken: string | null = null;
-    for (let pages = 0; pages <= 1_300; pages += 1) {
-      const page: Awaited<ReturnType<typeof queries.page>> = await queries.page({
-        ...query,
-        limit,
-        ...(pageToken && { pageToken }),
-      });
-      assert.ok(page.items.length <= limit);
-      seen.push(...page.items.map(({ orderId }) => orderId));
-      pageToken = page.nextPageToken;
-      if (pageToken === null) break;
-    }
-    assert.equal(pageToken, null, 'it ends');
-    assert.deepEqual(
-      seen,
-      expected.map(({ id }) => id),
-    );
-  });
+        [query.status, query.customerId, query.createdFrom, query.createdTo],
+      );
+      const seen: string[] = [];
+      let pageToken: string | null = null;
+      for (let pages = 0; pages <= 1_300; pages += 1) {
+        const page: Awaited<ReturnType<typeof queries.page>> = await queries.page({
+          ...query,
+          limit,
+          ...(pageToken && { pageToken }),
+        });
+        assert.ok(page.items.length <= limit);
+        seen.push(...page.items.map(({ orderId }) => orderId));
+        pageToken = page.nextPageToken;
+        if (pageToken === null) break;
+      }
+      assert.equal(pageToken, null, 'it ends');
+      assert.deepEqual(
+        seen,
+        expected.map(({ id }) => id),
+      );
+    },
+  );
   await fc.assert(property, { numRuns: 60 });
 });
 
@@ -88,7 +99,10 @@ test('a token that is none, and a time that JavaScript does not know, are faults
   const { connect } = await orderTables(t, postgres);
   const queries = createOrderQueries(connect('a'));
   for (const pageToken of ['', 'x', 'AAAAAAAAAAAAAAAAAAAAAA==', '%00', 'é'.repeat(22)]) {
-    await assert.rejects(queries.page({ limit: 1, pageToken }), { code: 'validation_failed', status: 400 });
+    await assert.rejects(queries.page({ limit: 1, pageToken }), {
+      code: 'validation_failed',
+      status: 400,
+    });
   }
   for (const parameter of ['createdFrom', 'createdTo']) {
     const fault = { code: 'validation_failed', errors: [{ parameter, detail: 'must be a time' }] };

@@ -16,7 +16,11 @@ const life: fc.Arbitrary<Status[]> = fc
   })
   .map(({ retries, failures, end }) => {
     const round: Status[] = Array(retries).fill('Retrying');
-    const failed = Array.from({ length: failures }, (): Status[] => [...round, 'Failed', 'Retrying']).flat();
+    const failed = Array.from({ length: failures }, (): Status[] => [
+      ...round,
+      'Failed',
+      'Retrying',
+    ]).flat();
     return ['Processing', ...failed, ...round, end];
   });
 
@@ -39,7 +43,9 @@ const toEvent = (orderId: string, status: Status, sequence: number): Fulfillment
 
 /** Copies of all events, shuffled and cut into batches, in which each event comes at least once. */
 const deliveries = fc.tuple(life, life).chain((lives) => {
-  const all = lives.flatMap((life, o) => life.map((status, i) => toEvent(orderIds[o] ?? '', status, i + 1)));
+  const all = lives.flatMap((life, o) =>
+    life.map((status, i) => toEvent(orderIds[o] ?? '', status, i + 1)),
+  );
   return fc.record({
     lives: fc.constant(lives),
     order: fc.array(fc.nat(all.length - 1), { maxLength: 30 }).chain((copies) =>
@@ -72,7 +78,10 @@ const projections = (isNewer: IsNewer, reduce: typeof newestPerOrder) =>
       for (const event of batch) {
         const before = shown.get(event.orderId);
         if (!isNewer(event, before)) continue;
-        assert.ok((before?.sequence ?? 0) < event.sequence, `back from ${before?.sequence} to ${event.sequence}`);
+        assert.ok(
+          (before?.sequence ?? 0) < event.sequence,
+          `back from ${before?.sequence} to ${event.sequence}`,
+        );
         shown.set(event.orderId, event);
       }
     }
@@ -99,6 +108,8 @@ const bugs: Record<string, [IsNewer, typeof newestPerOrder]> = {
 };
 for (const [name, [isNewer, reduce]] of Object.entries(bugs)) {
   test(`the simulation notices a projection that ${name}`, () => {
-    assert.ok(fc.check(projections(isNewer, reduce), { numRuns: 3_000, endOnFailure: true }).failed);
+    assert.ok(
+      fc.check(projections(isNewer, reduce), { numRuns: 3_000, endOnFailure: true }).failed,
+    );
   });
 }

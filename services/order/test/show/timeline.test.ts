@@ -8,7 +8,10 @@ const at = (second: number): string => new Date(Date.UTC(2026, 0, 20, 21, 9, sec
 const attempt = { at: at(3), outcome: 'not_booked', error: 'busy', durationMs: 12 };
 
 /** As the projection keeps it. */
-function known(event: Partial<FulfillmentEvent>, more: Partial<FulfillmentEvent['fulfillment']>): KnownFulfillment {
+function known(
+  event: Partial<FulfillmentEvent>,
+  more: Partial<FulfillmentEvent['fulfillment']>,
+): KnownFulfillment {
   return toProjected({
     eventType: 'FulfillmentRetrying',
     orderId: 'id',
@@ -45,12 +48,18 @@ const pickedUp = { at: at(1), kind: 'picked_up' };
 test('a timeline begins with the acceptance and invents no time', () => {
   assert.deepEqual(timeline(null), [accepted]);
   assert.deepEqual(timeline(known({}, {})), [accepted]);
-  const started = known({ eventType: 'FulfillmentStarted', occurredAt: at(1) }, { status: 'Processing' });
+  const started = known(
+    { eventType: 'FulfillmentStarted', occurredAt: at(1) },
+    { status: 'Processing' },
+  );
   assert.deepEqual(timeline(started), [accepted, pickedUp]);
 });
 
 test('attempts, the planned retry and a request to cancel stand in the order of their times', () => {
-  const retrying = known({}, { publishedAt: at(0), startedAt: at(1), nextAttemptAt: at(9), failedAttempts: [attempt] });
+  const retrying = known(
+    {},
+    { publishedAt: at(0), startedAt: at(1), nextAttemptAt: at(9), failedAttempts: [attempt] },
+  );
   assert.deepEqual(timeline(retrying, new Date(at(2))), [
     accepted,
     { at: at(0), kind: 'published' },
@@ -68,11 +77,17 @@ test('the end of an order is told with what came of it', () => {
   );
   const told = { at: at(4), kind: 'shipped', trackingNumber: 'T', carrier: 'C' };
   assert.deepEqual(timeline(shipped), [accepted, pickedUp, told]);
-  const failed = known({}, { status: 'Failed', startedAt: at(1), errorMessage: 'no', failedAttempts: [attempt] });
+  const failed = known(
+    {},
+    { status: 'Failed', startedAt: at(1), errorMessage: 'no', failedAttempts: [attempt] },
+  );
   const ends = [
     { ...attempt, kind: 'attempt' },
     { at: at(5), kind: 'failed', error: 'no' },
   ];
   assert.deepEqual(timeline(failed), [accepted, pickedUp, ...ends]);
-  assert.deepEqual(timeline(known({}, { status: 'Cancelled' })), [accepted, { at: at(5), kind: 'cancelled' }]);
+  assert.deepEqual(timeline(known({}, { status: 'Cancelled' })), [
+    accepted,
+    { at: at(5), kind: 'cancelled' },
+  ]);
 });

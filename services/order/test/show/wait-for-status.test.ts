@@ -50,7 +50,8 @@ test('a wait ends with its time, its client or its service, and frees its place'
       client.abort();
       return waiting;
     },
-    'client that had gone before': ({ changes }) => waitForStatus(changes, forShipped(60_000, AbortSignal.abort())),
+    'client that had gone before': ({ changes }) =>
+      waitForStatus(changes, forShipped(60_000, AbortSignal.abort())),
     service({ changes, state }) {
       const waiting = waitForStatus(changes, forShipped());
       state.watcher?.end();

@@ -19,13 +19,21 @@ test('a request to cancel is shown at once and published once, however often and
     traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   };
   const reason = 'Zoë\'s "change"\n of 心';
-  const first = await a.ask<OrderView>('POST', `/${orderId.toUpperCase()}/cancel`, { reason }, trace);
+  const first = await a.ask<OrderView>(
+    'POST',
+    `/${orderId.toUpperCase()}/cancel`,
+    { reason },
+    trace,
+  );
   assert.equal(first.status, 202, first.text);
   const { cancellation } = first.body;
   assert.equal(cancellation?.outcome, null);
   assert.equal(first.body.status, 'Created');
-  const again = await Promise.all([a, b, a, b].map((one) => one.ask<OrderView>('POST', `/${orderId}/cancel`)));
-  for (const { status, body } of again) assert.deepEqual([status, body.cancellation], [202, cancellation]);
+  const again = await Promise.all(
+    [a, b, a, b].map((one) => one.ask<OrderView>('POST', `/${orderId}/cancel`)),
+  );
+  for (const { status, body } of again)
+    assert.deepEqual([status, body.cancellation], [202, cancellation]);
   await until('it is heard', () => a.heard().length === 2);
   const [, event] = a.heard();
   assert.ok(isCancellation(event));
@@ -70,7 +78,13 @@ test('a request that waits while its order is being shipped comes too late, and 
   const { place, ask, heard } = await runningService(t, postgres);
   const orderId = await place();
   await until('the order is heard', () => heard().length === 1);
-  const connect = { url: postgres.url, schema: 'orders', log: silentLog, connections: 2, instance: 'shipping' };
+  const connect = {
+    url: postgres.url,
+    schema: 'orders',
+    log: silentLog,
+    connections: 2,
+    instance: 'shipping',
+  };
   const database = createDatabase(connect);
   t.after(() => database.close());
   const waiting = {
@@ -117,7 +131,11 @@ test('a body may be missing or empty, a wrong one is told with its place', async
   ];
   for (const [body, pointer] of wrong) {
     const answer = await ask<{ code: string; errors: { pointer: string }[] }>('POST', path, body);
-    assert.deepEqual([answer.status, answer.body.code], [400, 'validation_failed'], JSON.stringify(body));
+    assert.deepEqual(
+      [answer.status, answer.body.code],
+      [400, 'validation_failed'],
+      JSON.stringify(body),
+    );
     assert.deepEqual(
       answer.body.errors.map((error) => error.pointer),
       [pointer],
@@ -125,7 +143,10 @@ test('a body may be missing or empty, a wrong one is told with its place', async
   }
   assert.equal((await ask<OrderView>('GET', `/${orderId}`)).body.cancellation, null);
   for (const body of [undefined, '', {}]) assert.equal((await ask('POST', path, body)).status, 202);
-  assert.equal((await ask('POST', '/0190c8a0-0000-7000-8000-000000000000/cancel')).body.code, 'order_not_found');
+  assert.equal(
+    (await ask('POST', '/0190c8a0-0000-7000-8000-000000000000/cancel')).body.code,
+    'order_not_found',
+  );
   assert.equal((await ask('POST', '/42/cancel')).status, 400);
   const other = await ask('GET', path);
   assert.deepEqual([other.status, other.headers.get('allow')], [405, 'POST']);

@@ -55,8 +55,12 @@ test('a value that the database refuses fails its own order and none of its neig
   const { instanceOf, count } = await orderTables(t, postgres);
   const { place } = instanceOf('a');
   const names = Array.from({ length: 40 }, (_, i) => (i === 17 ? 'nul\u0000' : `name ${i}`));
-  const results = await Promise.allSettled(names.map((customerName) => place(newOrder({ customerName }), trace)));
-  const refused = results.flatMap((result, i) => (result.status === 'rejected' ? [[i, result.reason.code]] : []));
+  const results = await Promise.allSettled(
+    names.map((customerName) => place(newOrder({ customerName }), trace)),
+  );
+  const refused = results.flatMap((result, i) =>
+    result.status === 'rejected' ? [[i, result.reason.code]] : [],
+  );
   assert.deepEqual(refused, [[17, 'validation_failed']]);
   assert.equal(await count('orders'), 39);
 });
@@ -76,12 +80,20 @@ test('while the relay is cold orders are born Pending, and recovery clears the f
   assert.equal(second.status, 'Pending');
   const pending = { status: 'Pending', publish_failed: true, attention: 'Pending' };
   const show = () => sql('SELECT status, publish_failed, attention FROM orders ORDER BY order_id');
-  await until('the first is Pending too', async () => (await show()).every((row) => row.status === 'Pending'));
+  await until('the first is Pending too', async () =>
+    (await show()).every((row) => row.status === 'Pending'),
+  );
   assert.deepEqual(await show(), [pending, pending]);
   isAway = false;
   await until('the outbox is empty', async () => (await count('outbox')) === 0);
-  await until('the flags are cleared', async () => (await show()).every((row) => row.publish_failed === false));
-  assert.equal((await place(newOrder(), withKey('k'))).status, 'Pending', 'a replay has the first status');
+  await until('the flags are cleared', async () =>
+    (await show()).every((row) => row.publish_failed === false),
+  );
+  assert.equal(
+    (await place(newOrder(), withKey('k'))).status,
+    'Pending',
+    'a replay has the first status',
+  );
 });
 
 test('the same key and content give the first answer again, other content is refused', async (t) => {
@@ -90,7 +102,9 @@ test('the same key and content give the first answer again, other content is ref
   const first = await place(newOrder(), withKey('k'));
   const again = await instanceOf('b').place(newOrder(), withKey('k'));
   assert.deepEqual(again, { ...first, isReplay: true });
-  await assert.rejects(place(newOrder({ customerName: 'Another' }), withKey('k')), { code: 'idempotency_key_reused' });
+  await assert.rejects(place(newOrder({ customerName: 'Another' }), withKey('k')), {
+    code: 'idempotency_key_reused',
+  });
   const inOneBatch = await Promise.all([1, 2, 3].map(() => place(newOrder(), withKey('k2'))));
   assert.equal(new Set(inOneBatch.map(({ orderId }) => orderId)).size, 1);
   assert.deepEqual(inOneBatch.map(({ isReplay }) => isReplay).sort(), [false, true, true]);
@@ -116,14 +130,23 @@ test('keys in any order at two instances at once neither deadlock nor double', a
   const instances = [instanceOf('a'), instanceOf('b')];
   const keys = Array.from({ length: 120 }, (_, i) => `key ${i}`);
   const all = await Promise.all(
-    [keys, keys.toReversed()].flatMap((some, i) => some.map((key) => instances[i]?.place(newOrder(), withKey(key)))),
+    [keys, keys.toReversed()].flatMap((some, i) =>
+      some.map((key) => instances[i]?.place(newOrder(), withKey(key))),
+    ),
   );
   assert.equal(new Set(all.map((p) => p?.orderId)).size, 120);
   assert.equal(await count('orders'), 120);
 });
 
-/** A transaction of somebody else that stays open until released, at the latest at the end of the test; then it is undone. */
-async function holdTransaction(t: TestContext, connect: (instance: string) => Database, text: string) {
+/**
+ * A transaction of somebody else that stays open until released, at the latest at the end of the
+ * test; then it is undone.
+ */
+async function holdTransaction(
+  t: TestContext,
+  connect: (instance: string) => Database,
+  text: string,
+) {
   const [began, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   t.after(() => release.resolve());
   const holding = connect('holder').withConnection(async (client) => {
@@ -152,7 +175,10 @@ test('a key that another transaction holds is 409, and keyless orders do not wai
   assert.equal((await place(newOrder(), withKey('k'))).isReplay, false);
 });
 
-/** A proxy before the server: `cut` ends every connection, and what the server has yet to say is lost. */
+/**
+ * A proxy before the server: `cut` ends every connection, and what the server has yet to say is
+ * lost.
+ */
 async function proxy(t: TestContext) {
   const { hostname, port } = new URL(postgres.url);
   const sockets = new Set<Socket>();
@@ -205,8 +231,12 @@ test('a statement that the server ended is answered 503 in time, and no order ex
   const { instanceOf, sql, count, connect } = await orderTables(t, postgres);
   const { place } = instanceOf('ended');
   const unlock = await holdTransaction(t, connect, lockOrders);
-  const placing = assert.rejects(place(newOrder(), trace), { code: 'store_unavailable', status: 503 });
-  const waiting = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE '%-ended' AND wait_event_type = 'Lock'";
+  const placing = assert.rejects(place(newOrder(), trace), {
+    code: 'store_unavailable',
+    status: 503,
+  });
+  const waiting =
+    "SELECT pid FROM pg_stat_activity WHERE application_name LIKE '%-ended' AND wait_event_type = 'Lock'";
   await until('it waits for the lock', async () => (await sql(waiting)).length === 1, 1_500);
   await sql(waiting.replace('SELECT pid', 'SELECT pg_terminate_backend(pid)'));
   await unlock();
@@ -217,7 +247,9 @@ test('a statement that the server ended is answered 503 in time, and no order ex
 test('an order without a key that waited too long for a lock is 503, not a conflict of keys', async (t) => {
   const { instanceOf, connect } = await orderTables(t, postgres);
   const unlock = await holdTransaction(t, connect, lockOrders);
-  const placing = assert.rejects(instanceOf('a').place(newOrder(), trace), { code: 'store_unavailable' });
+  const placing = assert.rejects(instanceOf('a').place(newOrder(), trace), {
+    code: 'store_unavailable',
+  });
   await within('the answer', placing, 4_000);
   await unlock();
 });
@@ -225,7 +257,11 @@ test('an order without a key that waited too long for a lock is 503, not a confl
 test('a database that is away is answered 503 within three seconds', async (t) => {
   const { instanceOf } = await orderTables(t, postgres);
   const { place } = instanceOf('a', { url: 'postgres://a:b@127.0.0.1:1/c' });
-  await within('the answer', assert.rejects(place(newOrder(), trace), { code: 'store_unavailable' }), 3_000);
+  await within(
+    'the answer',
+    assert.rejects(place(newOrder(), trace), { code: 'store_unavailable' }),
+    3_000,
+  );
 });
 
 test('closing commits what waits and refuses what comes', async (t) => {

@@ -28,9 +28,10 @@ async function tables(t: Parameters<typeof orderTables>[0]) {
   };
   const show = async (orderId: string) =>
     (
-      await all.sql('SELECT status, sequence, attention, publish_failed, fulfillment FROM orders WHERE order_id = $1', [
-        orderId,
-      ])
+      await all.sql(
+        'SELECT status, sequence, attention, publish_failed, fulfillment FROM orders WHERE order_id = $1',
+        [orderId],
+      )
     )[0];
   return { ...all, store, handle, place, show };
 }
@@ -71,7 +72,10 @@ const told = (orderId: string, sequence: number, status: Status, more: object = 
 
 test('a batch is stored all or nothing', async (t) => {
   const { store, count } = await tables(t);
-  const [good, bad] = [toPlacement(newOrder(), trace), toPlacement(newOrder({ customerName: 'a\u0000' }), trace)];
+  const [good, bad] = [
+    toPlacement(newOrder(), trace),
+    toPlacement(newOrder({ customerName: 'a\u0000' }), trace),
+  ];
   await assert.rejects(store.place([good, bad], hot));
   await assert.rejects(store.place([good, good], hot), { code: '23505' });
   assert.deepEqual([await count('orders'), await count('outbox')], [0, 0]);
@@ -84,12 +88,24 @@ test('only what is still Created becomes Pending, and publishing clears the flag
   const [a = '', b = ''] = await place(2);
   await handle([event(told(b, 1, 'Processing'))]);
   await store.markPending([a, b]);
-  assert.partialDeepStrictEqual(await show(a), { status: 'Pending', publish_failed: true, attention: 'Pending' });
-  assert.partialDeepStrictEqual(await show(b), { status: 'Processing', publish_failed: false, attention: null });
+  assert.partialDeepStrictEqual(await show(a), {
+    status: 'Pending',
+    publish_failed: true,
+    attention: 'Pending',
+  });
+  assert.partialDeepStrictEqual(await show(b), {
+    status: 'Processing',
+    publish_failed: false,
+    attention: null,
+  });
   await store.clearPublishFailed([a, b]);
   assert.partialDeepStrictEqual(await show(a), { status: 'Pending', publish_failed: false });
   await handle([event(told(a, 1, 'Processing'))]);
-  assert.partialDeepStrictEqual(await show(a), { status: 'Processing', publish_failed: false, attention: null });
+  assert.partialDeepStrictEqual(await show(a), {
+    status: 'Processing',
+    publish_failed: false,
+    attention: null,
+  });
 });
 
 test('the projection takes only newer sequences, in one batch and across batches, in any letter case', async (t) => {
@@ -100,7 +116,11 @@ test('the projection takes only newer sequences, in one batch and across batches
     event(told(a, 2, 'Processing')),
     event(told(a.toUpperCase(), 1, 'Processing')),
   ]);
-  assert.partialDeepStrictEqual(await show(a), { status: 'Retrying', sequence: 3, attention: 'Retrying' });
+  assert.partialDeepStrictEqual(await show(a), {
+    status: 'Retrying',
+    sequence: 3,
+    attention: 'Retrying',
+  });
   await handle([event(told(a, 3, 'Failed')), event(told(a, 1, 'Processing'))]);
   assert.partialDeepStrictEqual(await show(a), { status: 'Retrying', sequence: 3 });
   const shipped = event(told(a, 4, 'Shipped', { trackingNumber: 'T\u0000"\n', surprise: 1 }));
@@ -109,7 +129,11 @@ test('the projection takes only newer sequences, in one batch and across batches
   assert.partialDeepStrictEqual(row, { status: 'Shipped', sequence: 4, attention: null });
   const { trackingNumber, source, surprise } = Object(row?.fulfillment) as Record<string, unknown>;
   assert.equal(trackingNumber, 'T\u0000"\n');
-  assert.deepEqual(source, { topic: 'fulfillment-events', partition: 3, offset: String(shipped.offset) });
+  assert.deepEqual(source, {
+    topic: 'fulfillment-events',
+    partition: 3,
+    offset: String(shipped.offset),
+  });
   assert.equal(surprise, undefined);
 });
 
@@ -128,7 +152,12 @@ test('poison of any kind is buried with its bytes, and good events of the same b
     event(told(a, 3_000_000_000, 'Shipped')),
     event(told(a, 0, 'Shipped')),
   ];
-  await handle([...poison, event({ eventType: 'SomethingNew' }), event(told(a, 2, 'Processing')), event(deep)]);
+  await handle([
+    ...poison,
+    event({ eventType: 'SomethingNew' }),
+    event(told(a, 2, 'Processing')),
+    event(deep),
+  ]);
   assert.partialDeepStrictEqual(await show(a), { status: 'Shipped', sequence: 3 });
   const letters = await sql<{ offset: string; value: Buffer }>(
     'SELECT "offset", value FROM dead_letters ORDER BY "offset"',
@@ -155,7 +184,11 @@ test('poison of any kind is buried with its bytes, and good events of the same b
     'dlq-at',
   ]);
   await handle(poison);
-  assert.equal((await sql('SELECT 1 FROM dead_letters')).length, poison.length, 'redelivery buries nothing twice');
+  assert.equal(
+    (await sql('SELECT 1 FROM dead_letters')).length,
+    poison.length,
+    'redelivery buries nothing twice',
+  );
 });
 
 test('keys are remembered for as long as was asked and purged a bounded number at a time', async (t) => {
