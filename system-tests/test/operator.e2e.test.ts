@@ -70,7 +70,7 @@ test('What failed is listed, a dry run names exactly that, and the real run ship
     });
     assert.deepEqual([twice.failedAttempts.length, await bookedAndPosted(orderId)], [2, [0, 2]]);
   }
-  const records = await operator.replays();
+  const records = await operator.actions();
   assert.deepEqual(
     records.map(({ action, operator: who, reason }) => [action, who, reason]),
     [

@@ -141,7 +141,7 @@ test(
         orderIds: [orderId],
         reason: 'a test',
       });
-      for (const path of ['/api/replays', '/api/stuck', '/api/dead-letters']) {
+      for (const path of ['/api/operator-actions', '/api/stuck', '/api/dead-letters']) {
         assert.equal((await call('GET', url + path, { headers })).status, 200, path);
       }
     }

@@ -5,7 +5,7 @@ import type {
   RetryAnswer,
   RetryRequest,
 } from '@orders/contracts/fulfillments/api';
-import type { Replay } from '@orders/contracts/operate/actions';
+import type { OperatorAction } from '@orders/contracts/operate/actions';
 import type { BreakerChange, BreakerView } from '@orders/contracts/operate/breakers';
 import { call } from './http.ts';
 
@@ -34,6 +34,7 @@ export function createOperator(fulfillmentUrl: string) {
     breaker: () => ask<BreakerView>('GET', '/api/breakers/shipping'),
     force: (mode: BreakerChange['mode']) =>
       ask<BreakerView>('PUT', '/api/breakers/shipping', { mode, reason: 'tested' }),
-    replays: async () => (await ask<{ items: Replay[] }>('GET', '/api/replays')).items,
+    actions: async () =>
+      (await ask<{ items: OperatorAction[] }>('GET', '/api/operator-actions')).items,
   };
 }

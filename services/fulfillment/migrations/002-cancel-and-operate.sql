@@ -1,7 +1,7 @@
 -- When the broker was given the event that an order came with: part of its ledger, beside topic, partition and offset.
 ALTER TABLE fulfillments ADD COLUMN published_at timestamptz;
 
--- An operator's retry begins a new budget of attempts and a new deadline, and may send again what is held.
+-- An operator's retry begins a new budget of attempts and a new deadline, and may send again what is claimed.
 ALTER TABLE fulfillments
   ADD COLUMN attempts_before integer NOT NULL DEFAULT 0,
   ADD COLUMN retried_at      timestamptz,
@@ -43,7 +43,7 @@ CREATE TABLE instances (
 );
 
 -- What operators did, newest last.
-CREATE TABLE replays (
+CREATE TABLE operator_actions (
   id       uuid PRIMARY KEY DEFAULT uuidv7(),
   at       timestamptz NOT NULL DEFAULT now(),
   operator text NOT NULL,
@@ -64,8 +64,8 @@ CREATE TABLE watched (
 CREATE TABLE sentinel (
   name       text PRIMARY KEY,
   position   uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
-  held_by    text,
-  held_until timestamptz NOT NULL DEFAULT '-infinity'
+  locked_by    text,
+  locked_until timestamptz NOT NULL DEFAULT '-infinity'
 );
 INSERT INTO sentinel (name) VALUES ('fulfillments');
 

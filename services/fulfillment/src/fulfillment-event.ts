@@ -4,7 +4,7 @@ import {
   fulfillmentEventsTopic,
 } from '@orders/contracts/fulfillments/events';
 import { eventIdOf } from '@orders/platform/messaging/event-id';
-import type { Decision, Held } from './fulfillment.ts';
+import type { Claimed, Decision } from './fulfillment.ts';
 
 /** What an event tells of a fulfillment. */
 export type Told = Pick<
@@ -14,7 +14,7 @@ export type Told = Pick<
 
 /** The event that tells a decision: it carries the whole fulfillment. */
 export function toEvent(
-  held: Pick<Held, 'orderId' | 'correlationId' | 'publishedAt' | 'startedAt'>,
+  claimed: Pick<Claimed, 'orderId' | 'correlationId' | 'publishedAt' | 'startedAt'>,
   decision: Told,
   eventType: FulfillmentEventType,
   now: Date,
@@ -23,11 +23,11 @@ export function toEvent(
   return {
     eventType,
     schemaVersion: 1,
-    eventId: eventIdOf(fulfillmentEventsTopic, held.orderId, sequence),
-    orderId: held.orderId,
+    eventId: eventIdOf(fulfillmentEventsTopic, claimed.orderId, sequence),
+    orderId: claimed.orderId,
     sequence,
     occurredAt: now.toISOString(),
-    metadata: metadataOf(held.correlationId),
+    metadata: metadataOf(claimed.correlationId),
     fulfillment: {
       status: state,
       trackingNumber: shipment?.trackingNumber ?? null,
@@ -37,8 +37,8 @@ export function toEvent(
       attempts: decision.attempts,
       nextAttemptAt: dueMs === null ? null : new Date(now.getTime() + dueMs).toISOString(),
       failedAttempts: decision.failedAttempts,
-      ...(typeof held.publishedAt === 'string' && { publishedAt: held.publishedAt }),
-      ...(held.startedAt !== undefined && { startedAt: held.startedAt }),
+      ...(typeof claimed.publishedAt === 'string' && { publishedAt: claimed.publishedAt }),
+      ...(claimed.startedAt !== undefined && { startedAt: claimed.startedAt }),
     },
   };
 }

@@ -11,7 +11,7 @@ export type Outcome =
   /** The call did not leave: refused connection, unknown host. */
   | { kind: 'not_sent'; error: string }
   /** The breaker let no call leave. That says nothing of this order, so it never fails for it. */
-  | { kind: 'held_back'; error: string }
+  | { kind: 'put_off'; error: string }
   /** The provider takes none of our calls: wrong address or credentials. */
   | { kind: 'misconfigured'; error: string }
   /** The shipment may exist: only a look-up can tell. */
@@ -29,13 +29,13 @@ export type Outcome =
 
 /** Outcomes of which the provider knows nothing. */
 export const nobodyCalled: ReadonlySet<Outcome['kind']> = new Set([
-  'held_back',
+  'put_off',
   'cancelled',
   'handed_back',
 ]);
 
 /** A fulfillment that this instance holds; `claim` fences everything it writes. */
-export type Held = {
+export type Claimed = {
   orderId: string;
   claim: number;
   state: 'Processing' | 'Retrying';
@@ -54,7 +54,7 @@ export type Held = {
   mustLookUp: boolean;
   /** A 404 of a look-up counts only when the provider had this time since the sending. */
   isSettled: boolean;
-  /** An operator allows to send again what is unknown and held. Ends when an attempt begins. */
+  /** An operator allows to send again an unknown outcome that waits for an operator. Ends when an attempt begins. */
   mayResend: boolean;
   /** The customer wants it no more. The claim saw it, and has begun no attempt. */
   isCancelRequested: boolean;
@@ -107,7 +107,7 @@ const failedAttemptsKept = 20;
  */
 const notAttempts = new Set<Outcome['kind']>([
   'not_sent',
-  'held_back',
+  'put_off',
   'misconfigured',
   'no_answer',
   'not_found',
@@ -120,15 +120,15 @@ const retryAfterMaxMs = 300_000;
  * compare are durations, which PostgreSQL adds to its own clock. `random` is uniform in [0, 1).
  */
 export function decide(
-  held: Held,
+  claimed: Claimed,
   outcome: Outcome,
   call: { durationMs: number; now: Date; random: number },
   policy: Policy,
 ): Decision {
-  const same = keep(held);
+  const same = keep(claimed);
   const stillOpen: Decision = { ...same, isAttemptOpen: true, settleMs: undefined };
   // Where the claim knew of the cancellation it has begun no attempt that could be taken back.
-  const uncounted = held.isCancelRequested ? same : { ...same, attempts: held.attempts - 1 };
+  const uncounted = claimed.isCancelRequested ? same : { ...same, attempts: claimed.attempts - 1 };
   switch (outcome.kind) {
     case 'shipped': {
       const { trackingNumber, carrier, shippedAt } = outcome;
@@ -145,8 +145,8 @@ export function decide(
         : later(same, outcome.error, outcome.retryAfterMs);
     case 'not_sent':
       return isOverdue() ? fail(uncounted, outcome.error) : later(uncounted, outcome.error);
-    case 'held_back':
-      return later(held.mustLookUp ? stillOpen : uncounted, outcome.error);
+    case 'put_off':
+      return later(claimed.mustLookUp ? stillOpen : uncounted, outcome.error);
     case 'misconfigured':
       return later(uncounted, outcome.error);
     case 'unknown':
@@ -158,26 +158,26 @@ export function decide(
     case 'cancelled':
       return told(uncounted, 'Cancelled', 'OrderCancelled', {});
     case 'handed_back':
-      return { ...(held.mustLookUp ? stillOpen : uncounted), dueMs: 0 };
+      return { ...(claimed.mustLookUp ? stillOpen : uncounted), dueMs: 0 };
   }
 
   function afterNotFound(): Decision {
-    if (!held.isSettled) return { ...stillOpen, dueMs: policy.settleMs };
-    // Nothing is booked and nothing will be: also what is held for an operator may end so.
-    if (held.isCancelRequested) return told(same, 'Cancelled', 'OrderCancelled', {});
-    if (policy.unknownOutcome === 'hold' && !held.mayResend) {
-      return later(stillOpen, 'outcome unknown, held for an operator');
+    if (!claimed.isSettled) return { ...stillOpen, dueMs: policy.settleMs };
+    // Nothing is booked and nothing will be: also what is waits for an operator may end so.
+    if (claimed.isCancelRequested) return told(same, 'Cancelled', 'OrderCancelled', {});
+    if (policy.unknownOutcome === 'hold' && !claimed.mayResend) {
+      return later(stillOpen, 'outcome unknown, waits for an operator');
     }
     const last =
-      held.failedAttempts.at(-1)?.error ??
+      claimed.failedAttempts.at(-1)?.error ??
       'the outcome was unknown and the provider has no shipment';
     return isExhausted() ? fail(same, last) : { ...same, dueMs: 0 };
   }
   function later(from: Decision, error: string, atLeastMs = 0): Decision {
     // Retry-After may be a fraction of a second, the column takes whole milliseconds.
     const leastMs = Math.ceil(Math.min(atLeastMs, retryAfterMaxMs));
-    const dueMs = Math.max(leastMs, backoffOf(held.retries, call.random, policy));
-    return told({ ...from, retries: held.retries + 1 }, 'Retrying', 'FulfillmentRetrying', {
+    const dueMs = Math.max(leastMs, backoffOf(claimed.retries, call.random, policy));
+    return told({ ...from, retries: claimed.retries + 1 }, 'Retrying', 'FulfillmentRetrying', {
       dueMs,
       ...withFailure(error),
     });
@@ -194,23 +194,24 @@ export function decide(
       durationMs: Math.round(durationMs),
     };
     const isRepeated =
-      notAttempts.has(outcome.kind) && held.failedAttempts.at(-1)?.outcome === outcome.kind;
-    const before = isRepeated ? held.failedAttempts.slice(0, -1) : held.failedAttempts;
+      notAttempts.has(outcome.kind) && claimed.failedAttempts.at(-1)?.outcome === outcome.kind;
+    const before = isRepeated ? claimed.failedAttempts.slice(0, -1) : claimed.failedAttempts;
     return { error, failedAttempts: [...before, failed].slice(-failedAttemptsKept) };
   }
   function isOverdue(): boolean {
-    return held.ageMs > policy.deadlineMs;
+    return claimed.ageMs > policy.deadlineMs;
   }
   function isExhausted(): boolean {
     return (
-      held.attempts - held.abandoned - held.attemptsBefore >= policy.attemptsMax || isOverdue()
+      claimed.attempts - claimed.abandoned - claimed.attemptsBefore >= policy.attemptsMax ||
+      isOverdue()
     );
   }
 }
 
 /** The row as it is. */
-function keep(held: Held): Decision {
-  const { orderId, claim, state, sequence, attempts, retries, failedAttempts } = held;
+function keep(claimed: Claimed): Decision {
+  const { orderId, claim, state, sequence, attempts, retries, failedAttempts } = claimed;
   return {
     orderId,
     claim,

@@ -13,7 +13,7 @@ import { createSentinelStore } from '@orders/platform/operate/sentinel-store';
 import { observeStuck } from '@orders/platform/operate/stuck-routes';
 import { createDatabase } from '@orders/platform/postgres/database';
 import { migrate, requireMigrated } from '@orders/platform/postgres/migrate';
-import { patiently } from '@orders/platform/postgres/wait-for-database';
+import { retryWhileUnavailable } from '@orders/platform/postgres/wait-for-database';
 import { instanceName } from '@orders/platform/process/instance-name';
 import type { Log } from '@orders/platform/process/log';
 import { createMetrics, type Metrics } from '@orders/platform/process/metrics';
@@ -33,7 +33,7 @@ import {
   watchedFulfillments,
 } from './operate/watch-fulfillments.ts';
 import { createOrderEventHandler } from './receive/on-order-event.ts';
-import { createInstanceStore } from './ship/breaker-exchange-store.ts';
+import { createBreakerExchangeStore } from './ship/breaker-exchange-store.ts';
 import { createFulfillmentStore } from './ship/claim-store.ts';
 import { createDispatcher } from './ship/dispatcher.ts';
 import { createShippingBreaker } from './ship/provider-breaker.ts';
@@ -45,7 +45,7 @@ export const migrations = new URL('../migrations', import.meta.url).pathname;
 /**
  * Events of one filing statement; its join of what was filed with its events grows with the square.
  */
-const fileMaxEvents = 256;
+const fileEventsMax = 256;
 
 export type FulfillmentService = {
   /**
@@ -120,7 +120,7 @@ export async function createFulfillmentService(parts: {
   });
   const dispatcher = createDispatcher({
     store,
-    instances: createInstanceStore(database, instance),
+    instances: createBreakerExchangeStore(database, instance),
     client,
     breaker: createShippingBreaker({ log, metrics }),
     reports,
@@ -133,7 +133,7 @@ export async function createFulfillmentService(parts: {
   observeStuck(metrics, { store: sentinel, reasons: stuckReasons });
   let watching: Sentinel | undefined;
   // Before this life holds anything itself.
-  await patiently(migration, () => Promise.all([store.takeBack(), outbox.takeBack()]));
+  await retryWhileUnavailable(migration, () => Promise.all([store.takeBack(), outbox.takeBack()]));
   const handler = createOrderEventHandler({
     store,
     dispatcher,
@@ -144,7 +144,7 @@ export async function createFulfillmentService(parts: {
   const subscription = await broker.subscribe({
     topic: orderEventsTopic,
     group,
-    maxEvents: fileMaxEvents,
+    eventsMax: fileEventsMax,
     handler,
   });
 

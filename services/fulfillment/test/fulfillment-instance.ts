@@ -10,7 +10,7 @@ import { silentLog, type TestPostgres } from '@orders/platform/test/kit/test-pos
 import type { Policy } from '../src/fulfillment.ts';
 import { createFulfillmentMetrics } from '../src/metrics.ts';
 import { createOrderEventHandler } from '../src/receive/on-order-event.ts';
-import { createInstanceStore } from '../src/ship/breaker-exchange-store.ts';
+import { createBreakerExchangeStore } from '../src/ship/breaker-exchange-store.ts';
 import { createFulfillmentStore } from '../src/ship/claim-store.ts';
 import { createDispatcher } from '../src/ship/dispatcher.ts';
 import { createShippingBreaker } from '../src/ship/provider-breaker.ts';
@@ -73,7 +73,7 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
     const policy = { ...quick, ...options.policy };
     const dispatcher = createDispatcher({
       store,
-      instances: createInstanceStore(database, instance),
+      instances: createBreakerExchangeStore(database, instance),
       client,
       breaker,
       reports,

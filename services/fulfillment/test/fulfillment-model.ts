@@ -1,4 +1,4 @@
-import { decide, type Held, type Outcome, type Policy } from '../src/fulfillment.ts';
+import { type Claimed, decide, type Outcome, type Policy } from '../src/fulfillment.ts';
 import { createProjectionModel, createProviderModel, good, type Told } from './provider-model.ts';
 import { newRow, type Row } from './row-model.ts';
 
@@ -33,7 +33,7 @@ export const rules: Rules = {
   looksUp: true,
 };
 
-type InHand = { held: Held; leasedAt: number; outcome: Outcome | undefined };
+type InHand = { claimed: Claimed; leasedAt: number; outcome: Outcome | undefined };
 
 const leaseMs = 15_000;
 const tooOldMs = leaseMs / 2;
@@ -70,11 +70,11 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
   }
   function take(
     by: 0 | 1,
-    more: Pick<Held, 'mustLookUp' | 'isSettled' | 'isCancelRequested'>,
+    more: Pick<Claimed, 'mustLookUp' | 'isSettled' | 'isCancelRequested'>,
   ): void {
     const { state, since, ...rest } = row as Row;
-    const held = { ...rest, state, ...more, ageMs: now - since } as Held;
-    memory[by]?.set(held.claim, { held, leasedAt: now, outcome: undefined });
+    const claimed = { ...rest, state, ...more, ageMs: now - since } as Claimed;
+    memory[by]?.set(claimed.claim, { claimed, leasedAt: now, outcome: undefined });
   }
   function cancel(): void {
     isCancelAsked = true;
@@ -101,12 +101,12 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
   /** The call leaves, or does not: shipping-calls.ts. */
   function begin(entry: InHand | undefined, fate: number): void {
     if (entry === undefined) return;
-    const { held, leasedAt } = entry;
-    if (held.isCancelRequested && !held.mustLookUp) entry.outcome = { kind: 'cancelled' };
+    const { claimed, leasedAt } = entry;
+    if (claimed.isCancelRequested && !claimed.mustLookUp) entry.outcome = { kind: 'cancelled' };
     else if (now - leasedAt > tooOldMs) entry.outcome = { kind: 'handed_back' };
-    else if (!held.mustLookUp && now - leasedAt > 250 && isCancelAsked)
+    else if (!claimed.mustLookUp && now - leasedAt > 250 && isCancelAsked)
       entry.outcome = { kind: 'cancelled' };
-    else if (held.mustLookUp) entry.outcome = provider.lookUp(now, fate);
+    else if (claimed.mustLookUp) entry.outcome = provider.lookUp(now, fate);
     else {
       check(row?.state !== 'Cancelled' && row?.state !== 'Shipped', 'sent what is final');
       entry.outcome = provider.post(now, fate);
@@ -116,8 +116,8 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
 
   function end(by: 0 | 1, entry: InHand | undefined): void {
     if (entry?.outcome === undefined || row === undefined) return;
-    const { held, outcome } = entry;
-    memory[by]?.delete(held.claim);
+    const { claimed, outcome } = entry;
+    memory[by]?.delete(claimed.claim);
     const call = { durationMs: 1, now: new Date(0), random: 0.5 };
     const {
       state,
@@ -129,8 +129,8 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
       dueMs,
       failedAttempts,
       eventType,
-    } = judge(held, outcome, call, policy);
-    if (rule.isFenced && row.claim !== held.claim) return;
+    } = judge(claimed, outcome, call, policy);
+    if (rule.isFenced && row.claim !== claimed.claim) return;
     check(!['Shipped', 'Cancelled'].includes(row.state), 'what is final is changed');
     const isDueNow = row.isMarked && !isAttemptOpen;
     const dueAt = dueMs === null ? null : now + (isDueNow ? 0 : dueMs);
@@ -213,7 +213,7 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
       entry === undefined ||
       row?.dueAt == null ||
       row.claimedBy === null ||
-      row.claim !== entry.held.claim
+      row.claim !== entry.claimed.claim
     )
       return;
     row.dueAt = now + leaseMs;

@@ -71,23 +71,23 @@ test('whatever is doubled, delayed, reordered, crashes, is cancelled or retried:
 const bugs: Record<string, Partial<Rules>> = {
   'sends again without a look-up': { looksUp: false },
   'takes a timeout for "not booked"': {
-    decide: (held, outcome, call, policy) =>
+    decide: (claimed, outcome, call, policy) =>
       decide(
-        held,
+        claimed,
         outcome.kind === 'unknown' ? { ...outcome, kind: 'not_booked', retryAfterMs: 0 } : outcome,
         call,
         policy,
       ),
   },
   'believes an early 404': {
-    decide: (held, outcome, call, policy) =>
-      decide({ ...held, isSettled: true }, outcome, call, policy),
+    decide: (claimed, outcome, call, policy) =>
+      decide({ ...claimed, isSettled: true }, outcome, call, policy),
   },
   'cancels what may be booked': {
-    decide: (held, outcome, call, policy) =>
+    decide: (claimed, outcome, call, policy) =>
       decide(
-        held,
-        held.isCancelRequested && outcome.kind === 'no_answer' ? { kind: 'cancelled' } : outcome,
+        claimed,
+        claimed.isCancelRequested && outcome.kind === 'no_answer' ? { kind: 'cancelled' } : outcome,
         call,
         policy,
       ),

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Decision, decide, type Held, type Outcome, type Policy } from '../src/fulfillment.ts';
-import { call, held, policy, shipped } from './held.ts';
+import {
+  type Claimed,
+  type Decision,
+  decide,
+  type Outcome,
+  type Policy,
+} from '../src/fulfillment.ts';
+import { call, claimed, policy, shipped } from './claimed.ts';
 
 /** The table of section 5 of the contract, and what the words around it say. */
-const table: [string, Partial<Held>, Outcome, Partial<Decision>, Partial<Policy>?][] = [
+const table: [string, Partial<Claimed>, Outcome, Partial<Decision>, Partial<Policy>?][] = [
   [
     'a shipment ships',
     {},
@@ -141,15 +147,15 @@ const table: [string, Partial<Held>, Outcome, Partial<Decision>, Partial<Policy>
     { state: 'Failed', attempts: 17 },
   ],
   [
-    'what the breaker held back never fails, counts nothing and is no attempt',
+    'what the breaker put off never fails, counts nothing and is no attempt',
     { attempts: 9, ageMs: 9e9 },
-    { kind: 'held_back', error: 'circuit breaker open' },
+    { kind: 'put_off', error: 'circuit breaker open' },
     { state: 'Retrying', attempts: 8, isAttemptOpen: false, error: 'circuit breaker open' },
   ],
   [
-    'a look-up that the breaker held back stays open',
+    'a look-up that the breaker put off stays open',
     { mustLookUp: true },
-    { kind: 'held_back', error: 'circuit breaker open' },
+    { kind: 'put_off', error: 'circuit breaker open' },
     { state: 'Retrying', attempts: 2, isAttemptOpen: true, settleMs: undefined },
   ],
   [
@@ -196,7 +202,7 @@ const table: [string, Partial<Held>, Outcome, Partial<Decision>, Partial<Policy>
     { state: 'Cancelled', attempts: 99, isAttemptOpen: false },
   ],
   [
-    'also what is held',
+    'also what waits for an operator',
     { isCancelRequested: true, mustLookUp: true, isSettled: true },
     { kind: 'not_found' },
     { state: 'Cancelled' },
@@ -231,7 +237,7 @@ const table: [string, Partial<Held>, Outcome, Partial<Decision>, Partial<Policy>
 
 for (const [name, change, outcome, expected, more] of table) {
   test(`in the table, ${name}`, () => {
-    const decision = decide({ ...held, ...change }, outcome, call, { ...policy, ...more });
+    const decision = decide({ ...claimed, ...change }, outcome, call, { ...policy, ...more });
     assert.deepEqual({ ...decision, ...expected }, decision);
   });
 }

@@ -4,9 +4,9 @@ import { FulfillmentEvent } from '@orders/contracts/fulfillments/events';
 import { createValidator } from '@orders/platform/process/validator';
 import fc from 'fast-check';
 import { backoffOf } from '../src/backoff.ts';
-import { decide, type Held, type Outcome, type Policy } from '../src/fulfillment.ts';
+import { type Claimed, decide, type Outcome, type Policy } from '../src/fulfillment.ts';
 import { toEvent } from '../src/fulfillment-event.ts';
-import { call, held, policy, shipped } from './held.ts';
+import { call, claimed, policy, shipped } from './claimed.ts';
 
 const failed = { at: call.now.toISOString(), outcome: 'unknown', error: 'e', durationMs: 1 };
 const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
@@ -19,16 +19,16 @@ const anyOutcome: fc.Arbitrary<Outcome> = fc.oneof(
     { kind: 'not_found' },
     { kind: 'no_answer', error: 'a' },
     { kind: 'handed_back' },
-    { kind: 'held_back', error: 'h' },
+    { kind: 'put_off', error: 'h' },
     { kind: 'cancelled' },
   ),
   fc
     .double({ min: 0, max: 1e12, noNaN: true })
     .map((retryAfterMs): Outcome => ({ kind: 'not_booked', error: 'b', retryAfterMs })),
 );
-const anyHeld: fc.Arbitrary<Held> = fc
+const anyHeld: fc.Arbitrary<Claimed> = fc
   .record({
-    state: fc.constantFrom<Held['state']>('Processing', 'Retrying'),
+    state: fc.constantFrom<Claimed['state']>('Processing', 'Retrying'),
     sequence: fc.integer({ min: 1, max: 1_000 }),
     counted: fc.integer({ min: 1, max: 12 }),
     abandoned: fc.integer({ min: 0, max: 5 }),
@@ -42,7 +42,7 @@ const anyHeld: fc.Arbitrary<Held> = fc
     kept: fc.integer({ min: 0, max: 20 }),
   })
   .map(({ counted, kept, ...rest }) => ({
-    ...held,
+    ...claimed,
     ...rest,
     attempts: counted + rest.abandoned + rest.attemptsBefore,
     failedAttempts: Array(kept).fill(failed),
@@ -60,9 +60,9 @@ const anyPolicy = fc
   .map((some): Policy => ({ ...policy, ...some }));
 
 /** Outcomes that only a POST, or only a look-up, can have. */
-const canHave = (h: Held, { kind }: Outcome): boolean => {
+const canHave = (h: Claimed, { kind }: Outcome): boolean => {
   if (h.mustLookUp)
-    return ['shipped', 'not_found', 'no_answer', 'held_back', 'handed_back'].includes(kind);
+    return ['shipped', 'not_found', 'no_answer', 'put_off', 'handed_back'].includes(kind);
   if (h.isCancelRequested) return kind === 'cancelled';
   return !['not_found', 'no_answer'].includes(kind);
 };
@@ -98,13 +98,9 @@ test('every decision keeps the rules, whatever was held and whatever came of it'
       [h.orderId, h.claim].join(),
       'the claim fences the write',
     );
-    const notCalled = [
-      'not_sent',
-      'misconfigured',
-      'handed_back',
-      'held_back',
-      'cancelled',
-    ].includes(outcome.kind);
+    const notCalled = ['not_sent', 'misconfigured', 'handed_back', 'put_off', 'cancelled'].includes(
+      outcome.kind,
+    );
     const uncounted = notCalled && !h.mustLookUp && !h.isCancelRequested;
     assert.equal(d.attempts, h.attempts - (uncounted ? 1 : 0));
     if (d.state === 'Shipped') assert.equal(outcome.kind, 'shipped');
@@ -127,7 +123,7 @@ test('every decision keeps the rules, whatever was held and whatever came of it'
     }
     const isUnknown =
       ['unknown', 'no_answer'].includes(outcome.kind) ||
-      (h.mustLookUp && outcome.kind === 'held_back');
+      (h.mustLookUp && outcome.kind === 'put_off');
     if (isUnknown) assert.ok(d.isAttemptOpen, 'unknown stays open');
     if (d.eventType !== null) {
       const event = JSON.parse(JSON.stringify(toEvent(h, d, d.eventType, c.now)));
@@ -145,16 +141,16 @@ test('a fulfillment with random outcomes never sends while an outcome is unknown
   });
   const property = fc.property(life, anyCall, anyPolicy, (steps, c, p) => {
     let row = {
-      ...held,
+      ...claimed,
       attempts: 0,
       sequence: 1,
       retries: 0,
-      failedAttempts: [] as Held['failedAttempts'],
+      failedAttempts: [] as Claimed['failedAttempts'],
     };
     let isOpen = false;
     let counted = 0;
     for (const { outcome, isSettled } of steps) {
-      const h: Held = {
+      const h: Claimed = {
         ...row,
         attempts: row.attempts + (isOpen ? 0 : 1),
         mustLookUp: isOpen,
@@ -187,17 +183,17 @@ test('backoff doubles with full jitter up to its cap', () => {
 });
 
 test('an outage leaves one entry in the record of failures, however long it lasts, and no attempt is lost for it', () => {
-  let row: Held = { ...held, failedAttempts: [] };
+  let row: Claimed = { ...claimed, failedAttempts: [] };
   const end = (outcome: Outcome) => {
     const { state, attempts, retries, failedAttempts } = decide(row, outcome, call, policy);
     assert.equal(state, 'Retrying');
     row = { ...row, attempts: attempts + 1, retries, failedAttempts };
   };
   end({ kind: 'not_booked', error: '503', retryAfterMs: 0 });
-  for (let i = 0; i < 50; i += 1) end({ kind: 'held_back', error: 'circuit breaker open' });
+  for (let i = 0; i < 50; i += 1) end({ kind: 'put_off', error: 'circuit breaker open' });
   end({ kind: 'not_booked', error: '503', retryAfterMs: 0 });
   assert.deepEqual(
     row.failedAttempts.map(({ outcome }) => outcome),
-    ['not_booked', 'held_back', 'not_booked'],
+    ['not_booked', 'put_off', 'not_booked'],
   );
 });

@@ -5,7 +5,7 @@ import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { decide, type Outcome } from '../src/fulfillment.ts';
 import { startedEvent } from '../src/fulfillment-event.ts';
 import type { Filing } from '../src/receive/filing-store.ts';
-import { createInstanceStore } from '../src/ship/breaker-exchange-store.ts';
+import { createBreakerExchangeStore } from '../src/ship/breaker-exchange-store.ts';
 import { createFulfillmentStore } from '../src/ship/claim-store.ts';
 import { fulfillmentTables, newIds, quick } from './fulfillment-instance.ts';
 
@@ -24,7 +24,7 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
   const { connect, sql } = await fulfillmentTables(t, postgres);
   const { watched, scans, names, msOf } = watchStatements(connect('a', { connections: 1 }));
   const store = createFulfillmentStore(watched, 'a');
-  const instances = createInstanceStore(watched, 'a');
+  const instances = createBreakerExchangeStore(watched, 'a');
 
   const filing = (orderId: string): Filing => {
     const started = startedEvent(orderId, null, new Date(), null);
@@ -70,10 +70,10 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
       { kind: 'not_sent', error: 'x' },
       { kind: 'shipped', trackingNumber: 'T', carrier: null, shippedAt: new Date().toISOString() },
     ] as Outcome[]) {
-      const held = await store.claimDue(size, times);
-      assert.equal(held.length, size);
-      await store.renew(held, 15_000);
-      const decided = held.map((one) => ({
+      const claimed = await store.claimDue(size, times);
+      assert.equal(claimed.length, size);
+      await store.renew(claimed, 15_000);
+      const decided = claimed.map((one) => ({
         decision: { ...decide(one, outcome, call, quick) },
         event: null,
       }));

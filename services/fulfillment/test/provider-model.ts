@@ -37,7 +37,7 @@ export function createProviderModel(settleMs: number) {
         () => ({ kind: 'unknown', error: 'timeout, never booked' }),
         () => ({ kind: 'not_booked', error: '503', retryAfterMs: fate }),
         () => ({ kind: 'not_sent', error: 'ECONNREFUSED' }),
-        () => ({ kind: 'held_back', error: 'open' }),
+        () => ({ kind: 'put_off', error: 'open' }),
         () => ({ kind: 'misconfigured', error: '401' }),
         () => ({ kind: 'refused', error: '422' }),
       ];

@@ -1,8 +1,8 @@
-import type { Decision, Held } from '../src/fulfillment.ts';
+import type { Claimed, Decision } from '../src/fulfillment.ts';
 
 /** A row of `fulfillments` as the simulation has it; times are milliseconds. */
 export type Row = Omit<
-  Held,
+  Claimed,
   'state' | 'mustLookUp' | 'isSettled' | 'isCancelRequested' | 'ageMs'
 > & {
   state: Decision['state'];

@@ -13,7 +13,7 @@ CREATE TABLE order_changes (
 ) WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 
 -- What operators did, newest last.
-CREATE TABLE replays (
+CREATE TABLE operator_actions (
   id       uuid PRIMARY KEY DEFAULT uuidv7(),
   at       timestamptz NOT NULL DEFAULT now(),
   operator text NOT NULL,
@@ -36,8 +36,8 @@ CREATE INDEX watched_stuck ON watched (order_id) INCLUDE (reason) WHERE reason I
 CREATE TABLE sentinel (
   name       text PRIMARY KEY,
   position   uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
-  held_by    text,
-  held_until timestamptz NOT NULL DEFAULT '-infinity'
+  locked_by    text,
+  locked_until timestamptz NOT NULL DEFAULT '-infinity'
 );
 INSERT INTO sentinel (name) VALUES ('orders');
 

@@ -14,7 +14,7 @@ import { observeStuck } from '@orders/platform/operate/stuck-routes';
 import { createDatabase } from '@orders/platform/postgres/database';
 import { migrate, requireMigrated } from '@orders/platform/postgres/migrate';
 import { startPurge } from '@orders/platform/postgres/purge';
-import { patiently } from '@orders/platform/postgres/wait-for-database';
+import { retryWhileUnavailable } from '@orders/platform/postgres/wait-for-database';
 import { instanceName } from '@orders/platform/process/instance-name';
 import type { Log } from '@orders/platform/process/log';
 import { createMetrics, type Metrics } from '@orders/platform/process/metrics';
@@ -42,7 +42,7 @@ import { addOrderRoutes, orderApi } from './take/routes.ts';
 export const schema = 'orders';
 export const migrations = new URL('../migrations', import.meta.url).pathname;
 /** Events of one projecting statement. */
-const projectMaxEvents = 500;
+const projectEventsMax = 500;
 
 export type OrderService = {
   /** Begins to publish what waits and opens the port; resolves to the service's URL. */
@@ -131,7 +131,7 @@ export async function createOrderService(parts: {
   const subscription = await broker.subscribe({
     topic: fulfillmentEventsTopic,
     group,
-    maxEvents: projectMaxEvents,
+    eventsMax: projectEventsMax,
     handler,
   });
   const sentinel = createSentinelStore(database, instance, watchedOrders);
@@ -144,7 +144,7 @@ export async function createOrderService(parts: {
     },
     log,
   );
-  await patiently(migration, () => outbox.takeBack());
+  await retryWhileUnavailable(migration, () => outbox.takeBack());
 
   let stopped: Promise<void> | undefined;
   await addApiDocs(app, { ...orderApi, asyncApi });

@@ -54,7 +54,7 @@ export async function runningService(t: TestContext, postgres: TestPostgres) {
     broker.subscribe({
       topic: orderEventsTopic,
       group: 'fulfillment-service',
-      maxEvents: 100,
+      eventsMax: 100,
       handler: async (events) => void received.push(...events),
     });
   const config = {

@@ -15,7 +15,7 @@ export type FulfillmentEventType = (typeof fulfillmentEventTypes)[number];
 export const FailedAttempt = Type.Object({
   at: Type.String({ format: 'date-time', description: 'When it ended' }),
   outcome: Type.String({
-    description: 'unknown, not_sent, held_back, not_booked, misconfigured, refused, …',
+    description: 'unknown, not_sent, put_off, not_booked, misconfigured, refused, …',
   }),
   error: Type.String(),
   durationMs: Type.Integer({ minimum: 0 }),

@@ -12,7 +12,7 @@ export const operatorHeader = Type.Object({
 export type OperatorHeader = Static<typeof operatorHeader>;
 
 /** One thing that an operator did. */
-export const Replay = Type.Object({
+export const OperatorAction = Type.Object({
   id: Uuid('The record'),
   at: Moment('When'),
   operator: Type.String({ description: 'X-Operator of the request' }),
@@ -23,6 +23,6 @@ export const Replay = Type.Object({
   request: Type.Unknown({ description: 'What was asked' }),
   result: Type.Unknown({ description: 'What came of it' }),
 });
-export type Replay = Static<typeof Replay>;
+export type OperatorAction = Static<typeof OperatorAction>;
 
-export const ReplayPage = Type.Object({ items: Type.Array(Replay) });
+export const OperatorActionPage = Type.Object({ items: Type.Array(OperatorAction) });

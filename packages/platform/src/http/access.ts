@@ -62,7 +62,7 @@ export async function addAccess(
   if (keys === undefined && !isLoopback(config.HOST ?? '')) {
     const warning =
       'NO API KEYS: whoever reaches this address may place, read and operate; set API_KEYS_FILE or PROFILE';
-    log.warn({ station: 'access', host: config.HOST }, warning);
+    log.warn({ part: 'access', host: config.HOST }, warning);
   }
   app.decorateRequest('caller', '');
   app.decorateRequest('allowed', undefined);
@@ -178,7 +178,7 @@ function tellChange(log: Log) {
     const operator = request.headers['x-operator'];
     const route = `${method} ${routeOptions.url}`;
     log.info(
-      { station: 'access', key, operator, route, status: reply.statusCode },
+      { part: 'access', key, operator, route, status: reply.statusCode },
       'operator request',
     );
   };

@@ -20,7 +20,7 @@ const ApiKey = Type.Object({
   revokedAt: Type.Union([Type.String(), Type.Null()]),
 });
 export type ApiKey = Static<typeof ApiKey>;
-const KeyFile = createValidator(Type.Array(ApiKey, { maxItems: 1_000 }));
+const KeyFile = createValidator(Type.Array(ApiKey, { itemsMax: 1_000 }));
 
 const secretBytes = 32;
 /** How often the file is looked at: a revoked key ends within this and a moment. */
@@ -84,10 +84,7 @@ export async function generateApiKey(path: string, log: Log): Promise<void> {
   const { key, entry } = newApiKey('generated', [...scopes]);
   await writeFile(`${path}.key`, `${key}\n`, { mode: 0o600 });
   await writeApiKeys(path, [entry]);
-  log.warn(
-    { station: 'access', file: `${path}.key` },
-    'an API key was generated, it is in this file',
-  );
+  log.warn({ part: 'access', file: `${path}.key` }, 'an API key was generated, it is in this file');
 }
 
 export type ApiKeys = {
@@ -111,10 +108,10 @@ export function openApiKeys(path: string, log: Log): ApiKeys {
     try {
       const keys = readApiKeys(path);
       byId = index(keys);
-      log.info({ station: 'access', keys: byId.size }, 'API keys read again');
+      log.info({ part: 'access', keys: byId.size }, 'API keys read again');
     } catch (error) {
       log.error(
-        { station: 'access', err: messageOf(error) },
+        { part: 'access', err: messageOf(error) },
         'API keys not read again, the old ones hold',
       );
     }

@@ -176,7 +176,7 @@ function sendError(error: Error, request: FastifyRequest, reply: FastifyReply, l
   }
   const answer =
     coded ??
-    new CodedError('store_unavailable', 'The request could not be carried out now; try again.');
+    new CodedError('internal_error', 'The request could not be carried out now; try again.');
   if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', answer.retryAfterSeconds);
   void reply
     .code(answer.status)

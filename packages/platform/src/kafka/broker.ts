@@ -72,12 +72,12 @@ export function createKafkaBroker(options: {
         topic.endsWith('.dlq') ? events.map(asKafkaNames) : events,
       );
     },
-    async subscribe({ topic: name, group, maxEvents, handler }) {
+    async subscribe({ topic: name, group, eventsMax, handler }) {
       const topic = kafkaName(name);
       groups.set(`${topic}\n${group}`, { topic, group });
       const instance = groupInstanceId === undefined ? {} : { groupInstanceId };
       const member = { connection, clientId, topic, name, group, ...instance };
-      const subscription = subscribeToKafka({ member, topics, maxEvents, handler, log });
+      const subscription = subscribeToKafka({ member, topics, eventsMax, handler, log });
       subscriptions.add(subscription);
       return {
         async close() {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BatchHandler, IncomingEvent, Subscription } from '../messaging/broker.ts';
 import { messageOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
-import { createAlarm } from '../process/wakeable-sleep.ts';
+import { createWakeableSleep } from '../process/wakeable-sleep.ts';
 import { joinKafkaGroup, type MemberOptions } from './member.ts';
 import { withReason } from './reason.ts';
 import { isPlaceTaken, MembershipLost } from './static-member.ts';
@@ -39,14 +39,14 @@ const batchBytesMax = 2_000_000;
 export function subscribeToKafka(parts: {
   member: MemberOptions;
   topics: KafkaTopics;
-  maxEvents: number;
+  eventsMax: number;
   handler: BatchHandler;
   log: Log;
 }): Subscription {
-  const { member: options, topics, maxEvents, handler } = parts;
+  const { member: options, topics, eventsMax, handler } = parts;
   const log = parts.log.child({ topic: options.topic, group: options.group });
   const stopping = new AbortController();
-  const alarm = createAlarm(stopping.signal);
+  const idle = createWakeableSleep(stopping.signal);
   const backoff = { ms: backoffMinMs };
   let wasFailing = false;
   let failures = 0;
@@ -112,7 +112,7 @@ export function subscribeToKafka(parts: {
    */
   async function attend(): Promise<void> {
     const member = await joinKafkaGroup(options, {
-      onChange: () => alarm.ring(),
+      onChange: () => idle.wake(),
       signal: stopping.signal,
     });
     failures = 0;
@@ -136,8 +136,8 @@ export function subscribeToKafka(parts: {
   async function consume(stream: AssignedStream): Promise<void> {
     try {
       while (stream.isCurrent() && !stopping.signal.aborted) {
-        const batch = stream.take(maxEvents, batchBytesMax);
-        if (batch.length === 0) await alarm.sleep(idleMs);
+        const batch = stream.take(eventsMax, batchBytesMax);
+        if (batch.length === 0) await idle.sleep(idleMs);
         else if (await handled(batch, () => stream.isCurrent())) await stream.commit(batch);
         if (stream.isCurrent()) tell();
       }
@@ -169,7 +169,7 @@ export function subscribeToKafka(parts: {
   async function pause(ms: number, isOurs: () => boolean): Promise<void> {
     const until = performance.now() + ms;
     while (isOurs() && !stopping.signal.aborted && performance.now() < until) {
-      await alarm.sleep(until - performance.now());
+      await idle.sleep(until - performance.now());
     }
   }
 

@@ -13,7 +13,7 @@ export type AssignedStream = {
   /** False from the next rebalance on, and when reading or the membership has failed. */
   isCurrent(): boolean;
   /** What is there, without waiting; the event that reaches `maxBytes` is the last one. */
-  take(maxEvents: number, maxBytes: number): IncomingEvent[];
+  take(eventsMax: number, maxBytes: number): IncomingEvent[];
   /**
    * Commits the batch, unless a rebalance came first: then others may be further already, and what
    * was handled here is read again. So commits never go backwards. Rejects when Kafka does not take
@@ -64,10 +64,10 @@ export async function openAssignedStream(
 
   return {
     isCurrent,
-    take(maxEvents, maxBytes) {
+    take(eventsMax, maxBytes) {
       const batch: IncomingEvent[] = [];
       let bytes = 0;
-      while (batch.length < maxEvents && bytes < maxBytes) {
+      while (batch.length < eventsMax && bytes < maxBytes) {
         const message: Raw | null = stream.read();
         if (message === null) break;
         const event = toEvent(name, message);

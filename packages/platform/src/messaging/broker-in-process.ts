@@ -19,7 +19,7 @@ type Publish = {
 };
 type Member = {
   queue: Delivery[];
-  maxEvents: number;
+  eventsMax: number;
   handler: BatchHandler;
   isBusy: boolean;
   isClosed: boolean;
@@ -98,12 +98,12 @@ export function createInProcessBroker(options: {
 
   return {
     publish,
-    async subscribe({ topic, group, maxEvents, handler }): Promise<Subscription> {
+    async subscribe({ topic, group, eventsMax, handler }): Promise<Subscription> {
       if (!groups[topic]?.includes(group))
         throw new Error(`The group ${group} is not declared for ${topic}.`);
       const member: Member = {
         queue: [],
-        maxEvents,
+        eventsMax,
         handler,
         isBusy: false,
         isClosed: false,
@@ -149,7 +149,7 @@ function wake(member: Member): void {
 async function work(member: Member): Promise<void> {
   member.isBusy = true;
   while (member.queue.length > 0 && !member.isClosed) {
-    const batch = member.queue.splice(0, member.maxEvents).filter(({ publish }) => !publish.isOver);
+    const batch = member.queue.splice(0, member.eventsMax).filter(({ publish }) => !publish.isOver);
     if (batch.length === 0) continue;
     try {
       await member.handler(batch.map(({ event }) => event));

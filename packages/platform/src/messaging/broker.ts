@@ -28,7 +28,7 @@ export type IncomingEvent = {
 };
 
 /**
- * Handles a batch that may span partitions, at most `maxEvents` long, in order within each
+ * Handles a batch that may span partitions, at most `eventsMax` long, in order within each
  * partition. When it resolves, the batch is done with for good (its offsets are committed); when it
  * rejects, the same events come again, later. A handler must be idempotent, and must never wait for
  * a publish or for a free worker: publisher and consumer would wait for each other.
@@ -55,7 +55,7 @@ export type Broker = {
   subscribe(options: {
     topic: string;
     group: string;
-    maxEvents: number;
+    eventsMax: number;
     handler: BatchHandler;
   }): Promise<Subscription>;
   /** Closes all subscriptions, then the connection; rejects what is still being published. */

@@ -6,7 +6,7 @@ import { createBatcher } from '../process/batcher.ts';
 import { messageOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
 import type { Metrics } from '../process/metrics.ts';
-import { createAlarm } from '../process/wakeable-sleep.ts';
+import { createWakeableSleep } from '../process/wakeable-sleep.ts';
 import { type Broker, RefusedEvent } from './broker.ts';
 import type { OutboxRow, OutboxStore } from './outbox-store.ts';
 
@@ -14,11 +14,11 @@ import type { OutboxRow, OutboxStore } from './outbox-store.ts';
  * One produce request: well below the 1 MB that a broker takes, and few enough to be handled within
  * a second.
  */
-const batchMaxItems = 500;
-const batchMaxBytes = 700_000;
+const batchItemsMax = 500;
+const batchBytesMax = 700_000;
 /** Rows handed over hot that may wait in memory; further ones are left to the sweep. */
 const hotQueueMax = 10_000;
-const hotQueueMaxBytes = 32_000_000;
+const hotQueueBytesMax = 32_000_000;
 /** Marks gather: a late mark costs nothing but a copy after a crash. */
 const markLingerMs = 5;
 const markLingerItems = 200;
@@ -86,7 +86,7 @@ export function createOutboxRelay(parts: {
   const { breakerState } = parts.metrics;
   breakerState.set({ name: 'broker' }, 0);
   const stopping = new AbortController();
-  const alarm = createAlarm(stopping.signal);
+  const pause = createWakeableSleep(stopping.signal);
   let isHot = true;
   let sweeping: Promise<void> = Promise.resolve();
   /** Hand-offs whose rows are not yet marked or given back; none of them ever rejects. */
@@ -98,7 +98,7 @@ export function createOutboxRelay(parts: {
       await store.mark(rows);
       return [];
     },
-    maxItems: 1_000,
+    itemsMax: 1_000,
     queueMax: 50_000,
     lingerMs: markLingerMs,
     lingerItems: markLingerItems,
@@ -110,12 +110,12 @@ export function createOutboxRelay(parts: {
       await publish(rows);
       return [];
     },
-    maxItems: batchMaxItems,
-    maxBytes: batchMaxBytes,
+    itemsMax: batchItemsMax,
+    bytesMax: batchBytesMax,
     bytesOf: ({ payload, bytes }) =>
       payload === null ? (bytes?.length ?? 0) : Buffer.byteLength(payload),
     queueMax: hotQueueMax,
-    queueMaxBytes: hotQueueMaxBytes,
+    queueBytesMax: hotQueueBytesMax,
     splitOn: (error) => error instanceof RefusedEvent,
   });
 
@@ -177,7 +177,7 @@ export function createOutboxRelay(parts: {
     isHot = false;
     breakerState.set({ name: 'broker' }, 2);
     log.warn({ relay: name, err: messageOf(error) }, 'publishing fails, events wait in the outbox');
-    alarm.ring();
+    pause.wake();
   }
 
   async function giveBack(rows: OutboxRow[]): Promise<void> {
@@ -198,8 +198,8 @@ export function createOutboxRelay(parts: {
     for (;;) {
       // What waits here in memory may have outlived its claim: it is published soon, and taking it
       // twice would add to the queue.
-      if (isHot && publisher.size > batchMaxItems) return;
-      const rows = await store.claim(batchMaxItems, claimMs);
+      if (isHot && publisher.size > batchItemsMax) return;
+      const rows = await store.claim(batchItemsMax, claimMs);
       const { failed, error } = await relayAll(rows);
       if (failed.length > 0) {
         goCold(error);
@@ -207,7 +207,7 @@ export function createOutboxRelay(parts: {
         throw error;
       }
       if (rows.length > 0) await events.onRecovered?.(rows);
-      if (rows.length < batchMaxItems || stopping.signal.aborted) return;
+      if (rows.length < batchItemsMax || stopping.signal.aborted) return;
     }
   }
 
@@ -228,7 +228,7 @@ export function createOutboxRelay(parts: {
         log.debug({ relay: name, err: messageOf(error) }, 'sweep failed');
         backoffMs = Math.min(backoffMaxMs, backoffMs * 2);
       }
-      await alarm.sleep(isHot ? sweepMs : backoffMs);
+      await pause.sleep(isHot ? sweepMs : backoffMs);
     }
   }
 

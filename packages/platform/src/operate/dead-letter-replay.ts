@@ -17,7 +17,7 @@ export type EventStation = {
  * A corrected value longer than this is not kept in the record of the action: one page of records
  * would be megabytes.
  */
-const recordedMaxBytes = 10_000;
+const recordedBytesMax = 10_000;
 
 /**
  * An operator's decisions on the dead letters of a service's topic. All reject with CodedError
@@ -49,7 +49,7 @@ export function createDeadLetterReplay(parts: { store: DeadLetterStore; station:
     }
     const bytes = tried.value.length;
     const kind = corrected === undefined ? 'replayed' : 'corrected';
-    const value = corrected !== undefined && bytes <= recordedMaxBytes ? corrected : {};
+    const value = corrected !== undefined && bytes <= recordedBytesMax ? corrected : {};
     const request = { id, ...(corrected !== undefined && { correctedBytes: bytes, ...value }) };
     await resolve(id, kind, {
       operator,

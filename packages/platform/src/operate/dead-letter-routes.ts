@@ -8,8 +8,9 @@ import {
   DeadLetterReplay,
 } from '@orders/contracts/operate/dead-letters';
 import { problems } from '@orders/contracts/problem';
+import { orUnavailable } from '../http/or-unavailable.ts';
 import type { HttpServer } from '../http/server.ts';
-import { type Database, storeRead } from '../postgres/database.ts';
+import type { Database } from '../postgres/database.ts';
 import { CodedError } from '../process/errors.ts';
 import { createDeadLetterReplay, type EventStation } from './dead-letter-replay.ts';
 import { createDeadLetterStore } from './dead-letter-store.ts';
@@ -42,7 +43,7 @@ export function addDeadLetterRoutes(
     },
     handler: async ({ query: { topic, ...query } }) => {
       if (topic !== undefined && topic !== station.topic) return { items: [], nextPageToken: null };
-      return await storeRead(() => store.page(query));
+      return await orUnavailable(() => store.page(query));
     },
   });
 
@@ -54,7 +55,7 @@ export function addDeadLetterRoutes(
       params: DeadLetterPath,
       response: { 200: DeadLetterDetail, ...problems(400, 404, 503) },
     },
-    handler: ({ params }) => storeRead(() => detailOf(params.id)),
+    handler: ({ params }) => orUnavailable(() => detailOf(params.id)),
   });
 
   app.post<{ Params: DeadLetterPath; Body: DeadLetterReplay; Headers: OperatorHeader }>(
@@ -77,7 +78,7 @@ export function addDeadLetterRoutes(
         const { reason = null, ...given } = body;
         const corrected = 'value' in given ? { corrected: { value: given.value } } : {};
         const by = { operator: headers['x-operator'], reason, ...corrected };
-        return await storeRead(async () => {
+        return await orUnavailable(async () => {
           await replay(id, by);
           return await detailOf(id);
         });
@@ -98,7 +99,7 @@ export function addDeadLetterRoutes(
         response: { 200: DeadLetterDetail, ...problems(400, 404, 409, 413, 415, 503) },
       },
       handler: async ({ params: { id }, headers, body: { reason } }) =>
-        await storeRead(async () => {
+        await orUnavailable(async () => {
           await discard(id, { operator: headers['x-operator'], reason });
           return await detailOf(id);
         }),

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Replay } from '@orders/contracts/operate/actions';
+import type { OperatorAction } from '@orders/contracts/operate/actions';
 import type {
   DeadLetterDetail,
   DeadLetterEntry,
@@ -43,7 +43,7 @@ export function createDeadLetterStore(database: Database) {
     async resolve(
       id: string,
       kind: ResolutionKind,
-      action: Omit<Replay, 'id' | 'at'>,
+      action: Omit<OperatorAction, 'id' | 'at'>,
     ): Promise<boolean> {
       const { operator, reason, request, result } = action;
       const place = placeOf(id);
@@ -177,6 +177,6 @@ const resolveStatement = {
     WITH resolved AS (
       UPDATE dead_letters SET resolution = $4, resolved_by = $5, resolved_at = now(), resolved_reason = $7
       WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND resolution IS NULL RETURNING 1)
-    INSERT INTO replays (operator, action, reason, request, result)
+    INSERT INTO operator_actions (operator, action, reason, request, result)
     SELECT $5, $6, $7, $8::json, $9::json FROM resolved RETURNING id`,
 };

@@ -1,8 +1,12 @@
-import { operatorHeader, type Replay, ReplayPage } from '@orders/contracts/operate/actions';
+import {
+  type OperatorAction,
+  OperatorActionPage,
+  operatorHeader,
+} from '@orders/contracts/operate/actions';
 import { problems } from '@orders/contracts/problem';
+import { orUnavailable } from '../http/or-unavailable.ts';
 import type { HttpServer } from '../http/server.ts';
 import type { Database } from '../postgres/database.ts';
-import { storeRead } from '../postgres/database.ts';
 
 export { operatorHeader };
 
@@ -10,50 +14,35 @@ export { operatorHeader };
  * What operators did to a service's data: every route that changes something records it here, in
  * the same statement where it can.
  */
-export function createReplays(database: Database) {
+export function createOperatorJournal(database: Database) {
   return {
-    /** Records one action with what was asked and what came of it. */
-    async record(replay: Omit<Replay, 'id' | 'at'>): Promise<void> {
-      const { operator, action, reason, request, result } = replay;
-      await database.query(recordStatement, [
-        operator,
-        action,
-        reason,
-        JSON.stringify(request),
-        JSON.stringify(result),
-      ]);
-    },
     /** The newest `limit` records. */
-    async newest(limit: number): Promise<Replay[]> {
-      const rows = await database.query<Omit<Replay, 'at'> & { at: Date }>(newestStatement, [
-        limit,
-      ]);
+    async newest(limit: number): Promise<OperatorAction[]> {
+      const rows = await database.query<Omit<OperatorAction, 'at'> & { at: Date }>(
+        newestStatement,
+        [limit],
+      );
       return rows.map((row) => ({ ...row, at: row.at.toISOString() }));
     },
   };
 }
 
-export type Replays = ReturnType<typeof createReplays>;
+export type OperatorJournal = ReturnType<typeof createOperatorJournal>;
 
-/** Adds GET /api/replays. */
-export function addReplayRoutes(app: HttpServer, replays: Replays): void {
-  app.get('/api/replays', {
+/** Adds GET /api/operator-actions. */
+export function addOperatorJournalRoutes(app: HttpServer, journal: OperatorJournal): void {
+  app.get('/api/operator-actions', {
     config: { scope: 'operate' },
     schema: {
       tags: ['operators'],
       summary: 'What operators did, newest first, at most 200',
-      response: { 200: ReplayPage, ...problems(503) },
+      response: { 200: OperatorActionPage, ...problems(503) },
     },
-    handler: async () => ({ items: await storeRead(() => replays.newest(200)) }),
+    handler: async () => ({ items: await orUnavailable(() => journal.newest(200)) }),
   });
 }
 
-const recordStatement = {
-  name: 'replay-record',
-  text: 'INSERT INTO replays (operator, action, reason, request, result) VALUES ($1, $2, $3, $4, $5)',
-};
-
 const newestStatement = {
-  name: 'replay-newest',
-  text: 'SELECT id, at, operator, action, reason, request, result FROM replays ORDER BY id DESC LIMIT $1',
+  name: 'operator-actions-newest',
+  text: 'SELECT id, at, operator, action, reason, request, result FROM operator_actions ORDER BY id DESC LIMIT $1',
 };

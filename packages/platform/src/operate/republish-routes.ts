@@ -6,8 +6,8 @@ import {
 } from '@orders/contracts/operate/republish';
 import { problems } from '@orders/contracts/problem';
 import type { TSchema } from 'typebox';
+import { orUnavailable } from '../http/or-unavailable.ts';
 import type { HttpServer } from '../http/server.ts';
-import { storeRead } from '../postgres/database.ts';
 
 /** Adds POST /api/events/republish. `filter` is the schema of what this service selects by. */
 export function addRepublishRoutes<F>(
@@ -28,6 +28,7 @@ export function addRepublishRoutes<F>(
       body: republishRequest(parts.filter),
       response: { 200: RepublishAnswer, ...problems(400, 413, 415, 503) },
     },
-    handler: ({ body, headers }) => storeRead(() => parts.republish(body, headers['x-operator'])),
+    handler: ({ body, headers }) =>
+      orUnavailable(() => parts.republish(body, headers['x-operator'])),
   });
 }

@@ -148,7 +148,7 @@ const sendStatement = {
         WHERE outbox.refused IS NOT NULL
       RETURNING key, sequence, claim_until),
     recorded AS (
-      INSERT INTO replays (operator, action, reason, request, result)
+      INSERT INTO operator_actions (operator, action, reason, request, result)
       SELECT $9, 'republish', $10, $11::json,
         json_build_object('events', count(*), 'firstAt', min(claim_until), 'lastAt', max(claim_until))
       FROM sent)

@@ -16,7 +16,7 @@ export type Retold = { orderId: string; state: string; events: OutboxRow[] };
 
 /** Rows read at once, and bytes written at once: an order may be hundreds of kilobytes. */
 const readMax = 50;
-const writeMaxBytes = 4_000_000;
+const writeBytesMax = 4_000_000;
 
 /**
  * Sends events again that were published and not consumed: lost by the broker, past its retention,
@@ -53,7 +53,7 @@ export function createRepublish<F extends RepublishFilter>(parts: {
         bytes += row.payload?.length ?? 0;
         count += 1;
       }
-      if (bytes <= writeMaxBytes) continue;
+      if (bytes <= writeBytesMax) continue;
       planned.push(...(await plan(gathered)).map(withoutPayload));
       gathered = [];
       bytes = 0;

@@ -14,9 +14,9 @@ const lowestId = '00000000-0000-0000-0000-000000000000';
 export function createSentinelStore(database: Database, instance: string, table: WatchedTable) {
   const pageStatement = stuckPageStatement(table);
   return {
-    /** Takes or prolongs the watch for `holdMs`; false while another instance has it. */
-    async hold(holdMs: number): Promise<boolean> {
-      return (await database.query(holdStatement, [table.name, instance, holdMs])).length > 0;
+    /** Takes or prolongs the watch for `lockMs`; false while another instance has it. */
+    async hold(lockMs: number): Promise<boolean> {
+      return (await database.query(holdStatement, [table.name, instance, lockMs])).length > 0;
     },
     /** How many are stuck, by reason. */
     async counts(): Promise<Map<string, number>> {
@@ -46,10 +46,10 @@ export type SentinelStore = ReturnType<typeof createSentinelStore>;
 type StuckRow = Omit<StuckOrder, 'since'> & { since: Date };
 
 const holdStatement = {
-  name: 'sentinel-hold',
+  name: 'sentinel-lock',
   text: `
-    UPDATE sentinel SET held_by = $2, held_until = now() + $3::int * interval '1 ms'
-    WHERE name = $1 AND (held_by = $2 OR held_until < now()) RETURNING 1`,
+    UPDATE sentinel SET locked_by = $2, locked_until = now() + $3::int * interval '1 ms'
+    WHERE name = $1 AND (locked_by = $2 OR locked_until < now()) RETURNING 1`,
 };
 
 const countsStatement = {

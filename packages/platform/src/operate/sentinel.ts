@@ -1,12 +1,12 @@
 import { messageOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
-import { createAlarm } from '../process/wakeable-sleep.ts';
+import { createWakeableSleep } from '../process/wakeable-sleep.ts';
 import type { SentinelStore } from './sentinel-store.ts';
 
 /** Rounds, or every half of the shortest deadline where that is less. */
 const roundMs = 5_000;
 /** An instance that dies on watch is followed by another within this. */
-const holdMs = 30_000;
+const lockMs = 30_000;
 /**
  * A look that has not seen everything goes on in the next round: 100,000 open orders must not keep
  * the database busy.
@@ -20,19 +20,19 @@ export type Noticed = { orderId: string; reason: string; correlationId: string |
 /**
  * One bounded statement: `found` rows were there, `next` is where to go on, null when all was seen.
  */
-export type Glance = {
+export type ScanResult = {
   found: number;
   next: string[] | null;
   stuck?: Noticed[];
   recovered?: Noticed[];
 };
-export type Look = (after: string[] | null) => Promise<Glance>;
+export type Scan = (after: string[] | null) => Promise<ScanResult>;
 
 /**
  * What a service's sentinel looks for: new rows to watch, and what became of those that are
  * watched.
  */
-export type Watch = { search: Look[]; recheck: Look };
+export type Watch = { search: Scan[]; recheck: Scan };
 
 /**
  * Looks every few seconds for orders that exceed the deadline of their state; one instance of a
@@ -46,26 +46,26 @@ export function startSentinel(parts: {
   log: Log;
 }) {
   const { store, watch, stuckAfterMs } = parts;
-  const log = parts.log.child({ station: 'sentinel' });
+  const log = parts.log.child({ part: 'sentinel' });
   const stopping = new AbortController();
-  const alarm = createAlarm(stopping.signal);
-  const cursors = new Map<Look, string[] | null>();
-  let heldUntil = Number.NEGATIVE_INFINITY;
+  const pause = createWakeableSleep(stopping.signal);
+  const cursors = new Map<Scan, string[] | null>();
+  let lockedUntil = Number.NEGATIVE_INFINITY;
   let isWatching = true;
 
   async function isOnWatch(): Promise<boolean> {
     const now = performance.now();
-    if (heldUntil - now > holdMs / 2) return true;
-    const wasOnWatch = heldUntil > now;
-    if (!(await store.hold(holdMs))) return false;
-    heldUntil = now + holdMs;
+    if (lockedUntil - now > lockMs / 2) return true;
+    const wasOnWatch = lockedUntil > now;
+    if (!(await store.hold(lockMs))) return false;
+    lockedUntil = now + lockMs;
     // What another instance left is not known here.
     if (!wasOnWatch) isWatching = true;
     return true;
   }
 
   /** Goes on where the look stopped in the last round; resolves to how many rows there were. */
-  async function run(look: Look): Promise<number> {
+  async function run(look: Scan): Promise<number> {
     let found = 0;
     for (let i = 0; i < statementsMax && !stopping.signal.aborted; i += 1) {
       const glance = await look(cursors.get(look) ?? null);
@@ -84,7 +84,7 @@ export function startSentinel(parts: {
     if ((await run(watch.recheck)) === 0 && isFromStart) isWatching = false;
   }
 
-  function tell({ stuck = [], recovered = [] }: Glance): void {
+  function tell({ stuck = [], recovered = [] }: ScanResult): void {
     for (let i = 0; i < stuck.length; i += namedMax) {
       log.warn({ orders: stuck.slice(i, i + namedMax) }, 'orders are stuck');
     }
@@ -100,7 +100,7 @@ export function startSentinel(parts: {
       } catch (error) {
         log.debug({ err: messageOf(error) }, 'sentinel could not look');
       }
-      await alarm.sleep(Math.min(roundMs, stuckAfterMs / 2));
+      await pause.sleep(Math.min(roundMs, stuckAfterMs / 2));
     }
   }
 

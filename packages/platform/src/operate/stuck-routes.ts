@@ -1,7 +1,7 @@
 import { StuckPage, type StuckQuery, stuckQuery } from '@orders/contracts/operate/stuck';
 import { problems } from '@orders/contracts/problem';
+import { orUnavailable } from '../http/or-unavailable.ts';
 import type { HttpServer } from '../http/server.ts';
-import { storeRead } from '../postgres/database.ts';
 import type { Metrics } from '../process/metrics.ts';
 import type { SentinelStore } from './sentinel-store.ts';
 
@@ -18,7 +18,7 @@ export function addStuckRoutes(
       querystring: stuckQuery(parts.reasons),
       response: { 200: StuckPage, ...problems(400, 503) },
     },
-    handler: ({ query }) => storeRead(() => parts.store.page(query)),
+    handler: ({ query }) => orUnavailable(() => parts.store.page(query)),
   });
 }
 

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { CodedError, codeOf } from '../process/errors.ts';
+import { codeOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
 
 /** A named statement: prepared once per connection, planned once (see `pinnedPlans`). */
@@ -89,10 +89,10 @@ export function createDatabase(options: {
   const notice = (error: unknown): void => {
     if (isAway || whatFailed(error) !== 'unavailable') return;
     isAway = true;
-    log.warn({ station: 'database', schema, err: (error as Error).message }, 'database away');
+    log.warn({ part: 'database', schema, err: (error as Error).message }, 'database away');
   };
   const noticeBack = (): void => {
-    if (isAway) log.info({ station: 'database', schema }, 'database back');
+    if (isAway) log.info({ part: 'database', schema }, 'database back');
     isAway = false;
   };
   // An idle connection that the server closes reports here; without a listener it would end the
@@ -167,14 +167,4 @@ export function wasNeverSent(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   if (['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', '57P03', '53300'].includes(code)) return true;
   return error instanceof Error && /timeout exceeded when trying to connect/.test(error.message);
-}
-
-/** Runs a read for the HTTP edge: a database that is away becomes 503 store_unavailable. */
-export async function storeRead<T>(read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof CodedError || whatFailed(error) === 'bug') throw error;
-    throw new CodedError('store_unavailable', 'The database cannot be reached now; try again.');
-  }
 }

@@ -31,7 +31,7 @@ export async function migrateAndGrant(options: {
     if (owner !== service)
       await database.withConnection((client) => grant(client, schema, service));
     log.info(
-      { station: 'database', schema, ownerRole: owner, serviceRole: service },
+      { part: 'database', schema, ownerRole: owner, serviceRole: service },
       'schema is up to date',
     );
   } finally {

@@ -4,7 +4,7 @@ import type { QueryConfig } from 'pg';
 import { ConfigError } from '../process/config.ts';
 import type { Log } from '../process/log.ts';
 import type { Database } from './database.ts';
-import { patiently } from './wait-for-database.ts';
+import { retryWhileUnavailable } from './wait-for-database.ts';
 
 /** Any number, the same for every instance: only one of them migrates at a time. */
 const lockNumber = 5_417_002;
@@ -32,7 +32,7 @@ export type Migration = {
 export async function migrate(options: Migration): Promise<void> {
   const { database, schema, directory, log } = options;
   const files = await migrationsIn(directory);
-  return await patiently(options, run);
+  return await retryWhileUnavailable(options, run);
 
   async function run(): Promise<void> {
     await database.withConnection(async (client) => {
@@ -62,7 +62,7 @@ export async function migrate(options: Migration): Promise<void> {
         await query(
           `BEGIN; SET LOCAL lock_timeout = ${lockTurnMs}; ${sql}; INSERT INTO migrations (name) VALUES ('${name}'); COMMIT`,
         );
-        log.info({ station: 'database', schema, migration: name }, 'schema migrated');
+        log.info({ part: 'database', schema, migration: name }, 'schema migrated');
       }
       await query(`SELECT pg_advisory_unlock(${lockNumber}); RESET ALL`);
     });
@@ -76,7 +76,7 @@ export async function migrate(options: Migration): Promise<void> {
  */
 export async function requireMigrated(options: Migration & { command: string }): Promise<void> {
   const { database, schema, directory, command } = options;
-  await patiently(options, async () => {
+  await retryWhileUnavailable(options, async () => {
     const [found] = await database.query<Rights>(rightsStatement, [schema]);
     const run = `run ${command} with the role that owns the schema`;
     if (found?.exists !== true)

@@ -11,7 +11,7 @@ const retryMs = 500;
  * lock is not to be had, until `signal` aborts. Rejects with every other error, ConfigError
  * included. `work` must bear being repeated.
  */
-export async function patiently<T>(
+export async function retryWhileUnavailable<T>(
   { log, schema, signal }: { log: Log; schema: string; signal?: AbortSignal },
   work: () => Promise<T>,
 ): Promise<T> {
@@ -27,7 +27,7 @@ export async function patiently<T>(
         failure === 'lock'
           ? 'others hold a table that is to be changed, waiting'
           : 'waiting for the database';
-      log.warn({ station: 'database', schema, err: messageOf(error) }, waitsFor);
+      log.warn({ part: 'database', schema, err: messageOf(error) }, waitsFor);
       await delay(retryMs, undefined, signal ? { signal } : {});
     }
   }

@@ -26,13 +26,13 @@ export type BatcherOptions<T, R> = {
   name: string;
   /** Carries out one batch; resolves to one result per item, in order. */
   flush: (items: T[]) => Promise<R[]>;
-  maxItems: number;
+  itemsMax: number;
   /** With `bytesOf`: a batch ends before it exceeds this (a single larger item goes alone). */
-  maxBytes?: number;
+  bytesMax?: number;
   bytesOf?: (item: T) => number;
   /** Items that may wait, and with `bytesOf` their bytes; bounds the memory. */
   queueMax: number;
-  queueMaxBytes?: number;
+  queueBytesMax?: number;
   /** Batches carried out at the same time. */
   parallel?: number;
   /** A batch smaller than `lingerItems` waits this long for company. */
@@ -56,16 +56,16 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
   const {
     name,
     flush,
-    maxItems,
+    itemsMax,
     queueMax,
     parallel = 1,
     lingerMs = 0,
-    lingerItems = maxItems,
+    lingerItems = itemsMax,
   } = options;
   const {
     bytesOf = () => 0,
-    maxBytes = Number.POSITIVE_INFINITY,
-    queueMaxBytes = Number.POSITIVE_INFINITY,
+    bytesMax = Number.POSITIVE_INFINITY,
+    queueBytesMax = Number.POSITIVE_INFINITY,
   } = options;
   let queue: Waiting<T, R>[] = [];
   let queuedBytes = 0;
@@ -111,7 +111,7 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
     let count = 0;
     let bytes = 0;
     for (const waiting of queue) {
-      if (count === maxItems || (count > 0 && bytes + waiting.bytes > maxBytes)) break;
+      if (count === itemsMax || (count > 0 && bytes + waiting.bytes > bytesMax)) break;
       count += 1;
       bytes += waiting.bytes;
     }
@@ -140,7 +140,7 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
     add(item) {
       const bytes = bytesOf(item);
       const isFull =
-        queue.length >= queueMax || (queue.length > 0 && queuedBytes + bytes > queueMaxBytes);
+        queue.length >= queueMax || (queue.length > 0 && queuedBytes + bytes > queueBytesMax);
       if (isClosed || isFull) return Promise.reject(new QueueFull(name));
       queuedBytes += bytes;
       return new Promise<R>((resolve, reject) => {

@@ -13,7 +13,7 @@ export type Validator<T> = {
 };
 
 /** More faults than this help nobody, and a 1 MiB body could have hundreds of thousands. */
-const maxFaults = 100;
+const faultsMax = 100;
 /**
  * No array of any schema may be longer than 1,000; what lies beyond is not looked at when faults
  * are told.
@@ -79,7 +79,7 @@ function firstPerPlace(errors: ErrorObject[]): Fault[] {
   for (const error of errors) {
     const fault = toFault(error);
     if (!byPointer.has(fault.pointer)) byPointer.set(fault.pointer, fault);
-    if (byPointer.size === maxFaults) break;
+    if (byPointer.size === faultsMax) break;
   }
   return [...byPointer.values()];
 }

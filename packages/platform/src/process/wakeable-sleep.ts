@@ -1,10 +1,10 @@
 /**
- * A sleep that can be ended early: `ring` wakes the sleeper, so does `stopped`. A ring while nobody
+ * A sleep that can be ended early: `wake` wakes the sleeper, so does `stopped`. A wake-up while nobody
  * sleeps is forgotten: the sleeper looks at its conditions before it lies down.
  */
-export function createAlarm(stopped: AbortSignal): {
+export function createWakeableSleep(stopped: AbortSignal): {
   sleep(ms: number): Promise<void>;
-  ring(): void;
+  wake(): void;
 } {
   let wake = (): void => undefined;
   return {
@@ -20,6 +20,6 @@ export function createAlarm(stopped: AbortSignal): {
         stopped.addEventListener('abort', end, { once: true });
         wake = end;
       }),
-    ring: () => wake(),
+    wake: () => wake(),
   };
 }

@@ -185,7 +185,7 @@ test('what is changed in the name of an operator is told with the key that did i
   }
   await until('it is told', () => lines.length > 0);
   const told = {
-    station: 'access',
+    part: 'access',
     key: made[0]?.entry.id,
     operator: 'mallory',
     route: 'PUT /breaker',

@@ -24,7 +24,7 @@ test('a group that is new reads what was published before it', options, async (t
   await broker.subscribe({
     topic,
     group: 'a',
-    maxEvents: 10,
+    eventsMax: 10,
     handler: async (events) => void received.push(...events),
   });
   await until('the early event arrives', () => received.length === 1);
@@ -50,7 +50,7 @@ test('a slow handler bounds what is fetched ahead of it', options, async (t) => 
     await gate.promise;
     handled += batch.length;
   };
-  await broker.subscribe({ topic, group: 'a', maxEvents: 100, handler });
+  await broker.subscribe({ topic, group: 'a', eventsMax: 100, handler });
   await until('the handler has a batch', () => fetched > 0);
   // A second passes in which the default fetches all of it: until() polls, the lag asks Kafka
   // meanwhile.
@@ -69,7 +69,7 @@ test(
   options,
   async (t) => {
     const { broker, names, groupOf, connection } = openKafkaBroker(t, servers);
-    await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler: async () => undefined });
+    await broker.subscribe({ topic, group: 'a', eventsMax: 10, handler: async () => undefined });
     const admin = new Admin({ ...connection, clientId: 'tests' });
     t.after(() => admin.close());
     await until('all four partitions have one', async () => {
@@ -95,7 +95,7 @@ test(
       handled.push(...keys);
     };
     await publish(broker, [event('first')]);
-    await broker.subscribe({ topic, group: 'a', maxEvents: 1, handler });
+    await broker.subscribe({ topic, group: 'a', eventsMax: 1, handler });
     await until('the handler fails', () => attempts.length > 0);
     await publish(broker, [event('second')]);
     await until('both are handled', () => handled.length === 2, 20_000);
@@ -129,7 +129,7 @@ test(
     const handler: BatchHandler = async (events) => {
       for (const { key } of events) received.add(key);
     };
-    await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler });
+    await broker.subscribe({ topic, group: 'a', eventsMax: 10, handler });
     await until('the next member has all', () => received.size === keys.length, 30_000);
   },
 );
@@ -140,7 +140,7 @@ test('a message without key, value and headers arrives as an event', options, as
   await broker.subscribe({
     topic,
     group: 'a',
-    maxEvents: 10,
+    eventsMax: 10,
     handler: async (events) => void received.push(...events),
   });
   const producer = new Producer({ ...connection, clientId: 'foreign' });
@@ -170,7 +170,7 @@ test('kafka_consumer_lag counts per partition, also while no member runs', optio
   };
   const handled: IncomingEvent[] = [];
   const handler: BatchHandler = async (events) => void handled.push(...events);
-  const first = await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler });
+  const first = await broker.subscribe({ topic, group: 'a', eventsMax: 10, handler });
   await publish(
     broker,
     Array.from({ length: 30 }, (_, i) => event(`key-${i}`)),
@@ -182,6 +182,6 @@ test('kafka_consumer_lag counts per partition, also while no member runs', optio
     Array.from({ length: 7 }, (_, i) => event(`key-${i}`)),
   );
   await until('seven lag', async () => (await lag()) === 7);
-  await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler });
+  await broker.subscribe({ topic, group: 'a', eventsMax: 10, handler });
   await until('nothing lags again', async () => (await lag()) === 0);
 });

@@ -17,7 +17,7 @@ async function subscribed(broker: Broker): Promise<Map<string, IncomingEvent>> {
   const handler = async (events: IncomingEvent[]): Promise<void> => {
     for (const one of events) received.set(one.key ?? '', one);
   };
-  await broker.subscribe({ topic, group: 'a', maxEvents: 100, handler });
+  await broker.subscribe({ topic, group: 'a', eventsMax: 100, handler });
   return received;
 }
 

@@ -15,7 +15,7 @@ const broker = createKafkaBroker({
 await broker.subscribe({
   topic: 'events',
   group,
-  maxEvents: 100,
+  eventsMax: 100,
   handler: async (events) => {
     for (const { key, partition, offset } of events)
       process.stdout.write(`${key} ${partition} ${offset}\n`);

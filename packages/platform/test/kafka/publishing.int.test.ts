@@ -19,7 +19,7 @@ test('a key goes to the partition where the Java client would put it', options, 
   await broker.subscribe({
     topic,
     group: 'a',
-    maxEvents: 10,
+    eventsMax: 10,
     handler: async (events) => void received.push(...events),
   });
   // The hashes that Kafka's own tests expect of murmur2.
@@ -52,7 +52,7 @@ test(
     await broker.subscribe({
       topic,
       group: 'a',
-      maxEvents: 10,
+      eventsMax: 10,
       handler: async (events) => void received.push(...events),
     });
     await broker.publish(

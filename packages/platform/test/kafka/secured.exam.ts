@@ -62,7 +62,7 @@ async function passesEvents(t: TestContext, env: NodeJS.ProcessEnv): Promise<voi
   await broker.subscribe({
     topic,
     group: 'a',
-    maxEvents: 10,
+    eventsMax: 10,
     handler: async (events) => void received.push(...events),
   });
   await broker.publish(
@@ -156,7 +156,7 @@ test(
     await broker.subscribe({
       topic,
       group: 'a',
-      maxEvents: 10,
+      eventsMax: 10,
       handler: async (events) => void received.push(...events),
     });
     security.password = 'second-secret';

@@ -31,7 +31,7 @@ async function startMember(t: TestContext, of: Names, clientId: string, settings
     await handle?.(events);
     for (const { key } of events) handled.add(key ?? '');
   };
-  await broker.subscribe({ topic, group: 'a', maxEvents: 100, handler });
+  await broker.subscribe({ topic, group: 'a', eventsMax: 100, handler });
   return { broker, group: groupOf('a'), handled, said };
 }
 

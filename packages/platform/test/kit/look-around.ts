@@ -1,4 +1,4 @@
-import type { Look, Noticed, Watch } from '../../src/operate/sentinel.ts';
+import type { Noticed, Scan, Watch } from '../../src/operate/sentinel.ts';
 import type { Log } from '../../src/process/log.ts';
 
 /**
@@ -13,10 +13,10 @@ export async function lookAround({ search, recheck }: Watch) {
   };
   const byOrder = (noticed: Noticed[] = []) =>
     Object.fromEntries(noticed.map(({ orderId, reason }) => [orderId, reason]));
-  const run = async (look: Look): Promise<void> => {
+  const run = async (look: Scan): Promise<void> => {
     let after: string[] | null = null;
     do {
-      const glance: Awaited<ReturnType<Look>> = await look(after);
+      const glance: Awaited<ReturnType<Scan>> = await look(after);
       seen.statements += 1;
       Object.assign(seen.stuck, byOrder(glance.stuck));
       Object.assign(seen.recovered, byOrder(glance.recovered));

@@ -16,7 +16,7 @@ test('a publish is rejected while a declared group has no member', async (t) => 
   await broker.subscribe({
     topic: 'events',
     group: 'a',
-    maxEvents: 10,
+    eventsMax: 10,
     handler: async () => undefined,
   });
   await assert.rejects(broker.publish('events', [event('k')]), /group b is not attached/);
@@ -32,7 +32,7 @@ test('a publish that no group commits in time is rejected', async (t) => {
   await broker.subscribe({
     topic: 'events',
     group: 'a',
-    maxEvents: 10,
+    eventsMax: 10,
     handler: () => gate.promise,
   });
   await assert.rejects(broker.publish('events', [event('k')]), /No commit within 20 ms/);

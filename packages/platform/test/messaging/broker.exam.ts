@@ -81,7 +81,7 @@ export function examineBroker(
     const broker = createBroker(t, ['a']);
     const sizes: number[] = [];
     const handler: BatchHandler = async (events) => void sizes.push(events.length);
-    await broker.subscribe({ topic, group: 'a', maxEvents: 30, handler });
+    await broker.subscribe({ topic, group: 'a', eventsMax: 30, handler });
     await publish(
       broker,
       Array.from({ length: 200 }, (_, i) => event(`key-${i}`)),
@@ -99,7 +99,7 @@ export function examineBroker(
       if (failures >= 0) throw new Error('database away');
       for (const { key } of events) handled.add(key);
     };
-    await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler });
+    await broker.subscribe({ topic, group: 'a', eventsMax: 10, handler });
     const events = Array.from({ length: 25 }, (_, i) => event(`key-${i}`));
     await publish(broker, events);
     await until('all are handled', () => handled.size === 25);
@@ -115,7 +115,7 @@ export function examineBroker(
       if (isFailing) throw new Error('away');
       for (const { key } of events) b.add(key);
     };
-    await broker.subscribe({ topic, group: 'b', maxEvents: 10, handler });
+    await broker.subscribe({ topic, group: 'b', eventsMax: 10, handler });
     const published = publish(
       broker,
       Array.from({ length: 20 }, (_, i) => event(`key-${i}`)),
@@ -164,7 +164,7 @@ export function examineBroker(
         await gate.promise;
         done.push(only?.key ?? '');
       };
-      const subscription = await broker.subscribe({ topic, group: 'a', maxEvents: 1, handler });
+      const subscription = await broker.subscribe({ topic, group: 'a', eventsMax: 1, handler });
       const published = publish(
         broker,
         Array.from({ length: 5 }, (_, i) => event(`key-${i}`)),
@@ -193,7 +193,7 @@ export function examineBroker(
     const broker = createBroker(t, ['a']);
     let tries = 0;
     const handler: BatchHandler = () => Promise.reject(new Error(`database away ${++tries} times`));
-    const subscription = await broker.subscribe({ topic, group: 'a', maxEvents: 10, handler });
+    const subscription = await broker.subscribe({ topic, group: 'a', eventsMax: 10, handler });
     const published = publish(broker, [event('one'), event('two')]);
     await until('a batch is tried', () => tries > 0);
     await subscription.close();
@@ -219,7 +219,7 @@ function subscribe(broker: Broker, group: string, into: IncomingEvent[]) {
   return broker.subscribe({
     topic,
     group,
-    maxEvents: 100,
+    eventsMax: 100,
     handler: async (events) => void into.push(...events),
   });
 }

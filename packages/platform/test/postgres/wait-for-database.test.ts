@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { patiently } from '../../src/postgres/wait-for-database.ts';
+import { retryWhileUnavailable } from '../../src/postgres/wait-for-database.ts';
 import { ConfigError } from '../../src/process/config.ts';
 import { createLog } from '../../src/process/log.ts';
 
@@ -9,7 +9,7 @@ const refused = () => Object.assign(new Error('connect ECONNREFUSED'), { code: '
 
 test('work is carried out again while the database is away', async () => {
   let times = 0;
-  const result = await patiently(where, async () => {
+  const result = await retryWhileUnavailable(where, async () => {
     times += 1;
     if (times < 3) throw refused();
     return 'done';
@@ -28,14 +28,14 @@ test('a fault of the set-up or of the code is told at once', async () => {
       times += 1;
       throw error;
     };
-    await assert.rejects(patiently(where, work), error);
+    await assert.rejects(retryWhileUnavailable(where, work), error);
     assert.equal(times, 1);
   }
 });
 
 test('a process that is told to end does not wait for the database', async () => {
   const stopping = new AbortController();
-  const waiting = patiently({ ...where, signal: stopping.signal }, async () => {
+  const waiting = retryWhileUnavailable({ ...where, signal: stopping.signal }, async () => {
     stopping.abort();
     throw refused();
   });

@@ -9,7 +9,7 @@ function held(options: Partial<Parameters<typeof createBatcher<number, number>>[
   const batches: { items: number[]; end: () => void; fail: (error: unknown) => void }[] = [];
   const batcher = createBatcher<number, number>({
     name: 'test',
-    maxItems: 100,
+    itemsMax: 100,
     queueMax: 1_000,
     flush: (items) =>
       new Promise((resolve, reject) => {
@@ -64,8 +64,8 @@ test('a batch ends before it exceeds its bytes, and a larger item goes alone', a
   const seen: number[][] = [];
   const batcher = createBatcher<number, void>({
     name: 'bytes',
-    maxItems: 100,
-    maxBytes: 10,
+    itemsMax: 100,
+    bytesMax: 10,
     bytesOf: (item) => item,
     queueMax: 100,
     flush: async (items) => {
@@ -78,7 +78,7 @@ test('a batch ends before it exceeds its bytes, and a larger item goes alone', a
 });
 
 test('beyond the limit of the queue an item is refused at once', async () => {
-  const { batcher, batches } = held({ queueMax: 2, maxItems: 1 });
+  const { batcher, batches } = held({ queueMax: 2, itemsMax: 1 });
   const first = batcher.add(1);
   await until('the first batch began', () => batches.length === 1);
   const waiting = [batcher.add(2), batcher.add(3)];
@@ -106,7 +106,7 @@ test('an error that is not of one item fails the batch and no other', async () =
 });
 
 test('several batches run at once where that is allowed', async () => {
-  const { batcher, batches } = held({ maxItems: 2, parallel: 2 });
+  const { batcher, batches } = held({ itemsMax: 2, parallel: 2 });
   const all = [1, 2, 3, 4, 5].map((n) => batcher.add(n));
   await until('two batches run', () => batches.length === 2);
   batches[0]?.end();
@@ -117,7 +117,7 @@ test('several batches run at once where that is allowed', async () => {
 });
 
 test('closing carries out what waits, refuses what comes, and may be asked for twice', async () => {
-  const { batcher, batches } = held({ lingerMs: 60_000, maxItems: 2 });
+  const { batcher, batches } = held({ lingerMs: 60_000, itemsMax: 2 });
   const all = [1, 2, 3].map((n) => batcher.add(n));
   const closing = [batcher.close(), batcher.close()];
   await assert.rejects(batcher.add(4), QueueFull);
@@ -138,20 +138,20 @@ test('every item settles exactly once: bad ones alone are refused, whatever the 
     fc.integer({ min: 1, max: 20 }),
     fc.integer({ min: 1, max: 3 }),
     fc.constantFrom(0, 1),
-    async (items, maxItems, parallel, lingerMs) => {
+    async (items, itemsMax, parallel, lingerMs) => {
       const done = new Map<number, number>();
       const bad = new Error('bad item');
       const batcher = createBatcher<number, number>({
         name: 'property',
-        maxItems,
-        maxBytes: 40,
+        itemsMax,
+        bytesMax: 40,
         bytesOf: (i) => items[i]?.bytes ?? 0,
         queueMax: 1_000,
         parallel,
         lingerMs,
         splitOn: (error) => error === bad,
         flush: async (batch) => {
-          assert.ok(batch.length <= maxItems);
+          assert.ok(batch.length <= itemsMax);
           const bytes = batch.reduce((sum, i) => sum + (items[i]?.bytes ?? 0), 0);
           assert.ok(batch.length === 1 || bytes <= 40);
           if (batch.some((i) => items[i]?.isBad)) throw bad;

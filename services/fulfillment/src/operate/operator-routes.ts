@@ -3,7 +3,10 @@ import { orderEventsTopic } from '@orders/contracts/orders/events';
 import type { HttpServer } from '@orders/platform/http/server';
 import type { EventHandler } from '@orders/platform/messaging/store-or-bury';
 import { addDeadLetterRoutes } from '@orders/platform/operate/dead-letter-routes';
-import { addReplayRoutes, createReplays } from '@orders/platform/operate/operator-journal';
+import {
+  addOperatorJournalRoutes,
+  createOperatorJournal,
+} from '@orders/platform/operate/operator-journal';
 import { addRepublishRoutes } from '@orders/platform/operate/republish-routes';
 import type { SentinelStore } from '@orders/platform/operate/sentinel-store';
 import { addStuckRoutes } from '@orders/platform/operate/stuck-routes';
@@ -29,5 +32,5 @@ export function addOperatorRoutes(
     republish: createFulfillmentRepublish(database),
   });
   addStuckRoutes(app, { store: sentinel, reasons: stuckReasons });
-  addReplayRoutes(app, createReplays(database));
+  addOperatorJournalRoutes(app, createOperatorJournal(database));
 }

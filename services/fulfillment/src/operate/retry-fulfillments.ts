@@ -31,7 +31,7 @@ export function createRetryFulfillments(parts: {
   topic?: string;
 }): RetryFulfillments {
   const { store, topic = fulfillmentEventsTopic } = parts;
-  const log = parts.log.child({ station: 'operator' });
+  const log = parts.log.child({ part: 'operator' });
 
   return {
     async retry(request, operator) {

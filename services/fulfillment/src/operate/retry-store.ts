@@ -155,7 +155,7 @@ const retryStatement = {
       INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claim_until)
       SELECT order_id::text, sequence, $7, event_id, $8, event_payload, correlation_id, traceparent, '-infinity' FROM retried),
     recorded AS (
-      INSERT INTO replays (operator, action, reason, request, result)
+      INSERT INTO operator_actions (operator, action, reason, request, result)
       SELECT $9, 'retry', $10, $11::json,
         json_build_object('touched', (SELECT coalesce(json_agg(order_id), '[]') FROM retried),
           'skipped', $12::int + cardinality($1) - (SELECT count(*) FROM retried)))

@@ -9,8 +9,8 @@ import {
 import { type OperatorHeader, operatorHeader } from '@orders/contracts/operate/actions';
 import { BreakerChange, BreakerView } from '@orders/contracts/operate/breakers';
 import { problems } from '@orders/contracts/problem';
+import { orUnavailable } from '@orders/platform/http/or-unavailable';
 import type { HttpServer } from '@orders/platform/http/server';
-import { storeRead } from '@orders/platform/postgres/database';
 import { CodedError } from '@orders/platform/process/errors';
 import type { FulfillmentQueries } from './fulfillment-queries.ts';
 import type { RetryFulfillments } from './retry-fulfillments.ts';
@@ -43,7 +43,7 @@ export function addFulfillmentRoutes(
       querystring: FulfillmentListQuery,
       response: { 200: FulfillmentPage, ...problems(400, 503) },
     },
-    handler: ({ query }) => storeRead(() => queries.page(query)),
+    handler: ({ query }) => orUnavailable(() => queries.page(query)),
   });
 
   app.get<{ Params: FulfillmentPath }>('/api/fulfillments/:orderId', {
@@ -55,7 +55,7 @@ export function addFulfillmentRoutes(
       response: { 200: FulfillmentDetail, ...problems(400, 404, 503) },
     },
     handler: async ({ params }) => {
-      const fulfillment = await storeRead(() => queries.one(params.orderId));
+      const fulfillment = await orUnavailable(() => queries.one(params.orderId));
       if (fulfillment !== undefined) return fulfillment;
       throw new CodedError(
         'fulfillment_not_found',
@@ -75,7 +75,7 @@ export function addFulfillmentRoutes(
       body: RetryRequest,
       response: { 200: RetryAnswer, ...problems(400, 413, 415, 503) },
     },
-    handler: ({ body, headers }) => storeRead(() => retries.retry(body, headers['x-operator'])),
+    handler: ({ body, headers }) => orUnavailable(() => retries.retry(body, headers['x-operator'])),
   });
 
   app.get('/api/breakers/shipping', {
@@ -85,7 +85,7 @@ export function addFulfillmentRoutes(
       summary: 'Show the breaker before the shipping provider, in every instance',
       response: { 200: BreakerView, ...problems(503) },
     },
-    handler: () => storeRead(() => breaker.breaker()),
+    handler: () => orUnavailable(() => breaker.breaker()),
   });
 
   app.put<{ Body: BreakerChange; Headers: OperatorHeader }>('/api/breakers/shipping', {
@@ -99,7 +99,7 @@ export function addFulfillmentRoutes(
       response: { 200: BreakerView, ...problems(400, 413, 415, 503) },
     },
     handler: ({ body: { mode, reason = null }, headers }) =>
-      storeRead(async () => {
+      orUnavailable(async () => {
         await breaker.setBreaker({ mode, operator: headers['x-operator'], reason });
         return await breaker.breaker();
       }),

@@ -61,6 +61,6 @@ const setStatement = {
       INSERT INTO breakers (name, mode, changed_by, reason) VALUES ($1, $2, $3, $4)
       ON CONFLICT (name) DO UPDATE
       SET mode = excluded.mode, changed_by = excluded.changed_by, reason = excluded.reason, changed_at = now())
-    INSERT INTO replays (operator, action, reason, request, result)
+    INSERT INTO operator_actions (operator, action, reason, request, result)
     VALUES ($3, 'set_breaker', $4, json_build_object('name', $1, 'mode', $2), '{}')`,
 };

@@ -1,4 +1,4 @@
-import type { Glance, Noticed, Watch } from '@orders/platform/operate/sentinel';
+import type { Noticed, ScanResult, Watch } from '@orders/platform/operate/sentinel';
 import type { WatchedTable } from '@orders/platform/operate/sentinel-store';
 import type { Database } from '@orders/platform/postgres/database';
 
@@ -7,7 +7,7 @@ export const watchedFulfillments: WatchedTable = { name: 'fulfillments', stateCo
 export const stuckReasons = [
   'refused_by_broker',
   'not_published',
-  'held_for_operator',
+  'awaiting_operator',
   'outcome_unknown',
   'breaker_open',
   'lease_expired',
@@ -19,7 +19,7 @@ export const stuckReasons = [
 export function fulfillmentDeadlines(stuckAfterMs: number) {
   return {
     promptMs: stuckAfterMs / 2,
-    heldBackMs: stuckAfterMs,
+    putOffMs: stuckAfterMs,
     outcomeMs: 10 * stuckAfterMs,
     openMs: 60 * stuckAfterMs,
   };
@@ -37,21 +37,21 @@ export function createFulfillmentWatch(
   database: Database,
   deadlines: ReturnType<typeof fulfillmentDeadlines>,
 ): Watch {
-  const { promptMs, heldBackMs, outcomeMs, openMs } = deadlines;
+  const { promptMs, putOffMs, outcomeMs, openMs } = deadlines;
   const look = async (
     statement: { name: string; text: string },
     after: string[],
     values: number[],
-  ): Promise<Glance> => {
-    const [row] = await database.query<GlanceRow>(statement, [...after, rowsMax, ...values]);
+  ): Promise<ScanResult> => {
+    const [row] = await database.query<ScanRow>(statement, [...after, rowsMax, ...values]);
     const { found = 0, next = null, stuck = [], recovered = [] } = row ?? {};
     return { found, next: found === rowsMax ? next : null, stuck, recovered };
   };
-  const ofSearch = async (glance: Promise<Glance>): Promise<Glance> => {
+  const ofSearch = async (glance: Promise<ScanResult>): Promise<ScanResult> => {
     const { next, stuck = [] } = await glance;
     return { next, stuck, found: stuck.length };
   };
-  const all = [promptMs, outcomeMs, openMs, heldBackMs];
+  const all = [promptMs, outcomeMs, openMs, putOffMs];
   return {
     search: [
       (after) => ofSearch(look(openStatement, after ?? ['-infinity', lowestId], all)),
@@ -61,7 +61,7 @@ export function createFulfillmentWatch(
   };
 }
 
-type GlanceRow = { found: number; next: string[] | null; stuck: Noticed[]; recovered: Noticed[] };
+type ScanRow = { found: number; next: string[] | null; stuck: Noticed[]; recovered: Noticed[] };
 
 /** Open for any instance: forced, or by itself on an instance that lives. */
 const breaker = `
@@ -75,13 +75,13 @@ const breaker = `
  * must not depend on whether it is in hand at this moment, or it would be stuck and recovered by
  * turns.
  */
-const reasonOf = (prompt: string, outcome: string, open: string, heldBack: string) => {
+const reasonOf = (prompt: string, outcome: string, open: string, putOff: string) => {
   const ago = (ms: string) => `now() - ${ms}::float8 * interval '1 ms'`;
   return `
     CASE
       WHEN f.due_at IS NULL THEN NULL
-      WHEN f.attempt_open AND f.settle_at < ${ago(prompt)} AND f.error LIKE '%held for an operator' THEN 'held_for_operator'
-      WHEN breaker.is_open AND coalesce(f.retried_at, f.filed_at) < ${ago(heldBack)} THEN 'breaker_open'
+      WHEN f.attempt_open AND f.settle_at < ${ago(prompt)} AND f.error LIKE '%waits for an operator' THEN 'awaiting_operator'
+      WHEN breaker.is_open AND coalesce(f.retried_at, f.filed_at) < ${ago(putOff)} THEN 'breaker_open'
       WHEN f.attempt_open AND f.settle_at < ${ago(outcome)} THEN 'outcome_unknown'
       WHEN f.due_at < ${ago(prompt)} THEN CASE WHEN f.claimed_by IS NULL THEN 'not_dispatched' ELSE 'lease_expired' END
       WHEN coalesce(f.retried_at, f.filed_at) < ${ago(open)} THEN 'over_deadline'

@@ -2,7 +2,7 @@ import type { OrderCancellationRequested, OrderCreated } from '@orders/contracts
 import type { NewShipment } from '@orders/contracts/shipping';
 import { correlationIdOf, traceparentOf } from '@orders/platform/http/trace-context';
 import type { IncomingEvent } from '@orders/platform/messaging/broker';
-import type { Held } from '../fulfillment.ts';
+import type { Claimed } from '../fulfillment.ts';
 import { startedEvent } from '../fulfillment-event.ts';
 import type { CancelFiling, Filing } from './filing-store.ts';
 
@@ -73,14 +73,14 @@ export function firstPerOrder<T extends { orderId: string }>(received: T[]): T[]
 }
 
 /** A new fulfillment whose filing handed it over. */
-export function toHeld({
+export function toClaimed({
   orderId,
   payload,
   correlationId,
   traceparent,
   publishedAt,
   startedAt,
-}: ReceivedOrder): Held {
+}: ReceivedOrder): Claimed {
   return {
     orderId,
     claim: 1,

@@ -23,8 +23,8 @@ import {
   type ReceivedCancel,
   type ReceivedOrder,
   toCancelFiling,
+  toClaimed,
   toFiling,
-  toHeld,
 } from './filing.ts';
 
 /** One event and what is filed of it. */
@@ -87,7 +87,7 @@ export function createOrderEventHandler(parts: {
     const filed = await storeOrBury(batch, letters, file, tellBuried, isReplay);
 
     const fresh = orders.filter(({ orderId }) => filed.has(orderId));
-    dispatcher.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toHeld), began);
+    dispatcher.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toClaimed), began);
     if (handedOver.size < fresh.length || due.size > 0) dispatcher.noteBacklog();
     if (isHot && fresh.length > 0) relay.offer(fresh.map(({ event }) => event));
     const durationMs = Math.round(performance.now() - began);

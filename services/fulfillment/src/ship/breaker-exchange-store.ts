@@ -18,7 +18,7 @@ export type InstanceState = {
  * What an instance tells the others of itself, and what operators force on all of them: one
  * statement for both.
  */
-export function createInstanceStore(database: Database, instance: string) {
+export function createBreakerExchangeStore(database: Database, instance: string) {
   return {
     /** Tells the state, or nothing when null, and resolves to the mode that operators have set. */
     async exchange(state: InstanceState | null): Promise<BreakerMode> {
@@ -35,7 +35,7 @@ export function createInstanceStore(database: Database, instance: string) {
   };
 }
 
-export type InstanceStore = ReturnType<typeof createInstanceStore>;
+export type BreakerExchangeStore = ReturnType<typeof createBreakerExchangeStore>;
 
 // Instances that all come back after a minute without a database would delete each other while each
 // updates itself: what is locked is alive and left alone.

@@ -1,4 +1,4 @@
-import type { InstanceState, InstanceStore } from './breaker-exchange-store.ts';
+import type { BreakerExchangeStore, InstanceState } from './breaker-exchange-store.ts';
 import type { ShippingBreaker } from './provider-breaker.ts';
 
 /** What an operator forces holds in every instance after this. */
@@ -6,7 +6,7 @@ const lookMs = 1_000;
 /** An instance that tells nothing for a minute is taken for gone. */
 const tellMs = 5_000;
 
-export type BreakerWatch = {
+export type BreakerExchange = {
   /**
    * Takes over what operators have set and tells the others of this instance; does nothing when it
    * is not time yet.
@@ -18,11 +18,11 @@ export type BreakerWatch = {
  * Keeps the breaker of this instance and what the database says of it together. Called with every
  * sweep.
  */
-export function createBreakerWatch(parts: {
-  store: InstanceStore;
+export function createBreakerExchange(parts: {
+  store: BreakerExchangeStore;
   breaker: ShippingBreaker;
   load: () => Pick<InstanceState, 'callLimit' | 'calls'>;
-}): BreakerWatch {
+}): BreakerExchange {
   const { store, breaker, load } = parts;
   let lookedAt = Number.NEGATIVE_INFINITY;
   let toldAt = Number.NEGATIVE_INFINITY;

@@ -1,6 +1,6 @@
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import type { Database } from '@orders/platform/postgres/database';
-import type { Decision, Held } from '../fulfillment.ts';
+import type { Claimed, Decision } from '../fulfillment.ts';
 import { momentsOf } from '../fulfillment-event.ts';
 import { createFilingStore } from '../receive/filing-store.ts';
 
@@ -18,7 +18,10 @@ export function createFulfillmentStore(database: Database, instance: string) {
      * is open the claim records the next one, unless its cancellation is requested; where one is
      * open (unknown outcome, or its process died) the row comes with `mustLookUp`.
      */
-    async claimDue(limit: number, times: { leaseMs: number; settleMs: number }): Promise<Held[]> {
+    async claimDue(
+      limit: number,
+      times: { leaseMs: number; settleMs: number },
+    ): Promise<Claimed[]> {
       const rows = await database.query<ClaimedRow>(claimStatement, [
         limit,
         instance,
@@ -32,9 +35,12 @@ export function createFulfillmentStore(database: Database, instance: string) {
       }));
     },
     /** Prolongs the leases of rows still in hand; resolves to the ids whose claim still holds. */
-    async renew(held: { orderId: string; claim: number }[], leaseMs: number): Promise<Set<string>> {
+    async renew(
+      claimed: { orderId: string; claim: number }[],
+      leaseMs: number,
+    ): Promise<Set<string>> {
       // In the order in which reports lock rows, or the two would wait for each other.
-      const sorted = held.toSorted((a, b) => (a.orderId < b.orderId ? -1 : 1));
+      const sorted = claimed.toSorted((a, b) => (a.orderId < b.orderId ? -1 : 1));
       const rows = await database.query<{ order_id: string }>(renewStatement, [
         sorted.map((h) => h.orderId),
         sorted.map((h) => h.claim),
@@ -44,7 +50,7 @@ export function createFulfillmentStore(database: Database, instance: string) {
     },
     /**
      * Writes decisions with their events, sorted by order id. Resolves to the ids whose claim still
-     * held; others change nothing.
+     * claimed; others change nothing.
      */
     async report(batch: Reporting[], eventClaimMs: number | null): Promise<Set<string>> {
       const column = <T>(pick: (decision: Decision) => T): T[] =>
@@ -90,7 +96,7 @@ export function createFulfillmentStore(database: Database, instance: string) {
   };
 }
 
-type ClaimedRow = Omit<Held, 'failedAttempts' | 'publishedAt' | 'startedAt'> & {
+type ClaimedRow = Omit<Claimed, 'failedAttempts' | 'publishedAt' | 'startedAt'> & {
   failedAttempts: string;
   publishedAt: Date | null;
   startedAt: Date;

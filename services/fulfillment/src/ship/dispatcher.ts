@@ -4,11 +4,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
-import { createAlarm } from '@orders/platform/process/wakeable-sleep';
-import type { Held, Policy } from '../fulfillment.ts';
+import { createWakeableSleep } from '@orders/platform/process/wakeable-sleep';
+import type { Claimed, Policy } from '../fulfillment.ts';
 import type { FulfillmentMetrics } from '../metrics.ts';
-import { createBreakerWatch } from './breaker-exchange.ts';
-import type { InstanceStore } from './breaker-exchange-store.ts';
+import { createBreakerExchange } from './breaker-exchange.ts';
+import type { BreakerExchangeStore } from './breaker-exchange-store.ts';
 import type { FulfillmentStore } from './claim-store.ts';
 import type { ShippingBreaker } from './provider-breaker.ts';
 import type { ShippingClient } from './provider-client.ts';
@@ -27,7 +27,7 @@ export type Dispatcher = {
   /** How many new fulfillments may be handed over now; 0 while older ones wait in the table. */
   room(): number;
   /** Takes claimed fulfillments; `leasedAt` is performance.now() from before their claim. */
-  take(held: Held[], leasedAt: number): void;
+  take(claimed: Claimed[], leasedAt: number): void;
   /** Tells that rows are due that nobody holds. */
   noteBacklog(): void;
   start(): void;
@@ -37,7 +37,7 @@ export type Dispatcher = {
 
 export function createDispatcher(parts: {
   store: FulfillmentStore;
-  instances: InstanceStore;
+  instances: BreakerExchangeStore;
   client: ShippingClient;
   breaker: ShippingBreaker;
   reports: ReportOutcome;
@@ -50,7 +50,7 @@ export function createDispatcher(parts: {
   const log = parts.log.child({ station: 'dispatch' });
   const stopping = new AbortController();
   const { signal } = stopping;
-  const alarm = createAlarm(signal);
+  const pause = createWakeableSleep(signal);
   const calls = createShippingCalls({
     ...parts,
     log,
@@ -58,14 +58,14 @@ export function createDispatcher(parts: {
     onFree: pullWhenFree,
     onDue: sweepIn,
   });
-  const watch = createBreakerWatch({ store: parts.instances, breaker, load: calls.load });
+  const watch = createBreakerExchange({ store: parts.instances, breaker, load: calls.load });
   let hasBacklog = true;
   let sweeping: Promise<void> = Promise.resolve();
   let nextSweepAt = 0;
   let lastSweepAt = 0;
   /** Rows claimed while the breaker let no call leave, since when. */
-  let heldBack = 0;
-  let heldBackFrom = 0;
+  let putOff = 0;
+  let putOffFrom = 0;
 
   /**
    * How many rows may be claimed now. While the breaker lets no call leave, a few are claimed each
@@ -77,12 +77,12 @@ export function createDispatcher(parts: {
     const free = callLimit - calling - waiting;
     const admitted = breaker.room();
     if (admitted > 0) return Math.min(free, admitted);
-    if (performance.now() - heldBackFrom >= sweepMs) {
+    if (performance.now() - putOffFrom >= sweepMs) {
       // From the sweep on, so that the next one, a second later, finds a new second.
-      heldBackFrom = Math.max(lastSweepAt, heldBackFrom + sweepMs);
-      heldBack = 0;
+      putOffFrom = Math.max(lastSweepAt, putOffFrom + sweepMs);
+      putOff = 0;
     }
-    return Math.min(free, concurrency - heldBack);
+    return Math.min(free, concurrency - putOff);
   }
 
   /** A backlog is pulled in halves of what may be called at once, not row by row. */
@@ -92,14 +92,14 @@ export function createDispatcher(parts: {
   }
 
   function pullWhenFree(): void {
-    if (isTimeToPull()) alarm.ring();
+    if (isTimeToPull()) pause.wake();
   }
 
   function sweepIn(ms: number): void {
     const at = Math.max(performance.now() + ms, lastSweepAt + sweepMinMs);
     if (at >= nextSweepAt) return;
     nextSweepAt = at;
-    alarm.ring();
+    pause.wake();
   }
 
   /** Claims what is due while there is room for it. */
@@ -112,7 +112,7 @@ export function createDispatcher(parts: {
       // What the next claim does not find is no backlog; what is filed meanwhile sets this again.
       hasBacklog = false;
       const rows = await store.claimDue(free, { leaseMs, settleMs: policy.settleMs });
-      if (isHeldBack) heldBack += rows.length;
+      if (isHeldBack) putOff += rows.length;
       calls.take(rows, leasedAt);
       if (rows.length < free) return;
       hasBacklog = true;
@@ -124,10 +124,10 @@ export function createDispatcher(parts: {
     const old = calls.leasedBefore(leasedAt - renewAfterMs);
     if (old.length === 0) return;
     const renewed = await store.renew(
-      old.map(({ held }) => held),
+      old.map(({ claimed }) => claimed),
       leaseMs,
     );
-    for (const entry of old) if (renewed.has(entry.held.orderId)) entry.leasedAt = leasedAt;
+    for (const entry of old) if (renewed.has(entry.claimed.orderId)) entry.leasedAt = leasedAt;
   }
 
   async function sweepUntilStopped(): Promise<void> {
@@ -145,7 +145,7 @@ export function createDispatcher(parts: {
       const probeMs = breaker.waitMs();
       if (probeMs > 0 && hasBacklog) sweepIn(probeMs);
       while (!signal.aborted && !isTimeToPull() && performance.now() < nextSweepAt) {
-        await alarm.sleep(nextSweepAt - performance.now());
+        await pause.sleep(nextSweepAt - performance.now());
       }
     }
   }

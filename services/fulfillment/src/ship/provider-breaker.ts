@@ -47,19 +47,19 @@ export function createShippingBreaker(parts: { log: Log; metrics: Metrics }) {
     since = performance.now();
     parts.metrics.breakerState.set({ name }, gaugeOf[state]);
     if (state === 'open')
-      log.warn({ err: lastError, mode }, 'shipping provider fails, calls are held back');
+      log.warn({ err: lastError, mode }, 'shipping provider fails, calls are claimed back');
     if (state === 'closed' && lastError !== null)
       log.info({ mode }, 'shipping provider is called again');
   }
   const state = (): BreakerState => (mode === 'automatic' ? automatic.state : stateOf[mode]);
 
   return {
-    /** Carries a call out, at once or not at all: then the outcome is `held_back`. */
+    /** Carries a call out, at once or not at all: then the outcome is `put_off`. */
     async execute(call: () => Promise<Outcome>): Promise<Outcome> {
       const admitted = mode === 'automatic' ? automatic.begin(performance.now()) : undefined;
       if (admitted === undefined && mode !== 'forced_closed') {
         return {
-          kind: 'held_back',
+          kind: 'put_off',
           error: mode === 'forced_open' ? 'circuit breaker forced open' : 'circuit breaker open',
         };
       }

@@ -21,8 +21,8 @@ export type ShippingClient = {
 };
 
 const connectTimeoutMs = 2_000;
-const answerMaxBytes = 256 * 1024;
-const messageMaxChars = 500;
+const answerBytesMax = 256 * 1024;
+const messageCharsMax = 500;
 /** No connection was made, so nothing can have been booked. */
 const neverSent = new Set([
   'ECONNREFUSED',
@@ -56,7 +56,7 @@ export function createShippingClient(options: {
     // The abort signal bounds the whole call; these only free what it cannot reach.
     headersTimeout: timeoutMs * 2,
     bodyTimeout: timeoutMs * 2,
-    maxResponseSize: answerMaxBytes,
+    maxResponseSize: answerBytesMax,
     keepAliveTimeout: 4_000,
   });
 
@@ -184,7 +184,7 @@ function clean(text: string): string {
     .toWellFormed()
     .replaceAll('\u0000', '')
     .trim()
-    .slice(0, messageMaxChars)
+    .slice(0, messageCharsMax)
     .toWellFormed();
 }
 

@@ -6,12 +6,12 @@ import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import { whatFailed } from '@orders/platform/postgres/database';
 import { createBatcher } from '@orders/platform/process/batcher';
 import type { Log } from '@orders/platform/process/log';
-import type { Decision, Held } from '../fulfillment.ts';
+import type { Claimed, Decision } from '../fulfillment.ts';
 import { toEvent } from '../fulfillment-event.ts';
 import type { FulfillmentStore, Reporting } from './claim-store.ts';
 
-const batchMaxItems = 256;
-const batchMaxBytes = 2_000_000;
+const batchItemsMax = 256;
+const batchBytesMax = 2_000_000;
 /** More than the dispatcher can hold. */
 const queueMax = 20_000;
 /** A report waits this long for company; it is what the customer waits for, so not long. */
@@ -25,7 +25,7 @@ export type ReportOutcome = {
    * somebody else decides. Rejects when the store fails; nothing is lost then, the lease ends and
    * the row is taken up again.
    */
-  report(held: Held, decision: Decision): Promise<boolean>;
+  report(claimed: Claimed, decision: Decision): Promise<boolean>;
   close(): Promise<void>;
 };
 
@@ -39,8 +39,8 @@ export function createReportOutcome(parts: {
   const log = parts.log.child({ station: 'report' });
   const reports = createBatcher<Reporting, boolean>({
     name: 'report',
-    maxItems: batchMaxItems,
-    maxBytes: batchMaxBytes,
+    itemsMax: batchItemsMax,
+    bytesMax: batchBytesMax,
     bytesOf: ({ event }) => event?.payload?.length ?? 0,
     queueMax,
     lingerMs,
@@ -53,7 +53,7 @@ export function createReportOutcome(parts: {
       const done = sorted.filter(({ decision }) => written.has(decision.orderId));
       const events = done.map(({ event }) => event).filter((event) => event !== null);
       if (isHot && events.length > 0) relay.offer(events);
-      if (done.length > 0) log.info({ orders: done.map(toLogged) }, 'shipping called');
+      if (done.length > 0) log.info({ orders: done.map(toLogged) }, 'outcomes reported');
       return batch.map(({ decision }) => written.has(decision.orderId));
     },
   });
@@ -73,11 +73,11 @@ export function createReportOutcome(parts: {
   }
 
   return {
-    async report(held, decision) {
-      const isOurs = await reports.add({ decision, event: toRow(held, decision) });
+    async report(claimed, decision) {
+      const isOurs = await reports.add({ decision, event: toRow(claimed, decision) });
       if (!isOurs)
         log.warn(
-          { orderId: held.orderId, correlationId: held.correlationId },
+          { orderId: claimed.orderId, correlationId: claimed.correlationId },
           'claim lost, outcome not written',
         );
       return isOurs;
@@ -85,18 +85,18 @@ export function createReportOutcome(parts: {
     close: () => reports.close(),
   };
 
-  function toRow(held: Held, decision: Decision): OutboxRow | null {
+  function toRow(claimed: Claimed, decision: Decision): OutboxRow | null {
     if (decision.eventType === null) return null;
-    const event = toEvent(held, decision, decision.eventType, new Date());
+    const event = toEvent(claimed, decision, decision.eventType, new Date());
     return {
       topic,
-      key: held.orderId,
+      key: claimed.orderId,
       sequence: decision.sequence,
       eventId: event.eventId ?? '',
       eventType: event.eventType,
       payload: JSON.stringify(event),
-      correlationId: held.correlationId,
-      traceparent: held.traceparent,
+      correlationId: claimed.correlationId,
+      traceparent: claimed.traceparent,
     };
   }
 }

@@ -1,7 +1,7 @@
 import { createBatcher } from '@orders/platform/process/batcher';
 import { messageOf } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
-import { decide, type Held, nobodyCalled, type Outcome, type Policy } from '../fulfillment.ts';
+import { type Claimed, decide, nobodyCalled, type Outcome, type Policy } from '../fulfillment.ts';
 import type { FulfillmentMetrics } from '../metrics.ts';
 import { createCallLimit } from './call-limit.ts';
 import type { FulfillmentStore } from './claim-store.ts';
@@ -30,7 +30,7 @@ const callMsAtStart = 20;
  * A fulfillment in this process; `leasedAt` and `claimedAt` are performance.now() from before the
  * statement.
  */
-export type InHand = { held: Held; leasedAt: number; claimedAt: number };
+export type InHand = { claimed: Claimed; leasedAt: number; claimedAt: number };
 
 export type ShippingCalls = ReturnType<typeof createShippingCalls>;
 
@@ -65,7 +65,7 @@ export function createShippingCalls(parts: {
       const requested = await store.cancelRequested(orderIds);
       return orderIds.map((orderId) => requested.has(orderId));
     },
-    maxItems: 500,
+    itemsMax: 500,
     queueMax: askQueueMax,
   });
 
@@ -82,14 +82,14 @@ export function createShippingCalls(parts: {
 
   /** One fulfillment through its call and its report. Never rejects. */
   async function dispatch(entry: InHand): Promise<void> {
-    const { held } = entry;
+    const { claimed } = entry;
     const began = performance.now();
     let outcome: Outcome;
     try {
       outcome = await callProvider(entry);
     } catch (error) {
-      log.error({ orderId: held.orderId, err: error }, 'dispatch failed');
-      outcome = { kind: held.mustLookUp ? 'no_answer' : 'unknown', error: messageOf(error) };
+      log.error({ orderId: claimed.orderId, err: error }, 'dispatch failed');
+      outcome = { kind: claimed.mustLookUp ? 'no_answer' : 'unknown', error: messageOf(error) };
     }
     const now = performance.now();
     const durationMs = now - began;
@@ -100,35 +100,37 @@ export function createShippingCalls(parts: {
     metrics.attempted(outcome, durationMs);
     try {
       const decision = decide(
-        held,
+        claimed,
         outcome,
         { durationMs, now: new Date(), random: Math.random() },
         policy,
       );
-      const isWritten = await reports.report(held, decision);
+      const isWritten = await reports.report(claimed, decision);
       if (isWritten && decision.dueMs !== null) parts.onDue(decision.dueMs);
     } catch (error) {
       log.debug(
-        { orderId: held.orderId, err: messageOf(error) },
+        { orderId: claimed.orderId, err: messageOf(error) },
         'outcome not written, the lease will end',
       );
     } finally {
-      if (inHand.get(held.orderId) === entry) inHand.delete(held.orderId);
+      if (inHand.get(claimed.orderId) === entry) inHand.delete(claimed.orderId);
     }
   }
 
   async function callProvider(entry: InHand): Promise<Outcome> {
-    const { held, claimedAt } = entry;
-    if (held.isCancelRequested && !held.mustLookUp) return { kind: 'cancelled' };
+    const { claimed, claimedAt } = entry;
+    if (claimed.isCancelRequested && !claimed.mustLookUp) return { kind: 'cancelled' };
     if (isTooLate(entry)) return { kind: 'handed_back' };
-    if (!held.mustLookUp && performance.now() - claimedAt > askAgainAfterMs) {
-      const isUnwanted = await askAgain(held.orderId);
+    if (!claimed.mustLookUp && performance.now() - claimedAt > askAgainAfterMs) {
+      const isUnwanted = await askAgain(claimed.orderId);
       if (isUnwanted) return { kind: 'cancelled' };
       if (isUnwanted === undefined || isTooLate(entry)) return { kind: 'handed_back' };
     }
     // Nothing may wait between the look at the lease and the call: what the breaker does not let
     // through comes back at once.
-    return await breaker.execute(() => (held.mustLookUp ? client.lookUp(held) : client.ship(held)));
+    return await breaker.execute(() =>
+      claimed.mustLookUp ? client.lookUp(claimed) : client.ship(claimed),
+    );
   }
 
   /** A process that was stopped or held up for long may have lost the row to another meanwhile. */
@@ -147,10 +149,10 @@ export function createShippingCalls(parts: {
   }
 
   return {
-    take(rows: Held[], leasedAt: number): void {
-      for (const held of rows) {
-        const entry = { held, leasedAt, claimedAt: leasedAt };
-        inHand.set(held.orderId, entry);
+    take(rows: Claimed[], leasedAt: number): void {
+      for (const claimed of rows) {
+        const entry = { claimed, leasedAt, claimedAt: leasedAt };
+        inHand.set(claimed.orderId, entry);
         waiting.push(entry);
       }
       startWaiting();

@@ -66,5 +66,8 @@ test('a change that is not valid or comes from nobody is refused and changes not
       JSON.stringify(body),
     );
   }
-  assert.deepEqual(await sql('SELECT 1 FROM breakers UNION ALL SELECT 1 FROM replays'), []);
+  assert.deepEqual(
+    await sql('SELECT 1 FROM breakers UNION ALL SELECT 1 FROM operator_actions'),
+    [],
+  );
 });

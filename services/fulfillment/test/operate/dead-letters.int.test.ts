@@ -111,7 +111,9 @@ test('A corrected value is filed from the place of the dead letter, and recorded
   });
   const filed = await row(orderId);
   assert.equal(`order-events:${filed?.source_partition}:${filed?.source_offset}`, id);
-  const [record] = await sql('SELECT operator, action, reason, request, result FROM replays');
+  const [record] = await sql(
+    'SELECT operator, action, reason, request, result FROM operator_actions',
+  );
   assert.equal(record?.action, 'replay_dead_letter');
   assert.deepEqual(record?.result, { resolution: 'corrected' });
   assert.ok(JSON.stringify(record?.request).includes(orderId), 'what was corrected is on record');
@@ -152,7 +154,7 @@ test('What cannot be handled still is refused with the reason, and nothing is ch
     assert.ok(answer.body.detail.includes(reason), answer.body.detail);
   }
   assert.equal((await get<DeadLetterDetail>(`/${id}`)).body.resolution, null);
-  assert.equal((await sql('SELECT * FROM replays')).length, 0);
+  assert.equal((await sql('SELECT * FROM operator_actions')).length, 0);
   assert.equal((await sql("SELECT * FROM outbox WHERE topic = 'order-events.dlq'")).length, 1);
 });
 

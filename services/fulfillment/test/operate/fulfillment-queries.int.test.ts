@@ -60,18 +60,18 @@ test('a page that searches for a state without an index ends after its budget of
 
 test('a fulfillment is shown with its attempts, its lease, its source and what is to be shipped', async (t) => {
   const { ask, file, sql } = await operatorApi(t, postgres);
-  const held = await file(
+  const claimed = await file(
     { state: 'Retrying', claimed_by: 'host-1', attempt_open: true, attempts: 2 },
     { due_at: "now() + interval '10 s'" },
   );
   await sql(
     'INSERT INTO cancellations (order_id, source_topic, source_partition, source_offset) VALUES ($1, $2, 0, 9)',
-    [held, 'order-events'],
+    [claimed, 'order-events'],
   );
-  const { status, body } = await ask('GET', `/api/fulfillments/${held.toUpperCase()}`);
+  const { status, body } = await ask('GET', `/api/fulfillments/${claimed.toUpperCase()}`);
   assert.equal(status, 200);
   assert.partialDeepStrictEqual(body, {
-    orderId: held,
+    orderId: claimed,
     state: 'Retrying',
     attempts: 2,
     errorMessage: '422 no parcels',

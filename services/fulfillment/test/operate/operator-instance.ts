@@ -1,7 +1,10 @@
 import type { TestContext } from 'node:test';
 import type { RetryRequest } from '@orders/contracts/fulfillments/api';
 import { createHttpServer } from '@orders/platform/http/server';
-import { addReplayRoutes, createReplays } from '@orders/platform/operate/operator-journal';
+import {
+  addOperatorJournalRoutes,
+  createOperatorJournal,
+} from '@orders/platform/operate/operator-journal';
 import { silentLog, type TestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { createFulfillmentQueries } from '../../src/operate/fulfillment-queries.ts';
 import { createRetryFulfillments } from '../../src/operate/retry-fulfillments.ts';
@@ -68,7 +71,7 @@ export function operatorOf(
     retries: createRetryFulfillments({ store: retryStore, log: silentLog }),
     breaker: createShippingBreakerStore(database),
   });
-  addReplayRoutes(app, createReplays(database));
+  addOperatorJournalRoutes(app, createOperatorJournal(database));
   const ask = async (
     method: 'GET' | 'POST' | 'PUT',
     url: string,

@@ -83,22 +83,22 @@ test('what a retry finds at the provider is adopted and not sent again', async (
   });
 });
 
-test('what is held for an operator is sent again only when one retries it, and once per retry', async (t) => {
+test('what is waits for an operator is sent again only when one retries it, and once per retry', async (t) => {
   const { provider, place, untilIs, retry, row, id } = await oneOrder(t, {
     unknownOutcome: 'hold',
     settleMs: 50,
   });
   provider.post = async () => 'drop';
   await place();
-  const held = async () => String((await row(id))?.error).includes('held for an operator');
+  const isWaiting = async () => String((await row(id))?.error).includes('waits for an operator');
   /** It is looked up so often here that somebody may just have it in hand. */
   const untilRetried = () =>
     until('it is retried', async () => (await retry()).body.touched.length === 1);
-  await until('it is held', held);
+  await until('it waits for an operator', isWaiting);
   assert.equal(provider.posts().length, 1);
   await untilRetried();
   await until('it is sent again', () => provider.posts().length === 2);
-  await until('it is held again', async () => (await row(id))?.attempts === 2 && (await held()));
+  await until('it waits again', async () => (await row(id))?.attempts === 2 && (await isWaiting()));
   const looked = provider.lookUps().length;
   await until('it was looked up three times more', () => provider.lookUps().length >= looked + 3);
   assert.equal(provider.posts().length, 2);

@@ -92,7 +92,7 @@ test('a dry run touches exactly what the real run then touches, tells the same, 
   assert.deepEqual(idsOf(dry.body.skipped), skipped);
   assert.equal(dry.body.matched, 9);
   assert.deepEqual(await sql('SELECT * FROM fulfillments ORDER BY order_id'), before);
-  assert.deepEqual(await sql('SELECT 1 FROM outbox UNION ALL SELECT 1 FROM replays'), []);
+  assert.deepEqual(await sql('SELECT 1 FROM outbox UNION ALL SELECT 1 FROM operator_actions'), []);
 
   const real = await retry({ orderIds });
   assert.deepEqual(withoutTime(real.body.touched), withoutTime(dry.body.touched));
@@ -163,11 +163,11 @@ test('what changes between the look and the change is skipped and stays as it is
       traceparent: null,
     },
   }));
-  const [held] = await createFulfillmentStore(connect('a'), 'a').claimDue(1, {
+  const [claimed] = await createFulfillmentStore(connect('a'), 'a').claimDue(1, {
     leaseMs: 15_000,
     settleMs: 0,
   });
-  assert.equal(held?.orderId, taken);
+  assert.equal(claimed?.orderId, taken);
   const record = { operator: 'ann', reason: 'r', request: {}, skipped: 4 };
   assert.deepEqual([...(await retryStore.retry(writings, record)).keys()], [free]);
   assert.partialDeepStrictEqual(await rowOf(taken), {
@@ -176,7 +176,7 @@ test('what changes between the look and the change is skipped and stays as it is
     retried_at: null,
   });
   assert.deepEqual(await sql('SELECT key FROM outbox'), [{ key: free }]);
-  assert.deepEqual((await sql('SELECT result FROM replays'))[0]?.result, {
+  assert.deepEqual((await sql('SELECT result FROM operator_actions'))[0]?.result, {
     touched: [free],
     skipped: 5,
   });
@@ -188,10 +188,10 @@ test('whoever held the row loses its claim to the retry, and its late report cha
   const { connect, file, retry, rowOf, sql } = await operatorApi(t, postgres);
   const store = createFulfillmentStore(connect('a'), 'a');
   const id = await file({ state: 'Retrying' }, { due_at: "now() - interval '1 s'" });
-  const held = await store.claimDue(1, { leaseMs: 15_000, settleMs: 0 });
+  const claimed = await store.claimDue(1, { leaseMs: 15_000, settleMs: 0 });
   await sql("UPDATE fulfillments SET due_at = now() - interval '1 s'");
   assert.deepEqual(idsOf((await retry({ orderIds: [id] })).body.touched), [id]);
-  assert.equal((await store.renew(held, 15_000)).size, 0);
+  assert.equal((await store.renew(claimed, 15_000)).size, 0);
   assert.partialDeepStrictEqual(await rowOf(id), {
     claimed_by: null,
     attempts: 1 + 1,

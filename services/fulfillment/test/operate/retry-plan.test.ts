@@ -57,8 +57,8 @@ test('only what failed or is to be retried is touched, and never what somebody h
   const rows = (['Processing', 'Retrying', 'Shipped', 'Failed', 'Cancelled'] as const).map(
     (state) => candidate({ state }),
   );
-  const held = candidate({ state: 'Retrying', isInHand: true });
-  const { retries, skipped } = planRetry([...rows, held], 10);
+  const claimed = candidate({ state: 'Retrying', isInHand: true });
+  const { retries, skipped } = planRetry([...rows, claimed], 10);
   assert.deepEqual(
     retries.map(({ told }) => told.state),
     ['Retrying', 'Failed'],

@@ -93,7 +93,7 @@ test('a retry that is not valid is refused with every fault and its place, and n
       .status,
     200,
   );
-  assert.deepEqual(await sql('SELECT 1 FROM replays'), []);
+  assert.deepEqual(await sql('SELECT 1 FROM operator_actions'), []);
 });
 
 test('what operators did is listed newest first, also a retry that found nothing', async (t) => {
@@ -107,7 +107,7 @@ test('what operators did is listed newest first, also a retry that found nothing
     { mode: 'forced_open', reason: 'maintenance' },
     { 'x-operator': 'bob' },
   );
-  const { status, body } = await ask('GET', '/api/replays');
+  const { status, body } = await ask('GET', '/api/operator-actions');
   assert.equal(status, 200);
   assert.partialDeepStrictEqual(body.items, [
     {

@@ -67,8 +67,8 @@ test('Each fulfillment over the deadline of its state is stuck for its own reaso
   expected[await fulfillment({ settled: -11 * minute })] = 'outcome_unknown';
   expected[await fulfillment({ filed: -61 * minute })] = 'over_deadline';
   expected[
-    await fulfillment({ settled: -2 * minute, error: 'outcome unknown, held for an operator' })
-  ] = 'held_for_operator';
+    await fulfillment({ settled: -2 * minute, error: 'outcome unknown, waits for an operator' })
+  ] = 'awaiting_operator';
   const untold = await fulfillment({ state: 'Shipped', due: null });
   await unpublished(untold, 40);
   expected[untold] = 'not_published';
@@ -128,7 +128,7 @@ test('Behind an open breaker a fulfillment stays stuck for that reason, also whi
   assert.deepEqual((await lookAround(watch)).stuck, { [orderId]: 'breaker_open' });
 });
 
-test('What is held for an operator is told as that', async (t) => {
+test('What is waits for an operator is told as that', async (t) => {
   const { connect, instanceOf, row } = await fulfillmentTables(t, postgres);
   const provider = await scriptedProvider(t);
   provider.post = async () => 'drop';
@@ -137,11 +137,13 @@ test('What is held for an operator is told as that', async (t) => {
   const orderId = randomUUIDv7();
   await a.handle([orderEvent(orderCreated(orderId))]);
   a.start();
-  await until('it is held', async () => String((await row(orderId))?.error).includes('held'));
+  await until('it waits', async () =>
+    String((await row(orderId))?.error).includes('waits for an operator'),
+  );
   const watch = createFulfillmentWatch(connect('watch'), fulfillmentDeadlines(1));
   await until(
     'it is told',
-    async () => (await lookAround(watch)).stuck[orderId] === 'held_for_operator',
+    async () => (await lookAround(watch)).stuck[orderId] === 'awaiting_operator',
   );
 });
 

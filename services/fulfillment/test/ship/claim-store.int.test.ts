@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until } from '@orders/platform/test/kit/until';
-import { decide, type Held } from '../../src/fulfillment.ts';
+import { type Claimed, decide } from '../../src/fulfillment.ts';
 import { createFulfillmentStore } from '../../src/ship/claim-store.ts';
 import {
   fulfillmentTables,
@@ -31,9 +31,9 @@ async function tables(t: Parameters<typeof fulfillmentTables>[0]) {
   const store = (instance: string) => createFulfillmentStore(all.connect(instance), instance);
   const report = (
     of: ReturnType<typeof store>,
-    held: Held,
+    claimed: Claimed,
     outcome: Parameters<typeof decide>[1],
-  ) => of.report([{ decision: decide(held, outcome, call, quick), event: null }], null);
+  ) => of.report([{ decision: decide(claimed, outcome, call, quick), event: null }], null);
   return { ...all, handle, store, report };
 }
 
@@ -129,7 +129,11 @@ test('a claim counts the attempt before the call, and two instances never claim 
   const claimed = (await Promise.all(stores.map((one) => one.claimDue(25, times)))).flat();
   assert.equal(claimed.length, 60);
   assert.equal(new Set(claimed.map(({ orderId }) => orderId)).size, 60);
-  assert.ok(claimed.every((held) => held.attempts === 1 && held.claim === 1 && !held.mustLookUp));
+  assert.ok(
+    claimed.every(
+      (claimed) => claimed.attempts === 1 && claimed.claim === 1 && !claimed.mustLookUp,
+    ),
+  );
   assert.deepEqual(await stores[0]?.claimDue(25, times), []);
 });
 
@@ -167,12 +171,12 @@ test('a renewal that comes after the report does not put off the next attempt', 
   const [id = ''] = newIds(1);
   await handle([orderEvent(orderCreated(id))]);
   const a = store('a');
-  const [held] = await a.claimDue(1, times);
-  assert.ok(held);
-  assert.deepEqual(await a.renew([held], 60_000), new Set([id]));
-  await report(a, held, { kind: 'not_booked', error: '503', retryAfterMs: 0 });
+  const [claimed] = await a.claimDue(1, times);
+  assert.ok(claimed);
+  assert.deepEqual(await a.renew([claimed], 60_000), new Set([id]));
+  await report(a, claimed, { kind: 'not_booked', error: '503', retryAfterMs: 0 });
   const due = (await row(id))?.due_at;
-  assert.deepEqual(await a.renew([held], 60_000), new Set());
+  assert.deepEqual(await a.renew([claimed], 60_000), new Set());
   assert.deepEqual((await row(id))?.due_at, due);
 });
 
@@ -183,9 +187,9 @@ test('the settle time begins once, with the first look at what is unknown', asyn
   const a = store('a');
   const claim = async () => {
     await sql('UPDATE fulfillments SET due_at = now()');
-    const [held] = await a.claimDue(1, times);
-    assert.ok(held);
-    return held;
+    const [claimed] = await a.claimDue(1, times);
+    assert.ok(claimed);
+    return claimed;
   };
   await report(a, await claim(), { kind: 'unknown', error: 'timeout' });
   const settleAt = (await row(id))?.settle_at;

@@ -59,17 +59,17 @@ test('after an operator has retried it, it is looked up before it is sent, with 
   });
 });
 
-test('an operator may release what is held: a settled look-up lets it be sent once more, and then it is held again', async (t) => {
+test('an operator may release what is claimed: a settled look-up lets it be sent once more, and then it is claimed again', async (t) => {
   const { provider, begin, row, sql } = await oneOrder(t, postgres, {
     policy: { unknownOutcome: 'hold' },
   });
   provider.post = async () => 'drop';
   await begin();
-  const isHeld = async () => String((await row())?.error).includes('held for an operator');
-  await until('it is held', isHeld);
+  const isHeld = async () => String((await row())?.error).includes('waits for an operator');
+  await until('it waits for an operator', isHeld);
   await sql(retry.replace('settle_at = now()', 'settle_at = settle_at'));
   await until('it is sent again', () => provider.posts().length === 2);
-  await until('it is held again', isHeld);
+  await until('it is claimed again', isHeld);
   const lookUps = provider.lookUps().length;
   await until('it is looked up on and on', () => provider.lookUps().length > lookUps + 3);
   assert.equal(provider.posts().length, 2);

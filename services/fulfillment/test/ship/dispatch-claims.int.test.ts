@@ -95,8 +95,8 @@ test('a process that was stopped for long calls nobody: what it held goes back a
   const a = instanceOf('a', { providerUrl: provider.url });
   const [id = ''] = newIds(1);
   await a.handle(events([id]));
-  const held = await a.store.claimDue(1, { leaseMs: 15_000, settleMs: 0 });
-  a.dispatcher.take(held, performance.now() - 8_000);
+  const claimed = await a.store.claimDue(1, { leaseMs: 15_000, settleMs: 0 });
+  a.dispatcher.take(claimed, performance.now() - 8_000);
   await until('it is handed back', async () => (await row(id))?.attempt_open === false);
   assert.partialDeepStrictEqual(await row(id), {
     state: 'Processing',

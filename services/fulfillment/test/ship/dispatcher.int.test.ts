@@ -121,7 +121,7 @@ test('with hold nothing unknown is ever sent again, only looked up', async (t) =
   await begin();
   await until('it was looked up after the settle time', async () => provider.lookUps().length >= 5);
   await until('it says why', async () =>
-    String((await row())?.error).includes('held for an operator'),
+    String((await row())?.error).includes('waits for an operator'),
   );
   assert.equal(provider.posts().length, 1);
   provider.lookUp = async () => ({ ...(shipment('LATE') as object), status: 200 }) as Answer;

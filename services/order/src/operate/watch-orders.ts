@@ -1,4 +1,4 @@
-import type { Glance, Noticed, Watch } from '@orders/platform/operate/sentinel';
+import type { Noticed, ScanResult, Watch } from '@orders/platform/operate/sentinel';
 import type { WatchedTable } from '@orders/platform/operate/sentinel-store';
 import type { Database } from '@orders/platform/postgres/database';
 
@@ -45,7 +45,7 @@ export function createOrderWatch(
   deadlines: ReturnType<typeof orderDeadlines>,
 ): Watch {
   const { publishedMs, pickedUpMs, cancelAnsweredMs, outcomeMs, retryingMs } = deadlines;
-  const search = async (): Promise<Glance> => {
+  const search = async (): Promise<ScanResult> => {
     const [row] = await database.query<{ walked: number; entered: number }>(enterStatement, [
       publishedMs,
       walkMax,
@@ -53,7 +53,7 @@ export function createOrderWatch(
     ]);
     return { found: row?.entered ?? 0, next: row?.walked === walkMax ? ['walk'] : null };
   };
-  const recheck = async (after: string[] | null): Promise<Glance> => {
+  const recheck = async (after: string[] | null): Promise<ScanResult> => {
     const [row] = await database.query<RecheckRow>(recheckStatement, [
       after?.[0] ?? '00000000-0000-0000-0000-000000000000',
       recheckMax,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { within } from '@orders/platform/process/deadline';
 import { CodedError, messageOf } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
-import { createAlarm } from '@orders/platform/process/wakeable-sleep';
+import { createWakeableSleep } from '@orders/platform/process/wakeable-sleep';
 import type { OrderChangesStore } from '../change-log.ts';
 import type { OrderEntry, OrderQueries } from './order-queries.ts';
 
@@ -15,7 +15,7 @@ const pauseMs = 50;
 /** Orders read by one statement. */
 const readMax = 500;
 /** Those who wait and follow, all together; beyond this the API answers 503. */
-const watchersMax = 1_000;
+const followersMax = 1_000;
 /** PostgreSQL must have answered the first look by then. */
 const beginMs = 3_000;
 /**
@@ -26,7 +26,7 @@ const gapMs = 30_000;
 export const changesKeptSeconds = 120;
 
 /** Somebody who wants to know of one order, or of all where `orderId` is null. */
-export type Watcher = {
+export type Follower = {
   orderId: string | null;
   /**
    * Of one order: its present state first, then each change, never older than what was told before;
@@ -44,10 +44,10 @@ export type OrderChanges = {
    * Resolves when every change committed from now on will be told; call the result to stop. Rejects
    * with CodedError: overloaded, store_unavailable.
    */
-  watch(watcher: Watcher): Promise<() => void>;
+  watch(follower: Follower): Promise<() => void>;
   /** This instance has changed orders: look soon. Costs nothing while nobody watches. */
   ring(): void;
-  /** Ends all watchers. */
+  /** Ends all followers. */
   close(): Promise<void>;
 };
 
@@ -62,11 +62,11 @@ export function createOrderChanges(parts: {
   log: Log;
 }): OrderChanges {
   const { store, queries } = parts;
-  const log = parts.log.child({ station: 'follow' });
+  const log = parts.log.child({ part: 'follow' });
   const stopping = new AbortController();
-  const alarm = createAlarm(stopping.signal);
-  const watchers = new Set<Watcher>();
-  /** Orders whose watchers have not been told their present state. */
+  const pause = createWakeableSleep(stopping.signal);
+  const followers = new Set<Follower>();
+  /** Orders whose followers have not been told their present state. */
   let fresh = new Set<string>();
   let isRung = false;
   let following: { begun: Promise<void>; ended: Promise<void> } | undefined;
@@ -78,7 +78,7 @@ export function createOrderChanges(parts: {
 
   async function lookUntilAlone(begun: () => void): Promise<void> {
     let last: { snapshot: string; atMs: number } | undefined;
-    while (watchers.size > 0) {
+    while (followers.size > 0) {
       try {
         last = await look(last, begun);
       } catch (error) {
@@ -99,7 +99,7 @@ export function createOrderChanges(parts: {
     try {
       const hasGap = last !== undefined && now.atMs - last.atMs > gapMs;
       if (hasGap) endThose(({ orderId }) => orderId === null);
-      const watched = new Set([...watchers].map(({ orderId }) => orderId));
+      const watched = new Set([...followers].map(({ orderId }) => orderId));
       const changed = hasGap ? [...watched].filter((id) => id !== null) : orderIds;
       await tellOf(
         [...new Set([...asked, ...changed])].filter((id) => watched.has(null) || watched.has(id)),
@@ -115,50 +115,50 @@ export function createOrderChanges(parts: {
     for (let i = 0; i < orderIds.length; i += readMax) {
       const orders = await queries.some(orderIds.slice(i, i + readMax));
       const byId = new Map(orders.map((order) => [order.orderId, order]));
-      for (const watcher of watchers) {
-        const told = watcher.orderId === null ? orders : [byId.get(watcher.orderId)];
-        for (const order of told) if (order !== undefined) watcher.tell(order);
+      for (const follower of followers) {
+        const told = follower.orderId === null ? orders : [byId.get(follower.orderId)];
+        for (const order of told) if (order !== undefined) follower.tell(order);
       }
     }
   }
 
   async function rest(): Promise<void> {
-    if (watchers.size === 0) return;
+    if (followers.size === 0) return;
     await delay(pauseMs);
-    if (!isRung) await alarm.sleep(lookMs - pauseMs);
+    if (!isRung) await pause.sleep(lookMs - pauseMs);
     isRung = false;
   }
 
-  function endThose(which: (watcher: Watcher) => boolean): void {
-    for (const watcher of [...watchers].filter(which)) {
-      watchers.delete(watcher);
-      watcher.end();
+  function endThose(which: (follower: Follower) => boolean): void {
+    for (const follower of [...followers].filter(which)) {
+      followers.delete(follower);
+      follower.end();
     }
   }
 
   function ring(): void {
-    if (watchers.size === 0) return;
+    if (followers.size === 0) return;
     isRung = true;
-    alarm.ring();
+    pause.wake();
   }
 
   return {
-    async watch(watcher) {
+    async watch(follower) {
       if (stopping.signal.aborted)
         throw new CodedError('overloaded', 'The service is closing; try again.');
-      if (watchers.size >= watchersMax)
+      if (followers.size >= followersMax)
         throw new CodedError('overloaded', 'Too many wait for orders; try again.');
-      watchers.add(watcher);
-      if (watcher.orderId !== null) fresh.add(watcher.orderId);
+      followers.add(follower);
+      if (follower.orderId !== null) fresh.add(follower.orderId);
       following ??= follow();
       ring();
       try {
         await within(beginMs, 'the first look', following.begun);
       } catch {
-        watchers.delete(watcher);
+        followers.delete(follower);
         throw new CodedError('store_unavailable', 'The database cannot be reached now; try again.');
       }
-      return () => void watchers.delete(watcher);
+      return () => void followers.delete(follower);
     },
     ring,
     async close() {

@@ -4,7 +4,7 @@ import { CodedError } from '@orders/platform/process/errors';
 /** Each holds a connection and a buffer; beyond this the API answers 503. */
 const streamsMax = 200;
 /** A reader that is so far behind is cut off; it connects again and sees the present. */
-const bufferMaxBytes = 1_000_000;
+const bufferBytesMax = 1_000_000;
 /**
  * Below the idle timeout of usual proxies; it also finds out who has gone without a word, and whose
  * API key was revoked.
@@ -39,7 +39,7 @@ export function createEventStreams() {
   function push(body: Readable, text: string): void {
     if (!live.has(body)) return;
     body.push(text);
-    if (body.readableLength <= bufferMaxBytes) return;
+    if (body.readableLength <= bufferBytesMax) return;
     retire(body);
     body.destroy();
   }

@@ -1,10 +1,10 @@
 import { OrderPath } from '@orders/contracts/orders/api';
 import { OrderChange, OrderEventsQuery } from '@orders/contracts/orders/history';
 import { problems } from '@orders/contracts/problem';
+import { orUnavailable } from '@orders/platform/http/or-unavailable';
 import type { HttpReply, HttpServer } from '@orders/platform/http/server';
-import { storeRead } from '@orders/platform/postgres/database';
 import { isFinal } from '../order.ts';
-import type { OrderChanges, Watcher } from './changes.ts';
+import type { Follower, OrderChanges } from './changes.ts';
 import type { EventStream, EventStreams } from './event-streams.ts';
 import type { OrderEntry, OrderQueries } from './order-queries.ts';
 
@@ -24,13 +24,13 @@ export function addFollowRoutes(
   const { queries, changes, streams } = parts;
 
   /**
-   * Answers with a stream; `watch` makes of it what is to be told. Without a watcher there is no
+   * Answers with a stream; `watch` makes of it what is to be told. Without a follower there is no
    * stream: it rejects.
    */
   async function answer(
     caller: string,
     reply: HttpReply,
-    watch: (stream: EventStream) => Watcher,
+    watch: (stream: EventStream) => Follower,
   ): Promise<HttpReply> {
     let isClosed = false;
     let stop = (): void => undefined;
@@ -87,7 +87,7 @@ export function addFollowRoutes(
       params: OrderPath,
     },
     handler: async ({ params, headers, caller }, reply) => {
-      const order = await storeRead(() => queries.existing(params.orderId));
+      const order = await orUnavailable(() => queries.existing(params.orderId));
       if (isFinal(order.status) && headers['last-event-id'] === toEvent(order).id)
         return reply.code(204).send();
       return await answer(caller, reply, (stream) => ({

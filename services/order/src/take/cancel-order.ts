@@ -1,8 +1,8 @@
 import type { OrderView } from '@orders/contracts/orders/api';
 import { orderEventsTopic } from '@orders/contracts/orders/events';
+import { orUnavailable } from '@orders/platform/http/or-unavailable';
 import { eventIdOf } from '@orders/platform/messaging/event-id';
 import type { OutboxRelay } from '@orders/platform/messaging/outbox-relay';
-import { storeRead } from '@orders/platform/postgres/database';
 import { CodedError } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
 import { isFinal } from '../order.ts';
@@ -37,7 +37,7 @@ export function createCancelOrder(parts: {
   log: Log;
 }): CancelOrder {
   const { store, queries, relay, instance, topic = orderEventsTopic, onChanged } = parts;
-  const log = parts.log.child({ station: 'cancel' });
+  const log = parts.log.child({ part: 'cancel' });
 
   type Asked = Parameters<CancelOrder['cancel']>[1];
 
@@ -73,8 +73,8 @@ export function createCancelOrder(parts: {
     async cancel(givenId, asked) {
       const orderId = givenId.toLowerCase();
       for (let round = 0; round < roundsMax; round += 1) {
-        const isOurs = await storeRead(() => request(orderId, asked));
-        const order = await storeRead(() => queries.existing(orderId));
+        const isOurs = await orUnavailable(() => request(orderId, asked));
+        const order = await orUnavailable(() => queries.existing(orderId));
         if (isOurs) return order;
         if (isFinal(order.status))
           throw new CodedError('order_final', `The order is ${order.status}.`);

@@ -18,13 +18,13 @@ import type { KeyedPlacement, OrderStore, PlaceAs } from './placing-store.ts';
  * Larger batches gain nothing more (measured), and one must be stored well within the statement
  * timeout.
  */
-const batchMaxItems = 256;
-const batchMaxBytes = 4_000_000;
+const batchItemsMax = 256;
+const batchBytesMax = 4_000_000;
 /**
  * Orders that may wait for a commit; beyond this the API answers 503 instead of growing its memory.
  */
 const queueMax = 4_000;
-const queueMaxBytes = 32_000_000;
+const queueBytesMax = 32_000_000;
 const conflictRetriesMax = 3;
 /** An order whose commit has no verdict is asked for during this time; then the answer is 503. */
 const verdictMs = 1_500;
@@ -33,7 +33,7 @@ const verdictRetryMs = 100;
 export type PlaceOrder = {
   /**
    * Stores the order durably (fsync) and resolves to the answer. With a key that was used before
-   * for the same content it resolves to the first answer, `isReplay`. Rejects with CodedError:
+   * for the same content it resolves to the first answer, `isRepeat`. Rejects with CodedError:
    * idempotency_key_reused, idempotency_in_progress, overloaded, store_unavailable. After the
    * latter the order may exist all the same: a retry needs a key.
    */
@@ -45,7 +45,7 @@ export type PlaceOrder = {
   close(): Promise<void>;
 };
 
-export type Placed = PlacedOrder & { isReplay: boolean };
+export type Placed = PlacedOrder & { isRepeat: boolean };
 
 export function createPlaceOrder(parts: {
   store: OrderStore;
@@ -79,11 +79,11 @@ export function createPlaceOrder(parts: {
   ): Batcher<P, Answer> {
     return createBatcher<P, Answer>({
       name,
-      maxItems: batchMaxItems,
-      maxBytes: batchMaxBytes,
+      itemsMax: batchItemsMax,
+      bytesMax: batchBytesMax,
       bytesOf: ({ payload, itemsJson }) => payload.length + itemsJson.length,
       queueMax,
-      queueMaxBytes,
+      queueBytesMax,
       splitOn: (error) => whatFailed(error) === 'data' || whatFailed(error) === 'lock',
       flush: async (batch) => {
         const began = performance.now();
@@ -182,7 +182,7 @@ export function createPlaceOrder(parts: {
 }
 
 type Answer = { isHot?: boolean } & (
-  | { kind: 'accepted' | 'replayed'; orderId: string; status: PlacedOrder['status'] }
+  | { kind: 'accepted' | 'repeated'; orderId: string; status: PlacedOrder['status'] }
   | { kind: 'reused' }
   | { kind: 'unknown' }
 );
@@ -202,7 +202,7 @@ function answerAgain(
   if (first === undefined) return { kind: 'unknown' };
   if (first.hash !== hash) return { kind: 'reused' };
   return {
-    kind: 'replayed',
+    kind: 'repeated',
     orderId: first.orderId,
     status: first.status === 'Pending' ? 'Pending' : 'Created',
   };
@@ -216,7 +216,7 @@ function toPlaced(answer: Answer): Placed {
     );
   }
   if (answer.kind === 'unknown') throw inProgress();
-  return { orderId: answer.orderId, status: answer.status, isReplay: answer.kind === 'replayed' };
+  return { orderId: answer.orderId, status: answer.status, isRepeat: answer.kind === 'repeated' };
 }
 
 const inProgress = (): CodedError =>

@@ -15,9 +15,9 @@ import {
 } from '@orders/contracts/orders/api';
 import { Timeline } from '@orders/contracts/orders/history';
 import { problems } from '@orders/contracts/problem';
+import { orUnavailable } from '@orders/platform/http/or-unavailable';
 import type { HttpServer } from '@orders/platform/http/server';
 import { correlationIdOf, traceparentOf } from '@orders/platform/http/trace-context';
-import { storeRead } from '@orders/platform/postgres/database';
 import type { OrderMetrics } from '../metrics.ts';
 import { hasReached } from '../order.ts';
 import type { OrderChanges } from '../show/changes.ts';
@@ -47,7 +47,8 @@ export function addOrderRoutes(
   },
 ): void {
   const { placeOrder, cancelOrder, queries, changes, metrics } = parts;
-  const show = (orderId: string): Promise<OrderView> => storeRead(() => queries.existing(orderId));
+  const show = (orderId: string): Promise<OrderView> =>
+    orUnavailable(() => queries.existing(orderId));
 
   app.post<{ Body: NewOrder; Headers: PlaceOrderHeaders }>('/api/orders', {
     config: { scope: 'orders:write' },
@@ -63,14 +64,14 @@ export function addOrderRoutes(
     handler: async (request, reply) => {
       const began = performance.now();
       const idempotencyKey = request.headers['idempotency-key'];
-      const { orderId, status, isReplay } = await placeOrder.place(request.body, {
+      const { orderId, status, isRepeat } = await placeOrder.place(request.body, {
         ...(idempotencyKey !== undefined && {
           key: { scope: request.caller, key: idempotencyKey },
         }),
         correlationId: correlationIdOf(request.headers, request.id),
         traceparent: traceparentOf(request.headers),
       });
-      if (isReplay) reply.header('idempotent-replayed', 'true');
+      if (isRepeat) reply.header('idempotent-replayed', 'true');
       else metrics.created.inc();
       metrics.createSeconds.observe((performance.now() - began) / 1_000);
       reply.code(201).header('location', `/api/orders/${orderId}`);
@@ -132,7 +133,7 @@ export function addOrderRoutes(
       response: { 200: Timeline, ...problems(400, 404, 503) },
     },
     handler: async ({ params }) =>
-      toTimeline(await storeRead(() => queries.history(params.orderId))),
+      toTimeline(await orUnavailable(() => queries.history(params.orderId))),
   });
 
   app.get<{ Querystring: OrderListQuery }>('/api/orders', {
@@ -143,6 +144,6 @@ export function addOrderRoutes(
       querystring: OrderListQuery,
       response: { 200: OrderPage, ...problems(400, 503) },
     },
-    handler: ({ query }) => storeRead(() => queries.page(query)),
+    handler: ({ query }) => orUnavailable(() => queries.page(query)),
   });
 }

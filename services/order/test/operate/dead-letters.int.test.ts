@@ -70,5 +70,5 @@ test('A dead letter that can be read by now shows its order as Shipped when it i
     offset: '9007199254740993',
   });
   assert.deepEqual((await replay()).status, 409);
-  assert.equal((await sql('SELECT * FROM replays')).length, 1);
+  assert.equal((await sql('SELECT * FROM operator_actions')).length, 1);
 });

@@ -57,7 +57,7 @@ test('An order is told again by the same event with the same id, and the relay p
   const copy = fake.taken[1]?.event;
   assert.deepEqual(copy, first[0]);
   const [record] = await sql(
-    "SELECT operator, action, reason, result->>'events' AS events FROM replays",
+    "SELECT operator, action, reason, result->>'events' AS events FROM operator_actions",
   );
   assert.deepEqual(record, { operator: 'ada', action: 'republish', reason, events: '1' });
 });
@@ -107,7 +107,10 @@ test('A dry run lists exactly what the real run sends, and writes nothing', asyn
   ]);
   const request = { filter: { status: 'Created', olderThanSeconds: 60 }, reason };
   const dry = await post({ ...request, dryRun: true });
-  assert.equal((await sql('SELECT 1 FROM outbox UNION ALL SELECT 1 FROM replays')).length, 0);
+  assert.equal(
+    (await sql('SELECT 1 FROM outbox UNION ALL SELECT 1 FROM operator_actions')).length,
+    0,
+  );
   const real = await post(request);
   const what = ({ touched, skipped }: RepublishAnswer) => [
     touched.map(({ events, ...order }) => ({

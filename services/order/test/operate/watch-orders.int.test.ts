@@ -149,13 +149,13 @@ test('Of two instances one is on watch; the other takes over, and nothing is tol
   start('b');
   await until(
     'a is on watch',
-    async () => (await sql('SELECT held_by FROM sentinel'))[0]?.held_by === 'a',
+    async () => (await sql('SELECT locked_by FROM sentinel'))[0]?.locked_by === 'a',
   );
   await a.close();
-  await sql("UPDATE sentinel SET held_until = '-infinity'");
+  await sql("UPDATE sentinel SET locked_until = '-infinity'");
   await until(
     'b is on watch',
-    async () => (await sql('SELECT held_by FROM sentinel'))[0]?.held_by === 'b',
+    async () => (await sql('SELECT locked_by FROM sentinel'))[0]?.locked_by === 'b',
   );
   const second = await order('Created', 5 * minute);
   await sql("UPDATE sentinel SET position = '00000000-0000-0000-0000-000000000000'");

@@ -71,7 +71,7 @@ async function instances(t: TestContext) {
   };
 }
 
-function watcher(orderId: string | null) {
+function follower(orderId: string | null) {
   const told: { orderId: string; status: OrderStatus }[] = [];
   const state = { told, ended: 0 };
   return {
@@ -90,7 +90,7 @@ test('who watches an order is told its present state and then what another insta
   const { changes, place, project } = await instances(t);
   const [orderId, other] = [await place(), await place()];
   await project(orderId, 1, 'Processing');
-  const one = watcher(orderId);
+  const one = follower(orderId);
   const stop = await changes.watch(one);
   await until('the present state', () => one.told.length === 1);
   await project(other, 1, 'Processing');
@@ -104,7 +104,7 @@ test('who watches an order is told its present state and then what another insta
 test('who watches all orders is told of every change from then on, new orders among them, and of none before', async (t) => {
   const { changes, place, project } = await instances(t);
   const before = await place();
-  const all = watcher(null);
+  const all = follower(null);
   await changes.watch(all);
   const orderIds = [await place(), await place(), await place()];
   await Promise.all(orderIds.map((id) => project(id, 1, 'Shipped')));
@@ -117,7 +117,7 @@ test('who watches all orders is told of every change from then on, new orders am
 test('a change is told although its transaction began before, and ended after, others that were seen', async (t) => {
   const { changes, place, connect, sql } = await instances(t);
   const [slow, quick] = [await place(), await place()];
-  const all = watcher(null);
+  const all = follower(null);
   const [written, mayCommit] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const committed = connect('slow').withConnection(async (client) => {
     await client.query('BEGIN');
@@ -145,7 +145,7 @@ test('a change is told although its transaction began before, and ended after, o
 test('nothing is lost while the database is away, and who comes then is told that it is', async (t) => {
   const { changes, place, project, state } = await instances(t);
   const orderId = await place();
-  const one = watcher(orderId);
+  const one = follower(orderId);
   await changes.watch(one);
   await until('the present state', () => one.told.length === 1);
   state.fails = true;
@@ -156,7 +156,7 @@ test('nothing is lost while the database is away, and who comes then is told tha
   await until('the change', () => one.told.length === 2);
   const alone = await instances(t);
   alone.state.fails = true;
-  await assert.rejects(within('the answer', alone.changes.watch(watcher(null)), 5_000), {
+  await assert.rejects(within('the answer', alone.changes.watch(follower(null)), 5_000), {
     code: 'store_unavailable',
   });
 });
@@ -165,25 +165,25 @@ test('while nobody watches nothing is read, and rings cost nothing', async (t) =
   const { changes, place, state } = await instances(t);
   await place();
   changes.ring();
-  const stop = await changes.watch(watcher(null));
+  const stop = await changes.watch(follower(null));
   assert.ok(state.statements > 0);
   stop();
   const { statements } = state;
-  const again = watcher(await place());
+  const again = follower(await place());
   const stopAgain = await changes.watch(again);
   await until('the present state', () => again.told.length === 1);
   assert.ok(state.statements > statements);
   stopAgain();
 });
 
-test('there is a bound of watchers, and closing ends them all', async (t) => {
+test('there is a bound of followers, and closing ends them all', async (t) => {
   const { changes } = await instances(t);
-  const many = Array.from({ length: 1_000 }, () => watcher(null));
+  const many = Array.from({ length: 1_000 }, () => follower(null));
   await Promise.all(many.map((one) => changes.watch(one)));
-  await assert.rejects(changes.watch(watcher(null)), { code: 'overloaded', status: 503 });
+  await assert.rejects(changes.watch(follower(null)), { code: 'overloaded', status: 503 });
   await changes.close();
   assert.ok(many.every(({ ended }) => ended === 1));
-  await assert.rejects(changes.watch(watcher(null)), { code: 'overloaded' });
+  await assert.rejects(changes.watch(follower(null)), { code: 'overloaded' });
 });
 
 test('changes are kept for minutes and purged a bounded number at a time', async (t) => {

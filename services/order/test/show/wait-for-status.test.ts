@@ -3,17 +3,17 @@ import { test } from 'node:test';
 import type { OrderStatus } from '@orders/contracts/orders/api';
 import { CodedError } from '@orders/platform/process/errors';
 import { within } from '@orders/platform/test/kit/until';
-import type { OrderChanges, Watcher } from '../../src/show/changes.ts';
+import type { Follower, OrderChanges } from '../../src/show/changes.ts';
 import type { OrderEntry } from '../../src/show/order-queries.ts';
 import { waitForStatus } from '../../src/show/wait-for-status.ts';
 
 /** Changes that the test tells itself; `watching` counts who has not stopped. */
 function scripted() {
-  const state = { watching: 0, watcher: undefined as Watcher | undefined };
+  const state = { watching: 0, follower: undefined as Follower | undefined };
   const changes: OrderChanges = {
-    async watch(watcher) {
+    async watch(follower) {
       state.watching += 1;
-      state.watcher = watcher;
+      state.follower = follower;
       return () => {
         state.watching -= 1;
       };
@@ -21,7 +21,7 @@ function scripted() {
     ring: () => undefined,
     close: async () => undefined,
   };
-  const tell = (status: OrderStatus) => state.watcher?.tell({ status } as OrderEntry);
+  const tell = (status: OrderStatus) => state.follower?.tell({ status } as OrderEntry);
   return { changes, state, tell };
 }
 
@@ -54,7 +54,7 @@ test('a wait ends with its time, its client or its service, and frees its place'
       waitForStatus(changes, forShipped(60_000, AbortSignal.abort())),
     service({ changes, state }) {
       const waiting = waitForStatus(changes, forShipped());
-      state.watcher?.end();
+      state.follower?.end();
       return waiting;
     },
   };

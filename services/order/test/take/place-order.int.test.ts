@@ -13,7 +13,7 @@ test('a placed order is on disk with its event before the answer, and the event 
   const { instanceOf, sql, fake, count } = await orderTables(t, postgres);
   const { place } = instanceOf('a');
   const placed = await place(newOrder(), trace);
-  assert.deepEqual(placed, { orderId: placed.orderId, status: 'Created', isReplay: false });
+  assert.deepEqual(placed, { orderId: placed.orderId, status: 'Created', isRepeat: false });
   const [row] = await sql(
     'SELECT order_id, status, total::text, item_count, publish_failed, attention, correlation_id, created_at, updated_at FROM orders',
   );
@@ -101,13 +101,13 @@ test('the same key and content give the first answer again, other content is ref
   const { place } = instanceOf('a');
   const first = await place(newOrder(), withKey('k'));
   const again = await instanceOf('b').place(newOrder(), withKey('k'));
-  assert.deepEqual(again, { ...first, isReplay: true });
+  assert.deepEqual(again, { ...first, isRepeat: true });
   await assert.rejects(place(newOrder({ customerName: 'Another' }), withKey('k')), {
     code: 'idempotency_key_reused',
   });
   const inOneBatch = await Promise.all([1, 2, 3].map(() => place(newOrder(), withKey('k2'))));
   assert.equal(new Set(inOneBatch.map(({ orderId }) => orderId)).size, 1);
-  assert.deepEqual(inOneBatch.map(({ isReplay }) => isReplay).sort(), [false, true, true]);
+  assert.deepEqual(inOneBatch.map(({ isRepeat }) => isRepeat).sort(), [false, true, true]);
   assert.equal(await count('orders'), 2);
 });
 
@@ -118,7 +118,7 @@ test('fifty concurrent requests with the same key at two instances make one orde
     const ask = (i: number) => instances[i % 2]?.place(newOrder(), withKey(`key ${round}`));
     const placed = await Promise.all(Array.from({ length: 50 }, (_, i) => ask(i)));
     assert.equal(new Set(placed.map((p) => p?.orderId)).size, 1);
-    assert.equal(placed.filter((p) => p?.isReplay === false).length, 1);
+    assert.equal(placed.filter((p) => p?.isRepeat === false).length, 1);
   }
   assert.equal(await count('orders'), 5);
   await until('one event an order', async () => (await count('outbox')) === 0);
@@ -172,7 +172,7 @@ test('a key that another transaction holds is 409, and keyless orders do not wai
   await within('a keyless order', place(newOrder(), trace), 1_000);
   await within('the answer', blocked, 5_000);
   await release();
-  assert.equal((await place(newOrder(), withKey('k'))).isReplay, false);
+  assert.equal((await place(newOrder(), withKey('k'))).isRepeat, false);
 });
 
 /**
@@ -219,7 +219,7 @@ for (const kind of ['plain', 'keyed']) {
     const placing = place(newOrder(), kind === 'keyed' ? withKey('k') : trace);
     await until('it is committed', async () => (await count('orders')) === 2);
     cut();
-    assert.equal((await within('the answer', placing, 5_000)).isReplay, false);
+    assert.equal((await within('the answer', placing, 5_000)).isRepeat, false);
     await until('both are published', () => fake.keys().size === 2);
     await until('both are marked', async () => (await count('outbox')) === 0);
   });

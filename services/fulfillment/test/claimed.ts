@@ -1,4 +1,4 @@
-import type { Held, Outcome, Policy } from '../src/fulfillment.ts';
+import type { Claimed, Outcome, Policy } from '../src/fulfillment.ts';
 
 export const policy: Policy = {
   attemptsMax: 8,
@@ -8,7 +8,7 @@ export const policy: Policy = {
   settleMs: 2_000,
   unknownOutcome: 'lookup',
 };
-export const held: Held = {
+export const claimed: Claimed = {
   orderId: '01900000-0000-7000-8000-000000000001',
   claim: 3,
   state: 'Processing',
