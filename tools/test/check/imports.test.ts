@@ -32,7 +32,7 @@ test('imports downwards are allowed, types included', async (t) => {
     'packages/platform/src/process/log.ts':
       "import type { Event } from '../../../contracts/src/event.ts';\nexport const log = (e: Event) => e;\n",
     'services/order/src/main.ts':
-      "import { log } from '@orders/platform/process/log';\nlog({ id: '1' });\n",
+      "import { log } from '../../../packages/platform/src/process/log.ts';\nlog({ id: '1' });\n",
   });
   assert.deepEqual(problems, []);
 });
