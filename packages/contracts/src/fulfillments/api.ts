@@ -97,7 +97,7 @@ export type RetryFilter = Static<typeof RetryFilter>;
 /** Body of POST /api/fulfillments/retry: either `orderIds` or `filter`. */
 export const RetryRequest = Type.Object(
   {
-    orderIds: Type.Optional(Type.Array(Uuid('An order'), { minItems: 1, itemsMax: 1_000 })),
+    orderIds: Type.Optional(Type.Array(Uuid('An order'), { minItems: 1, maxItems: 1_000 })),
     filter: Type.Optional(RetryFilter),
     limit: Type.Integer({
       minimum: 1,

@@ -40,7 +40,7 @@ export type RepublishFilter = {
 export const republishRequest = <F extends Type.TSchema>(filter: F) =>
   Type.Object(
     {
-      orderIds: Type.Optional(Type.Array(Uuid('An order'), { minItems: 1, itemsMax: 1_000 })),
+      orderIds: Type.Optional(Type.Array(Uuid('An order'), { minItems: 1, maxItems: 1_000 })),
       filter: Type.Optional(filter),
       limit: Type.Integer({
         minimum: 1,

@@ -45,7 +45,7 @@ export const NewOrder = Type.Object(
         description: 'ISO 4217',
       }),
     ),
-    items: Type.Array(OrderItem, { minItems: 1, itemsMax: 1_000, description: 'What is ordered' }),
+    items: Type.Array(OrderItem, { minItems: 1, maxItems: 1_000, description: 'What is ordered' }),
   },
   { additionalProperties: false },
 );

@@ -20,7 +20,7 @@ const ApiKey = Type.Object({
   revokedAt: Type.Union([Type.String(), Type.Null()]),
 });
 export type ApiKey = Static<typeof ApiKey>;
-const KeyFile = createValidator(Type.Array(ApiKey, { itemsMax: 1_000 }));
+const KeyFile = createValidator(Type.Array(ApiKey, { maxItems: 1_000 }));
 
 const secretBytes = 32;
 /** How often the file is looked at: a revoked key ends within this and a moment. */

@@ -86,7 +86,7 @@ const refused: [string, Ask, number, string][] = [
     415,
     'unsupported_media_type',
   ],
-  ['an error of the code', { method: 'GET', path: '/things/1' }, 503, 'store_unavailable'],
+  ['an error of the code', { method: 'GET', path: '/things/1' }, 503, 'internal_error'],
 ];
 
 for (const [name, request, status, code] of refused) {
