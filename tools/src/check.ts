@@ -3,6 +3,7 @@ import { documents } from './check/documents.ts';
 import { fileSizes } from './check/file-sizes.ts';
 import { forbiddenWords } from './check/forbidden-words.ts';
 import { imports } from './check/imports.ts';
+import { invariants } from './check/invariants.ts';
 import { lockfile } from './check/lockfile.ts';
 import { openRepository } from './check/repository.ts';
 import { runRules } from './check/rule.ts';
@@ -20,6 +21,7 @@ const rules = [
   forbiddenWords,
   lockfile,
   stations,
+  invariants,
 ];
 
 const repository = await openRepository(join(import.meta.dirname, '../..'));

@@ -162,6 +162,7 @@ export function decide(
   }
 
   function afterNotFound(): Decision {
+    // I8: "not found" counts only after the settle time.
     if (!claimed.isSettled) return { ...stillOpen, dueMs: policy.settleMs };
     // Nothing is booked and nothing will be: also what is waits for an operator may end so.
     if (claimed.isCancelRequested) return told(same, 'Cancelled', 'OrderCancelled', {});
@@ -182,6 +183,7 @@ export function decide(
       ...withFailure(error),
     });
   }
+  // I9: called only for a definite answer; an unknown outcome stays open.
   function fail(from: Decision, error: string): Decision {
     return told(from, 'Failed', 'OrderFailed', withFailure(error));
   }

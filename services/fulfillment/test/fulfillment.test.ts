@@ -69,7 +69,7 @@ const canHave = (h: Claimed, { kind }: Outcome): boolean => {
 
 const isEvent = createValidator(FulfillmentEvent);
 
-test('every decision keeps the rules, whatever was held and whatever came of it', () => {
+test('I9: every decision keeps the rules, whatever was held and whatever came of it', () => {
   const property = fc.property(anyHeld, anyOutcome, anyCall, anyPolicy, (h, outcome, c, p) => {
     fc.pre(canHave(h, outcome));
     const d = decide(h, outcome, c, p);
@@ -134,7 +134,7 @@ test('every decision keeps the rules, whatever was held and whatever came of it'
   fc.assert(property, { numRuns: 5_000 });
 });
 
-test('a fulfillment with random outcomes never sends while an outcome is unknown and counts only what it should', () => {
+test('I7: a fulfillment with random outcomes never sends while an outcome is unknown and counts only what it should', () => {
   const life = fc.array(fc.record({ outcome: anyOutcome, isSettled: fc.boolean() }), {
     minLength: 1,
     maxLength: 60,

@@ -138,6 +138,7 @@ export function subscribeToKafka(parts: {
       while (stream.isCurrent() && !stopping.signal.aborted) {
         const batch = stream.take(eventsMax, batchBytesMax);
         if (batch.length === 0) await idle.sleep(idleMs);
+        // I5: the handler has stored the batch; only now may its offsets be committed.
         else if (await handled(batch, () => stream.isCurrent())) await stream.commit(batch);
         if (stream.isCurrent()) tell();
       }

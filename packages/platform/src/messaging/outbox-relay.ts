@@ -153,6 +153,7 @@ export function createOutboxRelay(parts: {
       await events.onFailed?.([row]);
       return false;
     }
+    // I3: the broker has acknowledged the event; only now may its row be deleted.
     await marks.add(row);
     return true;
   }

@@ -20,8 +20,8 @@ export type DeadLetter = {
 };
 
 /**
- * Two parts of a statement that writes a batch's dead letters and their copies for `<topic>.dlq`
- * together with the batch, so that a poison message neither blocks its partition nor gets lost.
+ * I11: two parts of a statement that writes a batch's dead letters and their copies for
+ * `<topic>.dlq` together with the batch, so that a poison message is not lost and blocks nothing.
  * Takes the eight parameters from `$first` on.
  */
 export function deadLetterParts(first: number): string {

@@ -81,7 +81,7 @@ test(
 );
 
 test(
-  'a batch that fails for longer than a session stays with its member and keeps its place',
+  'I5: a batch that fails for longer than a session stays with its member and keeps its place',
   options,
   async (t) => {
     const { broker } = openKafkaBroker(t, servers);

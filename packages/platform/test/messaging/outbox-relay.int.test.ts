@@ -63,7 +63,7 @@ const hot = (instance: string) => ({ instance, claimMs: 10_000 });
 const names = (count: number, prefix = 'k') =>
   Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(4, '0')}`);
 
-test('what is handed over hot is published with its headers and then deleted', async (t) => {
+test('I3: what is handed over hot is published with its headers and then deleted', async (t) => {
   const { fake, relayOf, insert, left } = await outbox(t);
   const { relay } = relayOf('a');
   const rows = rowsNamed(names(700));
@@ -199,7 +199,7 @@ test('closing publishes what waits or gives it back: nothing stays claimed', asy
   assert.equal((await left()).length, 5);
 });
 
-test('with random failures every event is published at least once and the table ends empty', async (t) => {
+test('I3: with random failures every event is published at least once and the table ends empty', async (t) => {
   const scenario = fc.record({
     hotBatches: fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 5 }),
     free: fc.integer({ min: 0, max: 40 }),

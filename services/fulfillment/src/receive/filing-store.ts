@@ -103,6 +103,7 @@ export function createFilingStore(database: Database, instance: string) {
 // comes later reads the row anew. An order that is not filed yet is marked by its filing, and where
 // both are filed at the same moment, by two instances, by the claim. Final rows stay as they are:
 // due_at is null there.
+// I5: an order that is filed already is not filed again. I10: a request locks the row.
 const fileStatement = {
   name: 'fulfillment-file',
   text: `

@@ -107,6 +107,7 @@ export type FulfillmentStore = ReturnType<typeof createFulfillmentStore>;
 // The row tells whether its cancellation was requested, and is read anew under its lock. The table
 // is asked as well: an order and its request that two instances filed at the same moment (a
 // partition that changes hands) did not see each other.
+// I4: the claim records the attempt before the call leaves. I7: an open attempt is looked up.
 const claimStatement = {
   name: 'fulfillment-claim',
   text: `
@@ -130,6 +131,7 @@ const claimStatement = {
       f.failed_attempts AS "failedAttempts", f.payload, f.correlation_id AS "correlationId", f.traceparent`,
 };
 
+// I6: a lease is prolonged only under the claim that was taken.
 const renewStatement = {
   name: 'fulfillment-renew',
   text: `
@@ -141,6 +143,7 @@ const renewStatement = {
 
 // Whoever wants it cancelled does not wait for the backoff: with no attempt open the next claim
 // ends it.
+// I2: the outcome and its event are one statement. I6: only under the claim that was taken.
 const reportStatement = {
   name: 'fulfillment-report',
   text: `

@@ -119,6 +119,7 @@ export function createShippingCalls(parts: {
 
   async function callProvider(entry: InHand): Promise<Outcome> {
     const { claimed, claimedAt } = entry;
+    // I10: the claim saw the request and began no attempt, so nothing can be booked.
     if (claimed.isCancelRequested && !claimed.mustLookUp) return { kind: 'cancelled' };
     if (isTooLate(entry)) return { kind: 'handed_back' };
     if (!claimed.mustLookUp && performance.now() - claimedAt > askAgainAfterMs) {
@@ -126,6 +127,7 @@ export function createShippingCalls(parts: {
       if (isUnwanted) return { kind: 'cancelled' };
       if (isUnwanted === undefined || isTooLate(entry)) return { kind: 'handed_back' };
     }
+    // I4: the attempt is on record; only now may the call leave. I7: a look-up where one is open.
     // Nothing may wait between the look at the lease and the call: what the breaker does not let
     // through comes back at once.
     return await breaker.execute(() =>

@@ -13,7 +13,7 @@ import { type Answer, scriptedProvider, shipment } from '../scripted-provider.ts
 
 const postgres = await startTestPostgres();
 
-test('cancels at random moments from another instance: each order ends, shipped exactly where the provider booked it', async (t) => {
+test('I10: cancels at random moments from another instance: each order ends, shipped exactly where the provider booked it', async (t) => {
   const provider = await scriptedProvider(t);
   const { instanceOf, sql } = await fulfillmentTables(t, postgres);
   const options = { providerUrl: provider.url, policy: { attemptsMax: 1_000 } };

@@ -37,7 +37,7 @@ async function tables(t: Parameters<typeof fulfillmentTables>[0]) {
   return { ...all, handle, store, report };
 }
 
-test('filing is idempotent: in a batch, across batches, in any letter case, with one event each', async (t) => {
+test('I5: filing is idempotent: in a batch, across batches, in any letter case, with one event each', async (t) => {
   const { handle, sql, told, row } = await tables(t);
   const [id = ''] = newIds(1);
   const events = [
@@ -85,7 +85,7 @@ test('a foreign producer may send only what the first schema had; the provider i
   });
 });
 
-test('what cannot be read, and what PostgreSQL refuses, is buried alone; its neighbours are filed', async (t) => {
+test('I11: what cannot be read, and what PostgreSQL refuses, is buried alone; its neighbours are filed', async (t) => {
   const { handle, sql } = await tables(t);
   const refused = [
     orderEvent(orderCreated(undefined, { createdAt: '0000-01-01T00:00:00Z' })),
@@ -122,7 +122,7 @@ test('what cannot be read, and what PostgreSQL refuses, is buried alone; its nei
   assert.equal((await sql("SELECT 1 FROM outbox WHERE topic = 'order-events.dlq'")).length, 7);
 });
 
-test('a claim counts the attempt before the call, and two instances never claim the same row', async (t) => {
+test('I4: a claim counts the attempt before the call, and two instances never claim the same row', async (t) => {
   const { handle, store } = await tables(t);
   await handle(newIds(60).map((id) => orderEvent(orderCreated(id))));
   const stores = [store('a'), store('b'), store('c')];
@@ -137,7 +137,7 @@ test('a claim counts the attempt before the call, and two instances never claim 
   assert.deepEqual(await stores[0]?.claimDue(25, times), []);
 });
 
-test('a claim that was lost changes nothing any more: neither report nor renewal', async (t) => {
+test('I6: a claim that was lost changes nothing any more: neither report nor renewal', async (t) => {
   const { handle, store, report, sql, row } = await tables(t);
   const [id = ''] = newIds(1);
   await handle([orderEvent(orderCreated(id))]);

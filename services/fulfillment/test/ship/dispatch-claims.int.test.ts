@@ -155,7 +155,7 @@ test('a deadlock in the report is tried again and costs no look-up', async (t) =
   assert.equal(provider.asked.length, 1);
 });
 
-test('an outcome that could not be written is found again by look-up, not by a second sending', async (t) => {
+test('I7: an outcome that could not be written is found again by look-up, not by a second sending', async (t) => {
   const provider = await scriptedProvider(t);
   const { instanceOf, stateOf, sql } = await fulfillmentTables(t, postgres);
   provider.lookUp = async () => ({ ...(shipment('T1') as object), status: 200 }) as Answer;

@@ -86,7 +86,7 @@ for (const [name, answer] of [
   });
 }
 
-test('a 404 counts only after the settle time; then it is sent again under the same key', async (t) => {
+test('I8: a 404 counts only after the settle time; then it is sent again under the same key', async (t) => {
   const { provider, begin, untilState, row, id } = await oneOrder(t, postgres);
   provider.post = async (_ask, count) => (count === 1 ? 'drop' : shipment('SECOND'));
   await begin();
@@ -98,7 +98,7 @@ test('a 404 counts only after the settle time; then it is sent again under the s
   assert.deepEqual([first?.key, second?.key], [id, id]);
 });
 
-test('while the outcome is unknown and the look-up gets no answer it never fails, whatever the counts', async (t) => {
+test('I9: while the outcome is unknown and the look-up gets no answer it never fails, whatever the counts', async (t) => {
   const { provider, begin, untilState, stateOf, id, row } = await oneOrder(t, postgres, {
     policy: { attemptsMax: 1, deadlineMs: 1 },
   });
@@ -153,7 +153,7 @@ test('a misconfigured provider never fails an order, counts nothing, and ships w
   assert.equal(provider.lookUps().length, 0);
 });
 
-test('what a process that died in mid-call had sent is looked up first, and its attempt does not count', async (t) => {
+test('I4: what a process that died in mid-call had sent is looked up first, and its attempt does not count', async (t) => {
   const { provider, id, instance, instanceOf, sql, untilState, row } = await oneOrder(t, postgres, {
     policy: { attemptsMax: 1 },
   });

@@ -39,6 +39,7 @@ export function createFulfillmentEventHandler(parts: {
   return async (events, isReplay) => {
     const began = performance.now();
     const { readable, letters } = read(events);
+    // I12: the newest sequence of each order wins, in the batch and in the statement.
     const newest = newestPerOrder(
       readable.map(({ body, event }) => ({ ...toProjected(body), body, event })),
     );

@@ -39,6 +39,7 @@ export type CancellationStore = ReturnType<typeof createCancellationStore>;
 
 // A row that is being projected is waited for and looked at again: what became final meanwhile is
 // left alone.
+// I2: the request and its event are one statement.
 const requestStatement = {
   name: 'order-request-cancellation',
   text: `

@@ -60,6 +60,7 @@ export function createPlaceOrder(parts: {
   const plainLane = lane<Placement>('place', async (batch) => {
     const as = placeAs();
     await storeOnce(batch, () => store.place(batch, as));
+    // I1: the statement is committed; only now may an order be answered as accepted.
     return batch.map((placement) => accepted(placement, as));
   });
   const keyedLane = lane<KeyedPlacement>('place with key', async (batch) => {
@@ -113,6 +114,7 @@ export function createPlaceOrder(parts: {
         const failure = whatFailed(error);
         if (failure === 'conflict' && retries < conflictRetriesMax) continue;
         if (failure !== 'unavailable' || wasNeverSent(error)) throw error;
+        // I14: the commit may have succeeded, so the database is asked before the answer leaves.
         const existing = await askForVerdict(batch, error);
         if (existing.size === 0) throw error;
         log.info({ orders: [...existing] }, 'commit without verdict found');

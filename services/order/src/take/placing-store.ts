@@ -142,12 +142,14 @@ const insertOrders = (from: string) => `
          $12, $12 = 'Pending', CASE $12 WHEN 'Pending' THEN $12 END, uuid_extract_timestamp(order_id), correlation_id
   FROM ${from}`;
 
+// I2: the event is inserted by the statement that inserts the order.
 const insertEvents = (from: string) => `
   INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claimed_by, claim_until)
   SELECT order_id::text, 1, $13, event_id, 'OrderCreated', payload, correlation_id, traceparent, $14::text,
          CASE WHEN $15::int > 0 THEN now() + $15::int * interval '1 ms' ELSE '-infinity' END
   FROM ${from}`;
 
+// I1: order, event and key are one statement, so one commit; only then 201 may leave.
 const placeStatement = {
   name: 'order-place',
   text: `
@@ -211,6 +213,7 @@ const clearPublishFailedStatement = {
     ${noteChanges('changed')}`,
 };
 
+// I12: only a newer sequence replaces what an order shows.
 const projectStatement = {
   name: 'order-project',
   text: `

@@ -45,7 +45,7 @@ async function republishing(t: TestContext) {
 
 const reason = 'the topic was lost';
 
-test('An order is told again by the same event with the same id, and the relay publishes it', async (t) => {
+test('I13: An order is told again by the same event with the same id, and the relay publishes it', async (t) => {
   const { post, published, fake, relay, sql } = await republishing(t);
   const [orderId = ''] = await published(1);
   const first = fake.taken.map(({ event }) => event);

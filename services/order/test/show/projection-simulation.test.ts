@@ -95,7 +95,7 @@ const projections = (isNewer: IsNewer, reduce: typeof newestPerOrder) =>
     }
   });
 
-test('events that come twice, late and in any order show the last status in the end, and never an older one again', () => {
+test('I12: events that come twice, late and in any order show the last status in the end, and never an older one again', () => {
   fc.assert(projections(bySequence, newestPerOrder), { numRuns: 3_000 });
 });
 

@@ -9,7 +9,7 @@ import { newOrder, orderTables, trace } from '../order-instance.ts';
 const postgres = await startTestPostgres();
 const withKey = (key: string) => ({ ...trace, key: { scope: '', key } });
 
-test('a placed order is on disk with its event before the answer, and the event is published', async (t) => {
+test('I1: a placed order is on disk with its event before the answer, and the event is published', async (t) => {
   const { instanceOf, sql, fake, count } = await orderTables(t, postgres);
   const { place } = instanceOf('a');
   const placed = await place(newOrder(), trace);
@@ -210,7 +210,7 @@ async function proxy(t: TestContext) {
 }
 
 for (const kind of ['plain', 'keyed']) {
-  test(`a ${kind} commit whose verdict is lost is asked for, and the order is told as created`, async (t) => {
+  test(`I14: a ${kind} commit whose verdict is lost is asked for, and the order is told as created`, async (t) => {
     const { instanceOf, count, fake } = await orderTables(t, postgres);
     const { url, state, cut } = await proxy(t);
     const { place } = instanceOf('a', { url });

@@ -70,7 +70,7 @@ const told = (orderId: string, sequence: number, status: Status, more: object = 
   },
 });
 
-test('a batch is stored all or nothing', async (t) => {
+test('I2: a batch is stored all or nothing', async (t) => {
   const { store, count } = await tables(t);
   const [good, bad] = [
     toPlacement(newOrder(), trace),
@@ -108,7 +108,7 @@ test('only what is still Created becomes Pending, and publishing clears the flag
   });
 });
 
-test('the projection takes only newer sequences, in one batch and across batches, in any letter case', async (t) => {
+test('I12: the projection takes only newer sequences, in one batch and across batches, in any letter case', async (t) => {
   const { handle, place, show } = await tables(t);
   const [a = ''] = await place(1);
   await handle([
@@ -137,7 +137,7 @@ test('the projection takes only newer sequences, in one batch and across batches
   assert.equal(surprise, undefined);
 });
 
-test('poison of any kind is buried with its bytes, and good events of the same batch and order are projected', async (t) => {
+test('I11: poison of any kind is buried with its bytes, and good events of the same batch and order are projected', async (t) => {
   const { handle, place, show, sql } = await tables(t);
   const [a = ''] = await place(1);
   const deep = JSON.stringify(told(a, 3, 'Shipped')).replace(
