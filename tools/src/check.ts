@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { documents } from './check/documents.ts';
-import { fileSizes } from './check/file-sizes.ts';
+
 import { forbiddenWords } from './check/forbidden-words.ts';
 import { imports } from './check/imports.ts';
 import { invariants } from './check/invariants.ts';
 import { lockfile } from './check/lockfile.ts';
 import { openRepository } from './check/repository.ts';
 import { runRules } from './check/rule.ts';
+import { sizes } from './check/sizes.ts';
 import { stations } from './check/stations.ts';
 import { lintAndFormat, types } from './check/types-and-lint.ts';
 import { freshDocs, generatedDocs } from './generated-docs.ts';
@@ -15,7 +16,7 @@ const rules = [
   types,
   lintAndFormat,
   imports,
-  fileSizes,
+  sizes,
   documents,
   freshDocs(generatedDocs),
   forbiddenWords,

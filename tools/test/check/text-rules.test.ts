@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fileSizes } from '../../src/check/file-sizes.ts';
 import { forbiddenWordsIn } from '../../src/check/forbidden-words.ts';
 import { lockfile } from '../../src/check/lockfile.ts';
+import { sizes } from '../../src/check/sizes.ts';
 import { stations } from '../../src/check/stations.ts';
+import { tooWideIn } from '../../src/check/width.ts';
 import { inventRepository } from './invented-repository.ts';
 
 const lines = (count: number): string => 'x\n'.repeat(count);
@@ -12,22 +13,36 @@ const host = ['registry', 'npmjs', 'org'].join('.');
 const unfinished = ['TO', 'DO'].join('');
 const sleep = ['await', 'new Promise((resolve) => setTimeout(resolve, 100));'].join(' ');
 
-test('a file of 300 lines is allowed and noted from 201 on, one of 301 is a problem', async () => {
-  const repository = inventRepository({
-    'a.ts': lines(200),
-    'b.ts': lines(201),
-    'c.ts': lines(300),
-    'd.sql': lines(301),
-  });
-  assert.deepEqual(await fileSizes.inspect(repository), {
-    problems: ['d.sql: 301 lines, at most 300 are allowed'],
-    notes: ['b.ts: 201 lines', 'c.ts: 300 lines'],
-  });
+test('a file of 250 lines is allowed, one of 251 is a problem', async () => {
+  const repository = inventRepository({ 'b.sql': lines(250), 'c.sql': lines(251) });
+  assert.deepEqual((await sizes.inspect(repository)).problems, [
+    'c.sql: 251 lines, at most 250 are allowed',
+  ]);
 });
 
-test('the README has its own limit', async () => {
-  const { problems } = await fileSizes.inspect(inventRepository({ 'README.md': lines(151) }));
-  assert.deepEqual(problems, ['README.md: 151 lines, at most 150 are allowed']);
+test('a function has at most 70 lines of its own; functions inside it count for themselves', async () => {
+  const outer = (own: number) =>
+    `function outer() {\n${lines(own - 2)}const inner = () => {\n${lines(50)}};\n}\n`;
+  const repository = inventRepository({ 'a.ts': outer(70), 'b.ts': `\n${outer(71)}` });
+  assert.deepEqual((await sizes.inspect(repository)).problems, [
+    'b.ts:2: outer has 71 lines, at most 70 are allowed',
+  ]);
+});
+
+test('the README has its own limits', async () => {
+  for (const count of [69, 101]) {
+    const { problems } = await sizes.inspect(inventRepository({ 'README.md': lines(count) }));
+    assert.deepEqual(problems, [`README.md: ${count} lines`]);
+  }
+});
+
+test('a line of 101 columns is a problem unless it is one string that cannot be broken', () => {
+  const long = 'x'.repeat(99);
+  assert.deepEqual(tooWideIn('a.sql', `-- ${long.slice(3)}\n-- ${long}`), [
+    'a.sql:2: 102 columns, at most 100 are allowed',
+  ]);
+  assert.deepEqual(tooWideIn('a.ts', `test('${long}', () => {`), []);
+  assert.deepEqual(tooWideIn('a.ts', `f('a', '${long}');`).length, 1);
 });
 
 test('registry hosts and unfinished work are found anywhere, with their line', () => {
@@ -71,18 +86,20 @@ test('a lockfile with an address, or without a package of another platform, is r
   ]);
 });
 
-test('the first line of a station names its own number', async () => {
+test('the first line of a station names its own number, and its file does its work', async () => {
   const repository = inventRepository({
     'services/order/src/take/routes.ts':
-      '// Station 1 of 9: request. From: a client. To: station 2.\n',
+      "// Station 1 of 9: request. From: a client. To: station 2.\napp.post('/api/orders', {});",
     'packages/contracts/src/orders/api.ts': '// Station 3 of 9\n',
     'services/order/src/take/place-order.ts': "import x from 'y';\n// Station 3 of 9\n",
   });
   const { problems } = await stations.inspect(repository);
-  assert.deepEqual(problems.slice(0, 3), [
+  assert.deepEqual(problems.slice(0, 5), [
     'packages/contracts/src/orders/api.ts: first line must begin with "// Station 2 of 9"',
+    'packages/contracts/src/orders/api.ts: does not contain /export const NewOrder\\b/, its work',
     'services/order/src/take/place-order.ts: first line must begin with "// Station 3 of 9"',
+    'services/order/src/take/place-order.ts: does not contain /\\.place\\(/, its work',
     'packages/platform/src/messaging/outbox-relay.ts: is missing',
   ]);
-  assert.equal(problems.length, 8);
+  assert.equal(problems.length, 10);
 });
