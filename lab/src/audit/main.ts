@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { CommandLineError, runCommand } from '@orders/platform/process/command-line';
 import { toText } from './print.ts';
 import { AuditError } from './report.ts';
 import { audit } from './run.ts';
@@ -15,58 +15,51 @@ const usage = `Usage: npm run audit -- [options]
   --order-group NAME, --fulfillment-group NAME
                          consumer groups of the services (KAFKA_GROUP_ID, or order-service and fulfillment-service)
   --json FILE            writes the whole report there
-Exit code: 0 nothing found, 1 findings, 2 could not look.
+Exit code: 0 nothing found, 1 findings, 2 could not look, or a wrong option.
 `;
 
-try {
-  process.exitCode = (await run()) ? 0 : 1;
-} catch (error) {
-  const isForPeople =
-    error instanceof AuditError ||
-    (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
-  process.stderr.write(`${isForPeople ? (error as Error).message : (error as Error).stack}\n`);
-  process.exitCode = 2;
-}
+const text = { type: 'string' } as const;
+const options = {
+  mode: text,
+  grace: text,
+  'stuck-after': text,
+  strict: { type: 'boolean', default: false },
+  'order-group': text,
+  'fulfillment-group': text,
+  json: text,
+} as const;
+const couldNotLook = 2;
 
-async function run(): Promise<boolean> {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean', default: false } as const;
-  const options = {
-    mode: text,
-    grace: text,
-    'stuck-after': text,
-    strict: flag,
-    'order-group': text,
-    'fulfillment-group': text,
-    json: text,
-    help: flag,
-  } as const;
-  const { values } = parseArgs({ options });
-  if (values.help) throw new AuditError(usage);
+await runCommand({ usage, options }, async ({ values }) => {
   if (existsSync('.env')) process.loadEnvFile('.env');
-  const report = await audit({
-    ...findSystem(process.env, toMode(values.mode), {
-      order: values['order-group'],
-      fulfillment: values['fulfillment-group'],
-    }),
+  const standard = {
     graceSeconds: toSeconds('grace', values.grace, 30),
     stuckAfterSeconds: toSeconds('stuck-after', values['stuck-after'], 600),
     isStrict: values.strict,
-    out: process.stdout,
-  });
-  process.stdout.write(toText(report));
-  if (values.json !== undefined)
-    await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
-  return report.ok;
-}
+  };
+  const groups = { order: values['order-group'], fulfillment: values['fulfillment-group'] };
+  const mode = toMode(values.mode);
+  try {
+    const system = findSystem(process.env, mode, groups);
+    const report = await audit({ ...system, ...standard, out: process.stdout });
+    process.stdout.write(toText(report));
+    if (values.json !== undefined)
+      await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+    return report.ok ? 0 : 1;
+  } catch (error) {
+    const text = error instanceof AuditError ? error.message : (error as Error).stack;
+    process.stderr.write(`${text}\n`);
+    return couldNotLook;
+  }
+});
 
 function toMode(value: string | undefined): Mode | undefined {
   if (value === undefined || value === 'embedded' || value === 'kafka') return value;
-  throw new AuditError(`--mode ${value} is neither embedded nor kafka.`);
+  throw new CommandLineError(`--mode ${value} is neither embedded nor kafka.`);
 }
 
 function toSeconds(name: string, value: string | undefined, otherwise: number): number {
   const seconds = value === undefined ? otherwise : Number(value);
   if (seconds >= 0) return seconds;
-  throw new AuditError(`--${name} ${value} is not a number of seconds.`);
+  throw new CommandLineError(`--${name} ${value} is not a number of seconds.`);
 }

@@ -1,6 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import {
+  CommandLineError,
+  positiveNumber,
+  type readArguments,
+  runCommand,
+} from '@orders/platform/process/command-line';
 import { measureBurst, measurePaced, withWholeSystem } from './journey.ts';
 import { measureMemory } from './memory.ts';
 import { memoryReportOf } from './memory-report.ts';
@@ -16,48 +21,42 @@ const usage = `Usage: npm run bench [-- options]
   --connections N  connections of the load (128)
   --orders N       orders of the created → shipped run (20000), or of --memory (200000)
   --memory         only the memory run
-  --quick          a short look: its figures mean little, and go to .data/benchmarks
+  --quick          a short look: its figures mean little
+  --record         writes the report to docs/benchmarks; without it, to .data/benchmarks
+Exit code: 0 every claim holds, 1 one does not, 2 a wrong option.
 `;
 
 const root = join(import.meta.dirname, '../../..');
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-try {
-  process.exitCode = (await bench()) ? 0 : 1;
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-  process.exitCode = 1;
-}
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean', default: false } as const;
+const options = {
+  rounds: text,
+  seconds: text,
+  connections: text,
+  orders: text,
+  memory: flag,
+  quick: flag,
+  record: flag,
+} as const;
+
+type Values = ReturnType<typeof readArguments<typeof options>>['values'];
+
+await runCommand({ usage, options }, async ({ values }) => ((await bench(values)) ? 0 : 1));
 
 /** Runs what the arguments ask for, writes the files, and resolves to whether every claim holds. */
-async function bench(): Promise<boolean> {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean', default: false } as const;
-  const { values } = parseArgs({
-    options: {
-      rounds: text,
-      seconds: text,
-      connections: text,
-      orders: text,
-      memory: flag,
-      quick: flag,
-      help: flag,
-    },
-  });
-  if (values.help) {
-    say(usage);
-    return true;
-  }
-  const { memory, quick } = values;
+async function bench(values: Values): Promise<boolean> {
+  const { memory, quick, record } = values;
+  if (quick && record)
+    throw new CommandLineError('--quick is too short for figures that --record keeps.');
   const number = (
     name: 'rounds' | 'seconds' | 'connections' | 'orders',
     usual: number,
     short: number,
   ): number => {
-    const given = Number(values[name] ?? (quick ? short : usual));
-    if (!(given > 0))
-      throw new Error(`--${name} ${values[name]} is not a number above 0.\n${usage}`);
-    return given;
+    const given = values[name];
+    return given === undefined ? (quick ? short : usual) : positiveNumber(name, given);
   };
   const common = { bodies: await readSampleBodies(), connections: number('connections', 128, 128) };
   const warmupCount = quick ? 1_000 : 5_000;
@@ -72,7 +71,7 @@ async function bench(): Promise<boolean> {
     ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []),
   ].join(' ');
   const circumstances = { ...options, command };
-  const folder = join(root, quick ? '.data/benchmarks' : 'docs/benchmarks');
+  const folder = join(root, record ? 'docs/benchmarks' : '.data/benchmarks');
 
   if (memory) {
     const run = await measureMemory(options, number('orders', 200_000, 5_000), say);

@@ -1,5 +1,9 @@
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import {
+  CommandLineError,
+  type readArguments,
+  wholeNumber,
+} from '@orders/platform/process/command-line';
 import type { Mode } from './fault-kinds.ts';
 
 export const repository = join(import.meta.dirname, '../../..');
@@ -16,48 +20,47 @@ export type ChaosOptions = {
   keepsLogs: boolean;
 };
 
-export const usage =
-  'npm run chaos -- [--faults N] [--seed S] [--mode embedded|kafka] [--results FILE] [--continue] [--keep-logs]\n' +
-  '  --faults    how many (default 25), in rounds of about 25\n' +
-  '  --seed      of the first round; the next rounds count on from it (default: a new one)\n' +
-  '  --mode      embedded (default) or kafka\n' +
-  '  --results   file that rounds are added to (default docs/benchmarks/chaos-results.ndjson); the page and the plots go beside it\n' +
-  '  --continue  only as many faults as are missing to N in the results of this mode\n' +
-  '  --keep-logs also of green rounds, in .data/chaos; those of red ones are always kept\n';
+export const usage = `Usage: npm run chaos [-- options]
+  --faults N      how many faults (25), in rounds of about 25
+  --seed S        of the first round; the next rounds count on from it (default: a new one)
+  --mode MODE     embedded (default) or kafka
+  --record        adds the rounds to docs/benchmarks/chaos-results.ndjson, and writes the page and the plots there
+  --results FILE  adds the rounds to this file (.data/chaos/results.ndjson); the page and the plots go beside it
+  --continue      only as many faults as are missing to N in the results of this mode
+  --keep-logs     also of green rounds, in .data/chaos; those of red ones are always kept
+Exit code: 0 every round is green, 1 a round is not, 2 a wrong option, or Kafka cannot be had.
+`;
 
-/** @throws Error saying what is wrong with them */
-export function readOptions(argv: string[]): ChaosOptions {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      faults: { type: 'string', default: '25' },
-      seed: { type: 'string' },
-      mode: { type: 'string', default: 'embedded' },
-      results: {
-        type: 'string',
-        default: join(repository, 'docs/benchmarks/chaos-results.ndjson'),
-      },
-      continue: { type: 'boolean', default: false },
-      'keep-logs': { type: 'boolean', default: false },
-    },
-  });
-  const { mode } = values;
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean', default: false } as const;
+export const options = {
+  faults: { type: 'string', default: '25' },
+  seed: text,
+  mode: { type: 'string', default: 'embedded' },
+  record: flag,
+  results: text,
+  continue: flag,
+  'keep-logs': flag,
+} as const;
+
+type Values = ReturnType<typeof readArguments<typeof options>>['values'];
+
+/** @throws CommandLineError that says what is wrong with them */
+export function readOptions(values: Values): ChaosOptions {
+  const { mode, record, results } = values;
   if (mode !== 'embedded' && mode !== 'kafka')
-    throw new Error(`--mode must be embedded or kafka, not "${mode}"`);
+    throw new CommandLineError(`--mode ${mode} is neither embedded nor kafka.`);
+  if (record && results !== undefined)
+    throw new CommandLineError('--record and --results name two files: give one of them.');
+  const usualFile = record ? 'docs/benchmarks/chaos-results.ndjson' : '.data/chaos/results.ndjson';
   return {
     mode,
-    faults: wholeNumber('--faults', values.faults, 1),
-    seed: values.seed === undefined ? undefined : wholeNumber('--seed', values.seed, 0),
-    results: resolve(values.results),
+    faults: wholeNumber('faults', values.faults, 1),
+    seed: values.seed === undefined ? undefined : wholeNumber('seed', values.seed, 0),
+    results: results === undefined ? join(repository, usualFile) : resolve(results),
     isContinued: values.continue,
     keepsLogs: values['keep-logs'],
   };
-}
-
-function wholeNumber(name: string, text: string, least: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value < 2 ** 31) return value;
-  throw new Error(`${name} must be a whole number from ${least}, not "${text}"`);
 }
 
 const faultsOfRound = 25;

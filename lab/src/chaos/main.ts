@@ -3,9 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { NewOrder } from '@orders/contracts/orders/api';
+import { runCommand } from '@orders/platform/process/command-line';
 import { readRealOrders } from '../load/real-orders.ts';
 import {
   type ChaosOptions,
+  options as commandOptions,
   readOptions,
   repeatCommand,
   repository,
@@ -29,22 +31,13 @@ const shownProblems = 10;
 
 process.once('SIGINT', () => process.exit(130));
 process.once('SIGTERM', () => process.exit(143));
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  let options: ChaosOptions;
-  try {
-    options = readOptions(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
-    return 1;
-  }
+await runCommand({ usage, options: commandOptions }, async ({ values }) => {
+  const options = readOptions(values);
   const known = (await readResults(options.results)).filter(({ mode }) => mode === options.mode);
-  const rounds = roundsOf(options, known);
-  const counts = await runRounds(options, rounds);
+  const code = await runRounds(options, roundsOf(options, known));
   await writeReport(options.results);
-  return counts;
-}
+  return code;
+});
 
 /** The exit code: 1 after a round that is red or could not be finished. */
 async function runRounds(

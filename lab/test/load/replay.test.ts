@@ -127,11 +127,25 @@ test('a file that is not there and an address where nobody answers end with exit
   const nobody = await command([samples, '--url', 'http://127.0.0.1:9']);
   assert.equal(nobody.exitCode, 1);
   assert.match(nobody.stderr, /^Nobody answers at .*\nStart the system .*npm start/);
-  assert.match(
-    (await command([samples, '--rate', 'x'])).stderr,
-    /^--rate x is not a number above 0\.$/m,
-  );
-  assert.match((await command([])).stderr, /^Usage: npm run replay/);
+});
+
+test('a wrong option ends with exit code 2 and one sentence', async () => {
+  for (const [args, sentence] of [
+    [[samples, '--rate', 'x'], /^--rate x is not a number above 0\./],
+    [[samples, '--tempo'], /^Unknown option '--tempo'\./],
+    [[], /^Name one FILE of orders/],
+  ] as const) {
+    const { exitCode, stderr } = await command([...args]);
+    assert.equal(exitCode, 2);
+    assert.match(stderr, sentence);
+  }
+});
+
+test('without --url the orders go to the port of ORDER_SERVICE_PORT', async (t) => {
+  const fake = await startFakeOrderService(t);
+  const env = { ORDER_SERVICE_PORT: new URL(fake.url).port };
+  assert.deepEqual(await command([samples, '--limit', '1'], env), { exitCode: 0, stderr: '' });
+  assert.equal(fake.orders.length, 1);
 });
 
 test('the samples are 48 orders of at most 54 lines', async () => {
@@ -177,12 +191,15 @@ async function fileOf(t: TestContext, lines: string[]): Promise<string> {
   return file;
 }
 
-function command(args: string[]): Promise<{ exitCode: unknown; stderr: string }> {
+function command(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ exitCode: unknown; stderr: string }> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
       ['lab/src/load/main.ts', ...args],
-      { cwd: root, timeout: 30_000 },
+      { cwd: root, timeout: 30_000, env: { ...process.env, ...env } },
       (error, _stdout, stderr) => resolve({ exitCode: error === null ? 0 : error.code, stderr }),
     );
   });
