@@ -9,7 +9,7 @@ import {
 } from '../src/fulfillment.ts';
 import { call, claimed, policy, shipped } from './claimed.ts';
 
-/** The table of section 5 of the contract, and what the words around it say. */
+/** The table of the provider's answers in docs/contract.md, and the text around it. */
 const table: [string, Partial<Claimed>, Outcome, Partial<Decision>, Partial<Policy>?][] = [
   [
     'a shipment ships',

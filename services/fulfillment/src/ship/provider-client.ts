@@ -39,7 +39,7 @@ const unknown = new Set([408, 409]);
 const isShipment = createValidator(Shipment);
 
 /**
- * The provider's HTTP API (contract, section 5) and how its answers are read. There is no retry in
+ * The provider's HTTP API and how its answers are read: see docs/contract.md. There is no retry in
  * here.
  */
 export function createShippingClient(options: {

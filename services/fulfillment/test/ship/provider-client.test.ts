@@ -76,7 +76,7 @@ const posts: [string, Answer, object][] = [
 ];
 
 for (const [name, answer, expected] of posts) {
-  test(`a POST answered by ${name} is read by the table of the contract`, async (t) => {
+  test(`a POST answered by ${name} is read by the table in docs/contract.md`, async (t) => {
     const provider = await scriptedProvider(t);
     provider.post = async () => answer;
     const client = createShippingClient({
