@@ -111,7 +111,7 @@ export const RetryRequest = Type.Object(
         description: 'nextPageToken of the answer before, with the same filter',
       }),
     ),
-    dryRun: Type.Boolean({ default: false, description: 'Only tell what would be done' }),
+    dryRun: Type.Boolean({ default: false, description: 'Only list what would be done' }),
     ratePerSecond: Type.Number({
       minimum: 0.1,
       maximum: 1_000,
@@ -120,7 +120,17 @@ export const RetryRequest = Type.Object(
     }),
     reason: VisibleText(500, 'Why; it is recorded'),
   },
-  { additionalProperties: false, description: 'Either orderIds or filter' },
+  {
+    additionalProperties: false,
+    description: 'Either orderIds or filter',
+    examples: [
+      {
+        orderIds: ['01a20122-894d-72be-9815-226988e6797c'],
+        dryRun: true,
+        reason: 'The address was corrected',
+      },
+    ],
+  },
 );
 export type RetryRequest = Static<typeof RetryRequest>;
 

@@ -9,7 +9,11 @@ const Mode = Type.Enum(['automatic', 'forced_open', 'forced_closed'], {
 /** Body of PUT /api/breakers/shipping. */
 export const BreakerChange = Type.Object(
   { mode: Mode, reason: Type.Optional(VisibleText(500, 'Why; it is recorded')) },
-  { additionalProperties: false },
+  // Refused as it stands: sending the example must not undo what a colleague has set.
+  {
+    additionalProperties: false,
+    examples: [{ mode: 'CHOOSE_ONE', reason: 'Maintenance at the provider' }],
+  },
 );
 export type BreakerChange = Static<typeof BreakerChange>;
 

@@ -87,13 +87,13 @@ export const DeadLetterReplay = Type.Object(
     ),
     reason: Type.Optional(VisibleText(500, 'Why; it is recorded')),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ reason: 'The database takes it again' }] },
 );
 export type DeadLetterReplay = Static<typeof DeadLetterReplay>;
 
 /** Body of POST /api/dead-letters/{id}/discard. */
 export const DeadLetterDiscard = Type.Object(
   { reason: VisibleText(500, 'Why; it is recorded') },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ reason: 'Sent by a test' }] },
 );
 export type DeadLetterDiscard = Static<typeof DeadLetterDiscard>;

@@ -60,10 +60,20 @@ export const republishRequest = <F extends Type.TSchema>(filter: F) =>
         default: 10,
         description: 'Events of this request that are sent in a second',
       }),
-      dryRun: Type.Boolean({ default: false, description: 'Only tell what would be sent' }),
+      dryRun: Type.Boolean({ default: false, description: 'Only list what would be sent' }),
       reason: VisibleText(500, 'Why; it is recorded'),
     },
-    { additionalProperties: false, description: 'Either orderIds or filter' },
+    {
+      additionalProperties: false,
+      description: 'Either orderIds or filter',
+      examples: [
+        {
+          orderIds: ['01a20122-894d-72be-9815-226988e6797c'],
+          dryRun: true,
+          reason: 'A topic lost its events',
+        },
+      ],
+    },
   );
 export type RepublishRequest<F> = Omit<Static<ReturnType<typeof republishRequest>>, 'filter'> & {
   filter?: F;

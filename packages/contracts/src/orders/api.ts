@@ -47,7 +47,17 @@ export const NewOrder = Type.Object(
     ),
     items: Type.Array(OrderItem, { minItems: 1, maxItems: 1_000, description: 'What is ordered' }),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [
+      {
+        customerId: 'customer-123',
+        customerName: 'John Doe',
+        currency: 'EUR',
+        items: [{ productId: 'product-456', quantity: 2, unitPrice: 19.99 }],
+      },
+    ],
+  },
 );
 export type NewOrder = Static<typeof NewOrder>;
 
@@ -161,7 +171,7 @@ export type OrderWaitQuery = Static<typeof OrderWaitQuery>;
 /** Body of POST /api/orders/{orderId}/cancel; may be left out. */
 export const CancelOrder = Type.Object(
   { reason: Type.Optional(VisibleText(500, 'Why; travels with the event')) },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ reason: 'Ordered twice by mistake' }] },
 );
 export type CancelOrder = Static<typeof CancelOrder>;
 

@@ -4,7 +4,7 @@ import type { HttpServer } from './server.ts';
 
 /**
  * Adds `/openapi.json` (made from the routes' own schemas), `/asyncapi.json` and the page `/docs`,
- * which loads nothing from outside. To be called before the routes are added.
+ * which loads nothing from outside; `/` leads to it. To be called before the routes are added.
  */
 export async function addApiDocs(
   app: HttpServer,
@@ -21,13 +21,27 @@ export async function addApiDocs(
       buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `schema-${i}`),
     },
   });
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  await app.register((pages, _options, done) => {
+    pages.addHook('onSend', async (_request, _reply, payload) =>
+      typeof payload === 'string' ? forSmallScreens(payload) : payload,
+    );
+    pages.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, theme: { title } });
+    done();
+  });
   const hidden = { hide: true } as object;
+  app.get('/', { schema: hidden }, async (_request, reply) => reply.redirect('/docs/'));
   app.get('/openapi.json', { schema: hidden }, async () =>
     withOptionalBodies(app.swagger() as Document),
   );
   app.get('/asyncapi.json', { schema: hidden }, async () => asyncApi);
 }
+
+/** The generated page has no viewport, so a phone would shrink it to unreadable letters. */
+const forSmallScreens = (page: string): string =>
+  page.replace(
+    '<meta charset="UTF-8">',
+    '$&\n      <meta name="viewport" content="width=device-width, initial-scale=1">',
+  );
 
 type Operation = { 'x-body-optional'?: boolean; requestBody?: { required: boolean } };
 type Document = { paths: Record<string, Record<string, Operation>> };

@@ -99,11 +99,40 @@ function describe(error: ErrorObject): string {
   if (error.keyword === 'x-maxDecimals') return `must have at most ${error.schema} decimals`;
   if (error.keyword === 'enum') return `must be one of ${(error.schema as unknown[]).join(', ')}`;
   if (error.keyword === 'const') return `must be ${error.schema}`;
+  const limit = error.params.limit as number | undefined;
+  const plural = limit === 1 ? '' : 's';
+  switch (error.keyword) {
+    case 'type':
+      return `must be ${[error.schema].flat().map(withArticle).join(' or ')}`;
+    case 'minLength':
+      return `must have at least ${limit} character${plural}`;
+    case 'maxLength':
+      return `must not be longer than ${limit} character${plural}`;
+    case 'minItems':
+      return `must have at least ${limit} element${plural}`;
+    case 'maxItems':
+      return `must have at most ${limit} element${plural}`;
+    case 'minimum':
+      return `must be at least ${limit}`;
+    case 'maximum':
+      return `must be at most ${limit}`;
+    case 'format':
+      return formatFaults[String(error.schema)] ?? `must have the format ${error.schema}`;
+  }
   const ownWords = (error.parentSchema as Record<string, unknown> | undefined)?.['x-fault'];
   return error.keyword === 'pattern' && typeof ownWords === 'string'
     ? ownWords
     : (error.message ?? 'is not valid');
 }
+
+/** In an address a plus sign stands for a blank, so an offset that is not encoded gets lost. */
+const formatFaults: Record<string, string> = {
+  'date-time': 'must be a time such as 2026-01-20T21:09:00Z (in an address write %2B for +)',
+  uuid: 'must be a UUID',
+};
+
+const withArticle = (type: unknown): string =>
+  type === 'null' ? 'null' : `${/^[aeiou]/.test(String(type)) ? 'an' : 'a'} ${type}`;
 
 const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 

@@ -296,7 +296,9 @@ test('answers carry security headers, and the page of the API a policy that lets
   const { headers } = await ask(url, '/things');
   assert.match(headers.get('content-security-policy') ?? '', /default-src 'none'/);
   assert.equal(headers.get('x-content-type-options'), 'nosniff');
-  const page = await ask(url, '/docs/');
+  const page = await ask(url, '/');
+  assert.match(page.body, /<title>Things<\/title>/);
+  assert.match(page.body, /<meta name="viewport"/);
   assert.match(page.headers.get('content-security-policy') ?? '', /script-src 'self'/);
 });
 
