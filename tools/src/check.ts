@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { runCommand } from '@orders/platform/process/command-line';
 import { documents } from './check/documents.ts';
 
 import { forbiddenWords } from './check/forbidden-words.ts';
@@ -9,6 +10,7 @@ import { openRepository } from './check/repository.ts';
 import { runRules } from './check/rule.ts';
 import { sizes } from './check/sizes.ts';
 import { stations } from './check/stations.ts';
+import { forbiddenSynonyms } from './check/synonyms.ts';
 import { lintAndFormat, types } from './check/types-and-lint.ts';
 import { freshDocs, generatedDocs } from './generated-docs.ts';
 
@@ -20,14 +22,23 @@ const rules = [
   documents,
   freshDocs(generatedDocs),
   forbiddenWords,
+  forbiddenSynonyms,
   lockfile,
   stations,
   invariants,
 ];
 
-const repository = await openRepository(join(import.meta.dirname, '../..'));
-const failed = await runRules(rules, repository, (text) => process.stdout.write(text));
-process.stdout.write(
-  failed === 0 ? `all ${rules.length} rules hold\n` : `${failed} of ${rules.length} rules failed\n`,
-);
-process.exitCode = failed === 0 ? 0 : 1;
+const usage = `Usage: npm run check
+  inspects the repository by these rules and ends with exit code 1 where one fails:
+${rules.map(({ name }) => `  - ${name}\n`).join('')}`;
+
+await runCommand({ usage, options: {} }, async () => {
+  const repository = await openRepository(join(import.meta.dirname, '../..'));
+  const failed = await runRules(rules, repository, (text) => process.stdout.write(text));
+  process.stdout.write(
+    failed === 0
+      ? `all ${rules.length} rules hold\n`
+      : `${failed} of ${rules.length} rules failed\n`,
+  );
+  return failed === 0 ? 0 : 1;
+});

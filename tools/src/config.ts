@@ -4,6 +4,7 @@ import {
   fulfillmentProcessRules,
 } from '@orders/fulfillment-service/config';
 import { OrderProcessConfig, orderProcessRules } from '@orders/order-service/config';
+import { CommandLineError, runCommand } from '@orders/platform/process/command-line';
 import {
   ConfigError,
   type ConfigRules,
@@ -29,47 +30,56 @@ const services: Record<string, { schema: TObject; rules: ConfigRules<never> }> =
   start: { schema: EmbeddedConfig, rules: embeddedRules },
 };
 
-const [name = ''] = process.argv.slice(2);
-const service = services[name];
-if (service === undefined) {
-  process.stderr.write(`Say which: npm run config -- ${Object.keys(services).join(' | ')}\n`);
-  process.exit(2);
-}
-const fromFile = loadEnvFile();
-const { schema, rules } = service;
-const { values, sources } = gather(schema, process.env);
-const rows = Object.entries(schema.properties).map(([variable, one]) => {
-  const isGiven = variable in values;
-  const fallback = (one as { default?: unknown }).default;
-  const value = isGiven ? values[variable] : fallback;
-  const source = sources[variable] ?? '';
-  const from = !isGiven
-    ? fallback === undefined
-      ? 'unset'
-      : 'default'
-    : source !== variable
-      ? source
-      : fromFile.has(variable)
-        ? '.env'
-        : 'environment';
-  return {
-    variable,
-    shown: isGiven && isSecret(one) ? redacted(String(value)) : String(value ?? ''),
-    from,
-  };
+const names = Object.keys(services).join(' | ');
+const usage = `Usage: npm run config -- ${names}
+  shows each variable of a service with its value and origin, and every fault
+`;
+
+await runCommand({ usage, options: {}, allowPositionals: true }, async ({ positionals }) => {
+  const service = services[positionals[0] ?? ''];
+  if (service === undefined || positionals.length > 1)
+    throw new CommandLineError(`Say which: ${names}.`);
+  return show(service);
 });
-const width = (pick: (row: (typeof rows)[number]) => string): number =>
-  Math.max(...rows.map((row) => pick(row).length));
-const [first, second] = [width((row) => row.variable), width((row) => row.shown)];
-for (const { variable, shown, from } of rows) {
-  process.stdout.write(`${variable.padEnd(first)}  ${shown.padEnd(second)}  ${from}\n`);
-}
-try {
-  readConfig(schema, process.env, rules as ConfigRules<unknown>);
-} catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  process.stderr.write(`\n${error.message}\n`);
-  process.exit(1);
+
+function show(service: (typeof services)[string]): number {
+  const fromFile = loadEnvFile();
+  const { schema, rules } = service;
+  const { values, sources } = gather(schema, process.env);
+  const rows = Object.entries(schema.properties).map(([variable, one]) => {
+    const isGiven = variable in values;
+    const fallback = (one as { default?: unknown }).default;
+    const value = isGiven ? values[variable] : fallback;
+    const source = sources[variable] ?? '';
+    const from = !isGiven
+      ? fallback === undefined
+        ? 'unset'
+        : 'default'
+      : source !== variable
+        ? source
+        : fromFile.has(variable)
+          ? '.env'
+          : 'environment';
+    return {
+      variable,
+      shown: isGiven && isSecret(one) ? redacted(String(value)) : String(value ?? ''),
+      from,
+    };
+  });
+  const width = (pick: (row: (typeof rows)[number]) => string): number =>
+    Math.max(...rows.map((row) => pick(row).length));
+  const [first, second] = [width((row) => row.variable), width((row) => row.shown)];
+  for (const { variable, shown, from } of rows) {
+    process.stdout.write(`${variable.padEnd(first)}  ${shown.padEnd(second)}  ${from}\n`);
+  }
+  try {
+    readConfig(schema, process.env, rules as ConfigRules<unknown>);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`\n${error.message}\n`);
+    return 1;
+  }
+  return 0;
 }
 
 /**

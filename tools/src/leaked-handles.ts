@@ -11,14 +11,14 @@ const graceMs = Number(process.env.TEST_LEAK_GRACE_MS ?? 60_000);
 // The process that starts the others has no tests of its own.
 if (process.env.NODE_TEST_CONTEXT !== undefined) {
   let running = 0;
-  let alarm: NodeJS.Timeout | undefined;
+  let timer: NodeJS.Timeout | undefined;
   beforeEach(() => {
     running += 1;
-    clearTimeout(alarm);
+    clearTimeout(timer);
   });
   afterEach(() => {
     running -= 1;
-    if (running === 0) alarm = setTimeout(endLeakingProcess, graceMs).unref();
+    if (running === 0) timer = setTimeout(endLeakingProcess, graceMs).unref();
   });
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 
-const alarm = join(import.meta.dirname, '../src/leaked-handles.ts');
+const program = join(import.meta.dirname, '../src/leaked-handles.ts');
 
 /**
  * Runs one test file as `npm test` does, with a short grace; the exit code and what was printed.
@@ -22,7 +22,7 @@ async function runTestFile(
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['--import', alarm, '--test', 'a.test.mjs'],
+      ['--import', program, '--test', 'a.test.mjs'],
       options,
       (error, stdout) => {
         resolve({ exitCode: error === null ? 0 : error.code, output: stdout });

@@ -32,7 +32,7 @@ export async function lockDataDirectory(dataDir: string): Promise<{ release(): P
   const directory = resolve(dataDir);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const processStart = await startOfProcess(process.pid);
-  if (processStart === undefined) throw new Error('cannot tell when this process started');
+  if (processStart === undefined) throw new Error('the start time of this process is unknown');
   const path = join(directory, 'owner.json');
   const candidate = `${path}.${randomUUID()}`;
   await writeFile(

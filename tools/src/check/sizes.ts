@@ -16,8 +16,8 @@ const exceptions: Record<string, string> = {
   'services/order/src/service.ts#createOrderService': 'composition in one piece',
   'services/order/src/take/routes.ts#addOrderRoutes': 'each route moves to its own function',
   'services/order/test/take/place-order.int.test.ts': 'is split by subject',
-  'system-tests/test/kafka-away.e2e.test.ts#a function': 'one story told in order',
-  'system-tests/test/kill.e2e.test.ts#a function': 'one story told in order',
+  'system-tests/test/kafka-away.e2e.test.ts#a function': 'one story in order',
+  'system-tests/test/kill.e2e.test.ts#a function': 'one story in order',
   'system-tests/test/prod.e2e.test.ts': 'one line over; is split by subject',
 };
 

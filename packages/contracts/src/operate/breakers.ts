@@ -34,9 +34,9 @@ export const BreakerView = Type.Object({
       lastError: Nullable(Type.String()),
       callLimit: Type.Integer({ description: 'Calls that may be in flight' }),
       calls: Type.Integer({ description: 'Calls in flight' }),
-      seenAt: Moment('When it last told of itself'),
+      seenAt: Moment('When it last reported'),
     }),
-    { description: 'What each instance of the last minute told of itself' },
+    { description: 'The state of each instance that reported within the last minute' },
   ),
 });
 export type BreakerView = Static<typeof BreakerView>;

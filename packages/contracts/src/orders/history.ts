@@ -65,7 +65,7 @@ export const Timeline = Type.Object({
   }),
   entries: Type.Array(TimelineEntry, {
     description:
-      'Sorted by time. Of the failed attempts the last 20 are kept. Times are told by different clocks',
+      'Sorted by time. Of the failed attempts the last 20 are kept. Times are of different clocks',
   }),
 });
 export type Timeline = Static<typeof Timeline>;

@@ -166,7 +166,7 @@ export function subscribeToKafka(parts: {
     }
   }
 
-  /** The alarm rings for every arrival; this sleep ends early only for what makes it pointless. */
+  /** Every arrival wakes `idle`; this sleep ends early only where going on makes no sense. */
   async function pause(ms: number, isOurs: () => boolean): Promise<void> {
     const until = performance.now() + ms;
     while (isOurs() && !stopping.signal.aborted && performance.now() < until) {

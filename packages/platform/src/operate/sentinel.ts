@@ -68,11 +68,11 @@ export function startSentinel(parts: {
   async function run(look: Scan): Promise<number> {
     let found = 0;
     for (let i = 0; i < statementsMax && !stopping.signal.aborted; i += 1) {
-      const glance = await look(cursors.get(look) ?? null);
-      cursors.set(look, glance.next);
-      found += glance.found;
-      tell(glance);
-      if (glance.next === null) break;
+      const scan = await look(cursors.get(look) ?? null);
+      cursors.set(look, scan.next);
+      found += scan.found;
+      tell(scan);
+      if (scan.next === null) break;
     }
     return found;
   }

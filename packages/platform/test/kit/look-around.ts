@@ -16,11 +16,11 @@ export async function lookAround({ search, recheck }: Watch) {
   const run = async (look: Scan): Promise<void> => {
     let after: string[] | null = null;
     do {
-      const glance: Awaited<ReturnType<Scan>> = await look(after);
+      const scan: Awaited<ReturnType<Scan>> = await look(after);
       seen.statements += 1;
-      Object.assign(seen.stuck, byOrder(glance.stuck));
-      Object.assign(seen.recovered, byOrder(glance.recovered));
-      after = glance.next;
+      Object.assign(seen.stuck, byOrder(scan.stuck));
+      Object.assign(seen.recovered, byOrder(scan.recovered));
+      after = scan.next;
     } while (after !== null && seen.statements < 1_000);
   };
   for (const look of [...search, recheck]) await run(look);

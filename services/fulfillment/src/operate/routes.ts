@@ -68,7 +68,7 @@ export function addFulfillmentRoutes(
     config: { scope: 'operate' },
     schema: {
       tags,
-      summary: 'Retry what failed, or tell what that would do (dryRun)',
+      summary: 'Retry failed fulfillments, or list what a retry would do (dryRun)',
       description:
         'Failed orders become Retrying, Retrying ones are due now. Each is looked up at the provider before it is sent again, so nothing ships twice. After a 503 ask again.',
       headers: operatorHeader,

@@ -47,8 +47,8 @@ export function createFulfillmentWatch(
     const { found = 0, next = null, stuck = [], recovered = [] } = row ?? {};
     return { found, next: found === rowsMax ? next : null, stuck, recovered };
   };
-  const ofSearch = async (glance: Promise<ScanResult>): Promise<ScanResult> => {
-    const { next, stuck = [] } = await glance;
+  const ofSearch = async (scan: Promise<ScanResult>): Promise<ScanResult> => {
+    const { next, stuck = [] } = await scan;
     return { next, stuck, found: stuck.length };
   };
   const all = [promptMs, outcomeMs, openMs, putOffMs];

@@ -81,7 +81,7 @@ export function addFollowRoutes(
       summary: 'Follow one order',
       response: {
         ...schema.response,
-        204: { type: 'null', description: 'The final state was told before' },
+        204: { type: 'null', description: 'The final state was sent before' },
       },
       description: `${description}, except that a client which has seen the final state gets 204 and stays away. The present state comes first; ends with a final state.`,
       params: OrderPath,

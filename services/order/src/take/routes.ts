@@ -107,7 +107,7 @@ export function addOrderRoutes(
       tags,
       summary: 'Ask for an order not to be shipped',
       description:
-        'The Fulfillment Service decides; `cancellation.outcome` tells how. Asking again changes nothing; a final order is 409 order_final.',
+        'The Fulfillment Service decides; `cancellation.outcome` has the result. Asking again changes nothing; a final order is 409 order_final.',
       params: OrderPath,
       headers: CancelOrderHeaders,
       'x-body-optional': true,
