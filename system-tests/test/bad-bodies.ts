@@ -52,7 +52,7 @@ const numbers = [
   ...[0, -1, 1.5, 1_000_001, '2', true, null, [1], 1e308].map((quantity) =>
     item(`quantity ${JSON.stringify(quantity)}`, { quantity }, 'quantity'),
   ),
-  ...[-0.01, 1_000_000_000.0001, 0.00001, 19.99999, 1e-7, '19.99', false, null].map((unitPrice) =>
+  ...[-0.01, 1_000_000_000.0001, 0.00001, 19.99999, 1e-7, '19.99', false].map((unitPrice) =>
     item(`unitPrice ${JSON.stringify(unitPrice)}`, { unitPrice }, 'unitPrice'),
   ),
   text(
@@ -75,7 +75,7 @@ const shapes = [
   item('an unknown property of an item', { colour: 'red' }, 'colour'),
   order('an unknown property', { surprise: 1 }, '/surprise'),
   order('an unknown property whose name needs escapes', { 'a/b~c': 1 }, '/a~1b~0c'),
-  ...['eur', 'EURO', 'E1R', '', 978, null].map((currency) =>
+  ...['eur', 'EURO', 'E1R', '', 978].map((currency) =>
     order(`currency ${JSON.stringify(currency)}`, { currency }, '/currency'),
   ),
   ...[[good], null, 'order', 42, true].map((body) =>

@@ -1,17 +1,38 @@
 import Type from 'typebox';
 
 /**
- * Text that people wrote and PostgreSQL can keep: `max` counts code points; not only white space,
- * no NUL (PostgreSQL's text cannot hold it), no lone surrogate (UTF-8 cannot hold it).
+ * Characters of the BMP without a glyph (Default_Ignorable_Code_Point of Unicode, and the blank
+ * Braille pattern). Written out: many programs that read the OpenAPI document know neither `\p{…}`
+ * nor ranges above U+FFFF.
  */
-export const VisibleText = (max: number, description: string) =>
+const invisible =
+  '\\u00AD\\u034F\\u061C\\u115F\\u1160\\u17B4\\u17B5\\u180B-\\u180F\\u200B-\\u200F\\u202A-\\u202E' +
+  '\\u2060-\\u206F\\u2800\\u3164\\uFE00-\\uFE0F\\uFEFF\\uFFA0\\uFFF0-\\uFFF8';
+/** Control characters but tab and line breaks; bidirectional overrides; lone surrogates. */
+const harmful =
+  '\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F\\u202A-\\u202E\\u2066-\\u2069\\uD800-\\uDFFF';
+const lineBreaks = '\\t\\n\\r\\u2028\\u2029';
+
+const textOf = (max: number, description: string, refused: string) =>
   Type.String({
     minLength: 1,
     maxLength: max,
-    pattern: '^(?=[\\s\\S]*\\S)[^\\u0000\\uD800-\\uDFFF]*$',
-    'x-fault': 'must have a visible character and no NUL or lone surrogate',
+    pattern: `^(?=[\\s\\S]*[^\\s${invisible}])[^${refused}]*$`,
+    'x-fault':
+      'must have a visible character, and no control character, bidirectional override or lone surrogate',
     description,
   });
+
+/**
+ * A name or an id on one line; `max` counts code points. It has a visible character, and none that
+ * PostgreSQL or UTF-8 cannot hold (NUL, lone surrogate) or that changes how the text around it is
+ * shown (control character, bidirectional override).
+ */
+export const VisibleText = (max: number, description: string) =>
+  textOf(max, description, harmful + lineBreaks);
+
+/** As VisibleText, on several lines: what a person writes to explain something. */
+export const Explanation = (max: number, description: string) => textOf(max, description, harmful);
 
 /** A UUID in any version and letter case (RFC 9562). */
 export const Uuid = (description: string) =>

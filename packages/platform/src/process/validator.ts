@@ -1,12 +1,16 @@
 import { Ajv2020 as Ajv, type ErrorObject } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { Static, TSchema } from 'typebox';
+import { removeAbsent } from './absent-properties.ts';
 
 /** One fault of a value: where (RFC 6901 pointer) and what. */
 export type Fault = { pointer: string; detail: string };
 
 export type Validator<T> = {
-  /** Fast yes or no; may change `value` only where the validator coerces. */
+  /**
+   * Fast yes or no. Changes `value` in two cases: where the validator coerces, and where an optional
+   * property is null, which means that it is absent: the property is removed.
+   */
   accepts(value: unknown): value is T;
   /** Every fault of the value at once, at most 100; empty when it is valid. */
   faults(value: unknown): Fault[];
@@ -14,11 +18,8 @@ export type Validator<T> = {
 
 /** More faults than this help nobody, and a 1 MiB body could have hundreds of thousands. */
 const faultsMax = 100;
-/**
- * No array of any schema may be longer than 1,000; what lies beyond is not looked at when faults
- * are told.
- */
-const maxElementsTold = 1_001;
+/** No schema allows an array longer than 1,000: faults of later elements are not reported. */
+const elementsReportedMax = 1_001;
 
 /**
  * Compiles a JSON Schema (as TypeBox builds it) into a validator. Lengths count code points.
@@ -33,9 +34,14 @@ export function createValidator<S extends TSchema>(
   const accepts = compile(schema, { coerceTypes, allErrors: false });
   let explain: ReturnType<typeof compile> | undefined;
   return {
-    accepts: (value): value is Static<S> => accepts(value) as boolean,
+    accepts(value): value is Static<S> {
+      if (accepts(value)) return true;
+      // Only what fails is searched for nulls, so that good values cost nothing more.
+      return removeAbsent(schema, value) && (accepts(value) as boolean);
+    },
     faults(value) {
       explain ??= compile(schema, { coerceTypes, allErrors: true });
+      removeAbsent(schema, value);
       return explain(cutArrays(value, 4)) ? [] : firstPerPlace(explain.errors ?? []);
     },
   };
@@ -72,7 +78,7 @@ function hasAtMostDecimals(limit: number, value: number): boolean {
 
 /**
  * One mistake may break two rules of a schema (an empty text is short and has no visible
- * character): the first is told.
+ * character): the first is reported.
  */
 function firstPerPlace(errors: ErrorObject[]): Fault[] {
   const byPointer = new Map<string, Fault>();
@@ -139,7 +145,7 @@ const escapePointer = (name: string): string => name.replaceAll('~', '~0').repla
 function cutArrays(value: unknown, depth: number): unknown {
   if (depth === 0 || value === null || typeof value !== 'object') return value;
   if (Array.isArray(value))
-    return value.slice(0, maxElementsTold).map((element) => cutArrays(element, depth - 1));
+    return value.slice(0, elementsReportedMax).map((element) => cutArrays(element, depth - 1));
   if (!Object.values(value).some((v) => Array.isArray(v))) return value;
   // fromEntries defines own properties, so a "__proto__" key stays a property that the schema can
   // refuse.

@@ -86,6 +86,18 @@ const refused: [string, Ask, number, string][] = [
     415,
     'unsupported_media_type',
   ],
+  [
+    'a packed body',
+    { headers: { ...json, 'content-encoding': 'gzip' }, body: '{"name":"xx"}' },
+    415,
+    'unsupported_media_type',
+  ],
+  [
+    'a rare method on an unknown path',
+    { method: 'QUERY', path: '/nothing' },
+    404,
+    'route_not_found',
+  ],
   ['an error of the code', { method: 'GET', path: '/things/1' }, 503, 'internal_error'],
 ];
 
@@ -112,7 +124,7 @@ test('a method that a path lacks is answered 405 with Allow, whatever its body',
     { headers: { 'content-type': 'text/plain' }, body: 'x' },
     { body: '{' },
   ];
-  for (const method of ['PUT', 'PATCH', 'DELETE']) {
+  for (const method of ['PUT', 'PATCH', 'DELETE', 'QUERY', 'PROPFIND', 'M-SEARCH', 'PURGE']) {
     for (const request of bodies) {
       const answer = await ask(url, { method, ...request });
       assert.equal(answer.status, 405, `${method} ${JSON.stringify(request)}: ${answer.text}`);
@@ -144,7 +156,23 @@ test('a number is never made of text in a body', async (t) => {
   assert.equal((await ask(url, { body: '{"name":42}' })).status, 400);
 });
 
+test('a packed body is refused with the name of its encoding and the one that is taken', async (t) => {
+  const { url } = await server(t);
+  const headers = { ...json, 'content-encoding': 'br' };
+  const answer = await ask(url, { headers, body: '{"name":"xx"}' });
+  assert.match(answer.body.detail, /Content-Encoding: br/);
+  assert.equal(answer.headers.get('accept-encoding'), 'identity');
+  headers['content-encoding'] = 'identity';
+  assert.equal((await ask(url, { headers, body: '{"name":"xx"}' })).status, 200);
+});
+
+test('a byte order mark in front of a body is no part of it', async (t) => {
+  const { url } = await server(t);
+  assert.deepEqual((await ask(url, { body: '\ufeff{"name":"xx"}' })).body, { name: 'xx' });
+});
+
 const raw: [string, string, number, string][] = [
+  ['CONNECT', 'CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'method_not_allowed'],
   ['a malformed request line', 'NONSENSE\r\n\r\n', 400, 'bad_request'],
   ['a malformed header', 'GET /things HTTP/1.1\r\nHost: x\r\nbro ken\r\n\r\n', 400, 'bad_request'],
   [

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Explanation, VisibleText } from '@orders/contracts/fields';
+import { createValidator } from '../../src/process/validator.ts';
+
+const name = createValidator(VisibleText(200, 'A name'));
+const explanation = createValidator(Explanation(200, 'Why'));
+
+const refused: [string, string][] = [
+  ['only zero-width spaces', '\u200b\ufeff'],
+  ['only Hangul fillers', '\u3164\u115f \uffa0'],
+  ['only a blank Braille pattern', '\u2800'],
+  ['an escape sequence of terminals', 'a\u001b[2Jb'],
+  ['a control character of C1', 'a\u009bb'],
+  ['a line break', 'a\nb'],
+  ['a line separator', 'a\u2028b'],
+  ['a bidirectional override', 'a\u202etxt.exe'],
+  ['a bidirectional isolate', 'a\u2066b'],
+];
+
+for (const [what, text] of refused) {
+  test(`a name is refused with ${what}`, () => assert.equal(name.accepts(text), false));
+}
+
+test('a name is accepted in letters of every direction, with their marks', () => {
+  for (const text of ['דוד \u200fabc', 'नि\u200d', 'é', '\u200b1', '😀'])
+    assert.ok(name.accepts(text));
+});
+
+test('an explanation may have several lines, but no escape sequence', () => {
+  assert.ok(explanation.accepts('first\n\tsecond\r\n'));
+  assert.equal(explanation.accepts('a\u001b[2Jb'), false);
+});
