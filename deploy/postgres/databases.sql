@@ -1,4 +1,5 @@
--- Run once, on an empty volume: a role and a database for each service, which only that role may connect to.
+-- Run once, on an empty volume: a role and a database for each service. Only that role may connect
+-- to it.
 \getenv orders_password ORDERS_DATABASE_PASSWORD
 \getenv fulfillment_password FULFILLMENT_DATABASE_PASSWORD
 

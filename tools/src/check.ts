@@ -12,6 +12,7 @@ import { sizes } from './check/sizes.ts';
 import { stations } from './check/stations.ts';
 import { forbiddenSynonyms } from './check/synonyms.ts';
 import { lintAndFormat, types } from './check/types-and-lint.ts';
+import { width } from './check/width.ts';
 import { freshDocs, generatedDocs } from './generated-docs.ts';
 
 const rules = [
@@ -26,6 +27,7 @@ const rules = [
   lockfile,
   stations,
   invariants,
+  width,
 ];
 
 const usage = `Usage: npm run check

@@ -54,7 +54,7 @@ export type Claimed = {
   mustLookUp: boolean;
   /** A 404 of a look-up counts only when the provider had this time since the sending. */
   isSettled: boolean;
-  /** An operator allows to send again an unknown outcome that waits for an operator. Ends when an attempt begins. */
+  /** An operator has allowed to send again what awaits an operator. Ends when an attempt begins. */
   mayResend: boolean;
   /** The customer wants it no more. The claim saw it, and has begun no attempt. */
   isCancelRequested: boolean;

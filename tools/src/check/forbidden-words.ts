@@ -32,7 +32,8 @@ const words: readonly ForbiddenWord[] = [
   {
     pattern: /setTimeout a[s] sleep|await new Promise[(][\s\S]{0,80}?\bsetTimeout/,
     why: 'sleeps in a test: await a condition with a bound',
-    in: (path) => path.endsWith('.test.ts'), // what such a test awaits, in a file beside it, may ask again at intervals
+    // What such a test awaits, in a file beside it, may ask again at intervals.
+    in: (path) => path.endsWith('.test.ts'),
   },
 ];
 

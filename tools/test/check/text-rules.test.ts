@@ -36,13 +36,17 @@ test('the README has its own limits', async () => {
   }
 });
 
-test('a line of 101 columns is a problem unless it is one string that cannot be broken', () => {
+test('a line of 101 columns is a problem unless one string fills it or a page stands in it', () => {
   const long = 'x'.repeat(99);
+  const problem = 'columns, at most 100 are allowed';
   assert.deepEqual(tooWideIn('a.sql', `-- ${long.slice(3)}\n-- ${long}`), [
-    'a.sql:2: 102 columns, at most 100 are allowed',
+    `a.sql:2: 102 ${problem}`,
   ]);
-  assert.deepEqual(tooWideIn('a.ts', `test('${long}', () => {`), []);
-  assert.deepEqual(tooWideIn('a.ts', `f('a', '${long}');`).length, 1);
+  assert.deepEqual(tooWideIn('a.ts', `test('${long}', () => {});`), []);
+  assert.deepEqual(tooWideIn('a.ts', `page = \`\n${long} text\n\`;`), []);
+  assert.deepEqual(tooWideIn('a.ts', `sql = \`\nSELECT ${long}\n\`;`), [`a.ts:2: 106 ${problem}`]);
+  assert.deepEqual(tooWideIn('a.ts', `// ${long}`), [`a.ts:1: 102 ${problem}`]);
+  assert.deepEqual(tooWideIn('a.ts', `f('a', ${long});`), [`a.ts:1: 108 ${problem}`]);
 });
 
 test('registry hosts and unfinished work are found anywhere, with their line', () => {

@@ -1,6 +1,6 @@
 /**
- * A sleep that can be ended early: `wake` wakes the sleeper, so does `stopped`. A wake-up while nobody
- * sleeps is forgotten: the sleeper looks at its conditions before it lies down.
+ * A sleep that can be ended early, by `wake` or by `stopped`. A wake-up while nobody sleeps is
+ * forgotten: the sleeper checks its conditions before it sleeps.
  */
 export function createWakeableSleep(stopped: AbortSignal): {
   sleep(ms: number): Promise<void>;
