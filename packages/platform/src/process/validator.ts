@@ -8,8 +8,8 @@ export type Fault = { pointer: string; detail: string };
 
 export type Validator<T> = {
   /**
-   * Fast yes or no. Changes `value` in two cases: where the validator coerces, and where an optional
-   * property is null, which means that it is absent: the property is removed.
+   * Fast yes or no. Changes `value` in two cases: where the validator coerces, and where an
+   * optional property is null, which means that it is absent: the property is removed.
    */
   accepts(value: unknown): value is T;
   /** Every fault of the value at once, at most 100; empty when it is valid. */
