@@ -28,16 +28,20 @@ import {
   stuckReasons,
   watchedOrders,
 } from './operate/watch-orders.ts';
+import { orderApi } from './order-api.ts';
 import { changesKeptSeconds, createOrderChanges } from './show/changes.ts';
 import { createEventStreams } from './show/event-streams.ts';
 import { addFollowRoutes } from './show/follow-routes.ts';
 import { createFulfillmentEventHandler } from './show/on-fulfillment-event.ts';
 import { createOrderQueries } from './show/order-queries.ts';
+import { createProjectionStore } from './show/projection-store.ts';
+import { addShowRoutes } from './show/routes.ts';
 import { createCancelOrder } from './take/cancel-order.ts';
 import { createCancellationStore } from './take/cancellation-store.ts';
 import { createPlaceOrder } from './take/place-order.ts';
-import { createOrderStore } from './take/placing-store.ts';
-import { addOrderRoutes, orderApi } from './take/routes.ts';
+import { createPlacingStore } from './take/placing-store.ts';
+import { createPublishFailedStore } from './take/publish-failed-store.ts';
+import { addCancelRoute, addPlaceRoute } from './take/routes.ts';
 
 export const schema = 'orders';
 export const migrations = new URL('../migrations', import.meta.url).pathname;
@@ -98,7 +102,8 @@ export async function createOrderService(parts: {
 
   const metrics = createMetrics('order-service');
   parts.observe?.(metrics);
-  const store = createOrderStore(database);
+  const placing = createPlacingStore(database);
+  const publishFailed = createPublishFailedStore(database);
   const outbox = createOutboxStore(relaxed, instance);
   const orderMetrics = createOrderMetrics(metrics, outbox);
   const idsOf = (rows: OutboxRow[]): string[] =>
@@ -110,16 +115,21 @@ export async function createOrderService(parts: {
     log,
     metrics,
     events: {
-      onFailed: (rows) => store.markPending(idsOf(rows)),
-      onRecovered: (rows) => store.clearPublishFailed(idsOf(rows)),
+      onFailed: (rows) => publishFailed.markPending(idsOf(rows)),
+      onRecovered: (rows) => publishFailed.clearPublishFailed(idsOf(rows)),
     },
   });
   const queries = createOrderQueries(database);
   const changesStore = createOrderChangesStore(database);
   const changes = createOrderChanges({ store: changesStore, queries, log });
   const onChanged = (): void => changes.ring();
-  const placeOrder = createPlaceOrder({ store, relay, instance, log });
-  const handler = createFulfillmentEventHandler({ store, metrics: orderMetrics, onChanged, log });
+  const placeOrder = createPlaceOrder({ store: placing, relay, instance, log });
+  const handler = createFulfillmentEventHandler({
+    store: createProjectionStore(database),
+    metrics: orderMetrics,
+    onChanged,
+    log,
+  });
   const cancelOrder = createCancelOrder({
     store: createCancellationStore(database),
     queries,
@@ -139,7 +149,7 @@ export async function createOrderService(parts: {
   let watching: Sentinel | undefined;
   const purge = startPurge(
     {
-      'idempotency keys': (limit) => store.purgeKeys(config.IDEMPOTENCY_KEY_HOURS, limit),
+      'idempotency keys': (limit) => placing.purgeKeys(config.IDEMPOTENCY_KEY_HOURS, limit),
       changes: (limit) => changesStore.purge(changesKeptSeconds, limit),
     },
     log,
@@ -148,7 +158,9 @@ export async function createOrderService(parts: {
 
   let stopped: Promise<void> | undefined;
   await addApiDocs(app, { ...orderApi, asyncApi });
-  addOrderRoutes(app, { placeOrder, cancelOrder, queries, changes, metrics: orderMetrics });
+  addPlaceRoute(app, { placeOrder, metrics: orderMetrics });
+  addCancelRoute(app, cancelOrder);
+  addShowRoutes(app, { queries, changes });
   addFollowRoutes(app, { queries, changes, streams: createEventStreams() });
   addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });

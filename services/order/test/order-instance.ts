@@ -6,8 +6,10 @@ import type { Database } from '@orders/platform/postgres/database';
 import { createMetrics } from '@orders/platform/process/metrics';
 import { createFakeBroker } from '@orders/platform/test/kit/fake-broker';
 import { silentLog, type TestPostgres } from '@orders/platform/test/kit/test-postgres';
+import { createProjectionStore } from '../src/show/projection-store.ts';
 import { createPlaceOrder } from '../src/take/place-order.ts';
-import { createOrderStore } from '../src/take/placing-store.ts';
+import { createPlacingStore } from '../src/take/placing-store.ts';
+import { createPublishFailedStore } from '../src/take/publish-failed-store.ts';
 
 export const migrations = new URL('../migrations', import.meta.url).pathname;
 
@@ -19,6 +21,13 @@ export const newOrder = (more: Partial<NewOrder> = {}): NewOrder => ({
   currency: 'GBP',
   items: [{ productId: 'p', quantity: 2, unitPrice: 19.99 }],
   ...more,
+});
+
+/** The stores of all stations on one database. */
+export const orderStores = (database: Database) => ({
+  ...createPlacingStore(database),
+  ...createPublishFailedStore(database),
+  ...createProjectionStore(database),
 });
 
 /**
@@ -35,7 +44,7 @@ export async function orderTables(t: TestContext, postgres: TestPostgres) {
   ) => {
     const { through = (database: Database) => database, ...where } = options;
     const database = through(connect(instance, where));
-    const store = createOrderStore(database);
+    const store = orderStores(database);
     const relay = createOutboxRelay({
       name: instance,
       store: createOutboxStore(connect(`${instance}-relay`, { relaxed: true }), instance),

@@ -4,8 +4,9 @@ import { NewOrder, type OrderItem } from '@orders/contracts/orders/api';
 import { OrderCreated } from '@orders/contracts/orders/events';
 import { createValidator } from '@orders/platform/process/validator';
 import fc from 'fast-check';
-import { createdAtOf, firstIdAt, newestPerOrder, toPlacement, totalOf } from '../src/order.ts';
+import { createdAtOf, firstIdAt, newestPerOrder, totalOf } from '../src/order.ts';
 import { contentHash } from '../src/take/idempotency.ts';
+import { toPlacement } from '../src/take/placement.ts';
 
 const trace = { correlationId: 'c-1', traceparent: null };
 

@@ -4,11 +4,11 @@ import { createOutboxStore, type OutboxRow } from '@orders/platform/messaging/ou
 import { watchStatements } from '@orders/platform/test/kit/plans';
 import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { createOrderChangesStore } from '../src/change-log.ts';
-import { type Placement, toPlacement, toProjected } from '../src/order.ts';
+import { toProjected } from '../src/order.ts';
 import { createOrderQueries } from '../src/show/order-queries.ts';
 import { createCancellationStore } from '../src/take/cancellation-store.ts';
-import { createOrderStore } from '../src/take/placing-store.ts';
-import { newOrder, orderTables, trace } from './order-instance.ts';
+import { type Placement, toPlacement } from '../src/take/placement.ts';
+import { newOrder, orderStores, orderTables, trace } from './order-instance.ts';
 
 // Nothing tells the planner how large the tables are: as in the first minutes of a service.
 const postgres = await startTestPostgres({ autovacuum: 'off' });
@@ -22,7 +22,7 @@ const slowMs = 250;
 test('every hot statement of the Order Service stays an index plan on a table that grew from nothing', async (t) => {
   const { connect, sql } = await orderTables(t, postgres);
   const { watched, scans, names, msOf } = watchStatements(connect('a', { connections: 1 }));
-  const store = createOrderStore(watched);
+  const store = orderStores(watched);
   const outbox = createOutboxStore(watched, 'a');
   const queries = createOrderQueries(watched);
   const changes = createOrderChangesStore(watched);
@@ -58,7 +58,7 @@ test('every hot statement of the Order Service stays an index plan on a table th
     await store.place(batch, hot);
     await store.placeKeyed(keyed, { ...hot, claimMs: null });
     await store.knownKeys(keyed);
-    await store.existing(ids);
+    await store.stored(ids);
     await store.markPending(ids);
     await store.clearPublishFailed(ids);
     const event = {
@@ -101,7 +101,7 @@ test('every hot statement of the Order Service stays an index plan on a table th
     await outbox.release(claimed);
     await outbox.mark([...batch, ...keyed].map(toRow));
     await store.purgeKeys(24, 1_000);
-    await queries.existing(ids[0] ?? '');
+    await queries.one(ids[0] ?? '');
     await queries.some(ids);
     await queries.history(ids[0] ?? '');
     await queries.page({ limit: 50 });

@@ -2,8 +2,10 @@ import { asyncApi } from '@orders/contracts/asyncapi';
 import { addOperatorRoutes as addFulfillmentOperatorRoutes } from '@orders/fulfillment-service/operate/operator-routes';
 import { addFulfillmentRoutes, fulfillmentApi } from '@orders/fulfillment-service/operate/routes';
 import { addOperatorRoutes as addOrderOperatorRoutes } from '@orders/order-service/operate/routes';
+import { orderApi } from '@orders/order-service/order-api';
 import { addFollowRoutes } from '@orders/order-service/show/follow-routes';
-import { addOrderRoutes, orderApi } from '@orders/order-service/take/routes';
+import { addShowRoutes } from '@orders/order-service/show/routes';
+import { addCancelRoute, addPlaceRoute } from '@orders/order-service/take/routes';
 import { addApiDocs } from '@orders/platform/http/api-docs';
 import { createHttpServer, type HttpServer } from '@orders/platform/http/server';
 import { createLog } from '@orders/platform/process/log';
@@ -13,7 +15,9 @@ const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 /** docs/api/order-service.openapi.json: what GET /openapi.json of the Order Service answers. */
 export const orderServiceApi = (): Promise<string> =>
   openApi(orderApi, (app) => {
-    addOrderRoutes(app, {} as Parameters<typeof addOrderRoutes>[1]);
+    addPlaceRoute(app, {} as Parameters<typeof addPlaceRoute>[1]);
+    addCancelRoute(app, {} as Parameters<typeof addCancelRoute>[1]);
+    addShowRoutes(app, {} as Parameters<typeof addShowRoutes>[1]);
     addFollowRoutes(app, {} as Parameters<typeof addFollowRoutes>[1]);
     addOrderOperatorRoutes(app, {} as Parameters<typeof addOrderOperatorRoutes>[1]);
   });

@@ -10,7 +10,7 @@ import {
 } from '@orders/platform/operate/republish-store';
 import type { Database } from '@orders/platform/postgres/database';
 import type { Static } from 'typebox';
-import { cancellationRequestedJson, orderCreatedJson } from '../order.ts';
+import { cancellationRequestedJson, orderCreatedJson } from '../order-events.ts';
 
 const table: RepublishTable = {
   name: 'orders',

@@ -1,6 +1,7 @@
 import type { Noticed, ScanResult, Watch } from '@orders/platform/operate/sentinel';
 import type { WatchedTable } from '@orders/platform/operate/sentinel-store';
 import type { Database } from '@orders/platform/postgres/database';
+import { finalStatusesSql } from '../order-status.ts';
 
 export const watchedOrders: WatchedTable = { name: 'orders', stateColumn: 'status' };
 
@@ -87,7 +88,7 @@ const enterStatement = {
     returned AS MATERIALIZED (
       SELECT order_id FROM orders WHERE attention = 'Retrying' ORDER BY attention, order_id LIMIT $3),
     candidates AS (
-      SELECT order_id FROM walked WHERE status NOT IN ('Shipped', 'Failed', 'Cancelled')
+      SELECT order_id FROM walked WHERE status NOT IN (${finalStatusesSql})
       UNION ALL SELECT order_id FROM returned),
     entered AS (
       INSERT INTO watched (order_id)
@@ -105,7 +106,7 @@ const recheckStatement = {
     WITH batch AS MATERIALIZED (
       SELECT order_id, reason, entered_at FROM watched WHERE order_id > $1::uuid ORDER BY order_id LIMIT $2),
     seen AS MATERIALIZED (
-      SELECT b.order_id, b.reason AS was, o.correlation_id, o.order_id IS NULL OR o.status IN ('Shipped', 'Failed', 'Cancelled') AS is_final,
+      SELECT b.order_id, b.reason AS was, o.correlation_id, o.order_id IS NULL OR o.status IN (${finalStatusesSql}) AS is_final,
         CASE
           WHEN x.is_refused THEN 'refused_by_broker'
           WHEN x.oldest < now() - $3::float8 * interval '1 ms' THEN 'not_published'

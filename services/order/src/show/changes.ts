@@ -7,54 +7,52 @@ import type { OrderChangesStore } from '../change-log.ts';
 import type { OrderEntry, OrderQueries } from './order-queries.ts';
 
 /**
- * Changes made by other instances are seen after this at the latest; own ones at once, but for the
- * pause between two looks.
+ * Changes of other instances are read after this at the latest, own ones after `pauseMs`.
  */
-const lookMs = 1_000;
+const readEveryMs = 1_000;
 const pauseMs = 50;
 /** Orders read by one statement. */
 const readMax = 500;
-/** Those who wait and follow, all together; beyond this the API answers 503. */
+/** Waiting requests and streams together; beyond this the API answers 503. */
 const followersMax = 1_000;
-/** PostgreSQL must have answered the first look by then. */
+/** PostgreSQL must have answered the first read by then. */
 const beginMs = 3_000;
-/**
- * Well below the time that changes are kept: who has not looked for so long may have missed some.
- */
+/** Well below `changesKeptSeconds`: after a longer pause between two reads some may be missed. */
 const gapMs = 30_000;
 /** How long changes are kept. */
 export const changesKeptSeconds = 120;
 
-/** Somebody who wants to know of one order, or of all where `orderId` is null. */
+/** Receives the changes of one order, or of all orders if `orderId` is null. */
 export type Follower = {
   orderId: string | null;
   /**
-   * Of one order: its present state first, then each change, never older than what was told before;
-   * states in between may be left out. May be told twice.
+   * Receives a state of an order. A follower of one order receives its present state first. States
+   * in between may be skipped, a state may come twice, an older one never follows a newer one.
    */
-  tell(order: OrderEntry): void;
+  notify(order: OrderEntry): void;
   /**
-   * Nothing more will be told: the service closes, or changes of all orders may have been missed.
+   * No more changes will come: the service closes, or changes of all orders may have been missed.
    */
   end(): void;
 };
 
 export type OrderChanges = {
   /**
-   * Resolves when every change committed from now on will be told; call the result to stop. Rejects
-   * with CodedError: overloaded, store_unavailable.
+   * Resolves when every change committed from now on will reach the follower; call the result to
+   * stop. Rejects with CodedError: overloaded, store_unavailable.
    */
-  watch(follower: Follower): Promise<() => void>;
-  /** This instance has changed orders: look soon. Costs nothing while nobody watches. */
+  follow(follower: Follower): Promise<() => void>;
+  /** This instance has changed orders: read soon. Costs nothing while nobody follows. */
   ring(): void;
   /** Ends all followers. */
   close(): Promise<void>;
 };
 
 /**
- * Tells those who watch what happens to orders, whichever instance does it. One loop, only while
- * somebody watches, reads which orders were changed since its last look and then these orders; one
- * after the other, so that nobody is told an older state after a newer one.
+ * Notifies followers of changes of orders, whichever instance makes them. While there are
+ * followers, one loop reads which orders were changed since its last read, and then these orders.
+ * It reads one batch after the other, so that no follower receives an older state after a newer
+ * one.
  */
 export function createOrderChanges(parts: {
   store: OrderChangesStore;
@@ -66,58 +64,61 @@ export function createOrderChanges(parts: {
   const stopping = new AbortController();
   const pause = createWakeableSleep(stopping.signal);
   const followers = new Set<Follower>();
-  /** Orders whose followers have not been told their present state. */
-  let fresh = new Set<string>();
+  /** Orders whose new followers have yet to receive the present state. */
+  let awaited = new Set<string>();
   let isRung = false;
   let following: { begun: Promise<void>; ended: Promise<void> } | undefined;
 
-  function follow(): { begun: Promise<void>; ended: Promise<void> } {
+  function startLoop(): { begun: Promise<void>; ended: Promise<void> } {
     const begun = Promise.withResolvers<void>();
-    return { begun: begun.promise, ended: lookUntilAlone(begun.resolve) };
+    return { begun: begun.promise, ended: readWhileFollowed(begun.resolve) };
   }
 
-  async function lookUntilAlone(begun: () => void): Promise<void> {
+  async function readWhileFollowed(begun: () => void): Promise<void> {
     let last: { snapshot: string; atMs: number } | undefined;
     while (followers.size > 0) {
       try {
-        last = await look(last, begun);
+        last = await readChanges(last, begun);
       } catch (error) {
         log.debug({ err: messageOf(error) }, 'changes of orders not read');
       }
       await rest();
     }
     following = undefined;
-    fresh = new Set();
+    awaited = new Set();
   }
 
   /** Rejects when the store fails; the same changes are read again then. */
-  async function look(last: { snapshot: string; atMs: number } | undefined, begun: () => void) {
+  async function readChanges(
+    last: { snapshot: string; atMs: number } | undefined,
+    begun: () => void,
+  ) {
     const { orderIds, ...now } = await store.since(last?.snapshot ?? null);
     begun();
-    const asked = fresh;
-    fresh = new Set();
+    const asked = awaited;
+    awaited = new Set();
     try {
       const hasGap = last !== undefined && now.atMs - last.atMs > gapMs;
       if (hasGap) endThose(({ orderId }) => orderId === null);
-      const watched = new Set([...followers].map(({ orderId }) => orderId));
-      const changed = hasGap ? [...watched].filter((id) => id !== null) : orderIds;
-      await tellOf(
-        [...new Set([...asked, ...changed])].filter((id) => watched.has(null) || watched.has(id)),
+      const followed = new Set([...followers].map(({ orderId }) => orderId));
+      const changed = hasGap ? [...followed].filter((id) => id !== null) : orderIds;
+      await notifyOf(
+        [...new Set([...asked, ...changed])].filter((id) => followed.has(null) || followed.has(id)),
       );
     } catch (error) {
-      fresh = fresh.union(asked);
+      awaited = awaited.union(asked);
       throw error;
     }
     return now;
   }
 
-  async function tellOf(orderIds: string[]): Promise<void> {
+  async function notifyOf(orderIds: string[]): Promise<void> {
     for (let i = 0; i < orderIds.length; i += readMax) {
       const orders = await queries.some(orderIds.slice(i, i + readMax));
       const byId = new Map(orders.map((order) => [order.orderId, order]));
       for (const follower of followers) {
-        const told = follower.orderId === null ? orders : [byId.get(follower.orderId)];
-        for (const order of told) if (order !== undefined) follower.tell(order);
+        const states = follower.orderId === null ? orders : [byId.get(follower.orderId)];
+        for (const order of states) if (order !== undefined) follower.notify(order);
       }
     }
   }
@@ -125,7 +126,7 @@ export function createOrderChanges(parts: {
   async function rest(): Promise<void> {
     if (followers.size === 0) return;
     await delay(pauseMs);
-    if (!isRung) await pause.sleep(lookMs - pauseMs);
+    if (!isRung) await pause.sleep(readEveryMs - pauseMs);
     isRung = false;
   }
 
@@ -143,17 +144,17 @@ export function createOrderChanges(parts: {
   }
 
   return {
-    async watch(follower) {
+    async follow(follower) {
       if (stopping.signal.aborted)
         throw new CodedError('overloaded', 'The service is closing; try again.');
       if (followers.size >= followersMax)
-        throw new CodedError('overloaded', 'Too many wait for orders; try again.');
+        throw new CodedError('overloaded', 'Too many requests wait for orders; try again.');
       followers.add(follower);
-      if (follower.orderId !== null) fresh.add(follower.orderId);
-      following ??= follow();
+      if (follower.orderId !== null) awaited.add(follower.orderId);
+      following ??= startLoop();
       ring();
       try {
-        await within(beginMs, 'the first look', following.begun);
+        await within(beginMs, 'the first read', following.begun);
       } catch {
         followers.delete(follower);
         throw new CodedError('store_unavailable', 'The database cannot be reached now; try again.');

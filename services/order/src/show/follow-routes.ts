@@ -3,20 +3,20 @@ import { OrderChange, OrderEventsQuery } from '@orders/contracts/orders/history'
 import { problems } from '@orders/contracts/problem';
 import { orUnavailable } from '@orders/platform/http/or-unavailable';
 import type { HttpReply, HttpServer } from '@orders/platform/http/server';
-import { isFinal } from '../order.ts';
+import { isFinal } from '../order-status.ts';
 import type { Follower, OrderChanges } from './changes.ts';
 import type { EventStream, EventStreams } from './event-streams.ts';
 import type { OrderEntry, OrderQueries } from './order-queries.ts';
 
 const description =
-  'Server-Sent Events: `event: order`, `data:` the order without customer and items, `id:` of its own. States between two looks may be left out, the same may come twice, never an older one after a newer one. What happened while a client was away is not sent again: Last-Event-ID is not looked at';
+  'Server-Sent Events: `event: order`; `data:` is the order without customer and items; `id:` names its state. A state may be skipped or sent twice; an older state never follows a newer one. Changes that a client missed are not sent again: Last-Event-ID is ignored';
 const eventStream = {
   description: 'Events',
   content: { 'text/event-stream': { schema: OrderChange } },
 };
 const schema = { tags: ['orders'], response: { 200: eventStream, ...problems(400, 404, 503) } };
 
-/** Adds the streams that tell what happens to orders. */
+/** Adds the streams of changes of orders. */
 export function addFollowRoutes(
   app: HttpServer,
   parts: { queries: OrderQueries; changes: OrderChanges; streams: EventStreams },
@@ -24,13 +24,13 @@ export function addFollowRoutes(
   const { queries, changes, streams } = parts;
 
   /**
-   * Answers with a stream; `watch` makes of it what is to be told. Without a follower there is no
-   * stream: it rejects.
+   * Answers with a stream; `toFollower` says what is sent on it. Rejects with CodedError if no
+   * stream can be opened or no changes can be followed now.
    */
   async function answer(
     caller: string,
     reply: HttpReply,
-    watch: (stream: EventStream) => Follower,
+    toFollower: (stream: EventStream) => Follower,
   ): Promise<HttpReply> {
     let isClosed = false;
     let stop = (): void => undefined;
@@ -40,7 +40,7 @@ export function addFollowRoutes(
     };
     const stream = streams.open(onClose, () => app.isStillKnown(caller));
     try {
-      stop = await changes.watch(watch(stream));
+      stop = await changes.follow(toFollower(stream));
     } catch (error) {
       stream.body.destroy();
       throw error;
@@ -65,7 +65,7 @@ export function addFollowRoutes(
     handler: ({ query: { customerId }, caller }, reply) =>
       answer(caller, reply, (stream) => ({
         orderId: null,
-        tell(order) {
+        notify(order) {
           if (customerId === undefined || order.customerId === customerId)
             stream.send(toEvent(order));
         },
@@ -81,26 +81,26 @@ export function addFollowRoutes(
       summary: 'Follow one order',
       response: {
         ...schema.response,
-        204: { type: 'null', description: 'The final state was sent before' },
+        204: { type: 'null', description: 'The client has seen the final state' },
       },
       description: `${description}, except that a client which has seen the final state gets 204 and stays away. The present state comes first; ends with a final state.`,
       params: OrderPath,
     },
     handler: async ({ params, headers, caller }, reply) => {
-      const order = await orUnavailable(() => queries.existing(params.orderId));
+      const order = await orUnavailable(() => queries.one(params.orderId));
       if (isFinal(order.status) && headers['last-event-id'] === toEvent(order).id)
         return reply.code(204).send();
       return await answer(caller, reply, (stream) => ({
         orderId: order.orderId,
-        tell: tellChanges(stream),
+        notify: sendChanges(stream),
         end: stream.end,
       }));
     },
   });
 }
 
-/** Tells each state of one order once, until it is final. */
-function tellChanges(stream: EventStream): (order: OrderEntry) => void {
+/** Sends each state of one order once and ends the stream with a final one. */
+function sendChanges(stream: EventStream): (order: OrderEntry) => void {
   let last = '';
   return (order) => {
     const event = toEvent(order);

@@ -1,5 +1,5 @@
 // Station 9 of 9: project. From the broker (5) come fulfillment events; the newest of each order
-// replaces what the order shows. Then GET /api/orders/{orderId} tells it.
+// replaces what the order shows. GET /api/orders/{orderId} then shows it.
 import { FulfillmentEvent, fulfillmentEventTypes } from '@orders/contracts/fulfillments/events';
 import { createEventReader } from '@orders/platform/messaging/event-reader';
 import {
@@ -12,7 +12,7 @@ import type { Log } from '@orders/platform/process/log';
 import { isUuid } from '@orders/platform/process/uuid';
 import type { OrderMetrics } from '../metrics.ts';
 import { createdAtOf, newestPerOrder, toProjected } from '../order.ts';
-import type { OrderStore } from '../take/placing-store.ts';
+import type { ProjectionStore } from './projection-store.ts';
 
 /** What this service reads of `fulfillment-events`. */
 export const createFulfillmentEventReader = () =>
@@ -26,7 +26,7 @@ export const createFulfillmentEventReader = () =>
  * again.
  */
 export function createFulfillmentEventHandler(parts: {
-  store: OrderStore;
+  store: ProjectionStore;
   metrics: OrderMetrics;
   /** Called after orders were changed. */
   onChanged?: () => void;

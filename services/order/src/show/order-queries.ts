@@ -23,7 +23,7 @@ const attentionStatuses: string[] = ['Pending', 'Retrying', 'Failed', 'Cancelled
 export function createOrderQueries(database: Database) {
   return {
     /** Rejects with CodedError order_not_found. */
-    async existing(orderId: string): Promise<OrderView> {
+    async one(orderId: string): Promise<OrderView> {
       const [row] = await database.query<OrderRow & { items: OrderView['items'] }>(oneStatement, [
         orderId,
       ]);

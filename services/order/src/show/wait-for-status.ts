@@ -1,5 +1,5 @@
 import type { OrderStatus } from '@orders/contracts/orders/api';
-import { hasReached } from '../order.ts';
+import { hasReached } from '../order-status.ts';
 import type { OrderChanges } from './changes.ts';
 
 /**
@@ -17,9 +17,9 @@ export async function waitForStatus(
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
   try {
-    const stop = await changes.watch({
+    const stop = await changes.follow({
       orderId,
-      tell: (order) => {
+      notify: (order) => {
         if (hasReached(order.status, status)) end();
       },
       end,

@@ -5,13 +5,13 @@ import { eventIdOf } from '@orders/platform/messaging/event-id';
 import type { OutboxRelay } from '@orders/platform/messaging/outbox-relay';
 import { CodedError } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
-import { isFinal } from '../order.ts';
 import type { OrderQueries } from '../show/order-queries.ts';
 import type { CancellationStore } from './cancellation-store.ts';
+import { mayBeCancelled } from './may-be-cancelled.ts';
 
-/** Of the request to cancel; OrderCreated has 1, and there is no third event. */
+/** The sequence of OrderCancellationRequested; OrderCreated has 1, and there is no third event. */
 const sequence = 2;
-/** An operator may retry a failed order between our two looks at it; not again and again. */
+/** An operator may retry a failed order between the request and the read: then it is repeated. */
 const roundsMax = 3;
 
 export type CancelOrder = {
@@ -31,12 +31,12 @@ export function createCancelOrder(parts: {
   queries: OrderQueries;
   relay: OutboxRelay;
   instance: string;
-  topic?: string;
   /** Called after an order was changed. */
   onChanged?: () => void;
   log: Log;
 }): CancelOrder {
-  const { store, queries, relay, instance, topic = orderEventsTopic, onChanged } = parts;
+  const { store, queries, relay, instance, onChanged } = parts;
+  const topic = orderEventsTopic;
   const log = parts.log.child({ part: 'cancel' });
 
   type Asked = Parameters<CancelOrder['cancel']>[1];
@@ -74,9 +74,9 @@ export function createCancelOrder(parts: {
       const orderId = givenId.toLowerCase();
       for (let round = 0; round < roundsMax; round += 1) {
         const isOurs = await orUnavailable(() => request(orderId, asked));
-        const order = await orUnavailable(() => queries.existing(orderId));
+        const order = await orUnavailable(() => queries.one(orderId));
         if (isOurs) return order;
-        if (isFinal(order.status))
+        if (!mayBeCancelled(order.status))
           throw new CodedError('order_final', `The order is ${order.status}.`);
         if (order.cancellation !== null) return order;
       }

@@ -1,5 +1,6 @@
 import type { Database } from '@orders/platform/postgres/database';
 import { noteChanges } from '../change-log.ts';
+import { mayBeCancelledSql } from './may-be-cancelled.ts';
 
 export type CancellationRequest = {
   orderId: string;
@@ -19,9 +20,9 @@ export type CancellationRequest = {
 export function createCancellationStore(database: Database) {
   return {
     /**
-     * Notes that an order is to be cancelled, with the event that tells of it; resolves to the
-     * event's payload. Undefined, and nothing is written, where there is no such order, it is
-     * final, or it was asked for before.
+     * Stores the request to cancel an order and the event that announces it. Resolves to the
+     * event's payload. Resolves to undefined, and writes nothing, if there is no such order, if it
+     * may not be cancelled any more, or if its cancellation was requested before.
      */
     async request(request: CancellationRequest): Promise<string | undefined> {
       const { orderId, reason, topic, sequence, eventId, payloadHead, correlationId, traceparent } =
@@ -46,7 +47,7 @@ const requestStatement = {
     WITH changed AS (
       UPDATE orders
       SET cancel_requested_at = date_trunc('milliseconds', now()), cancel_reason = $2, updated_at = greatest(now(), created_at)
-      WHERE order_id = $1 AND cancel_requested_at IS NULL AND status NOT IN ('Shipped', 'Failed', 'Cancelled')
+      WHERE order_id = $1 AND cancel_requested_at IS NULL AND ${mayBeCancelledSql}
       RETURNING order_id, cancel_requested_at),
     noted AS (${noteChanges('changed')})
     INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claimed_by, claim_until)

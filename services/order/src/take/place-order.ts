@@ -1,18 +1,25 @@
 // Station 3 of 9: place. From validation (2) comes an order; its row, its event and its idempotency
 // key are committed together with those of its neighbours; then the answer leaves and the event
 // goes to the relay (4).
-import { setTimeout as delay } from 'node:timers/promises';
-import type { NewOrder, PlacedOrder } from '@orders/contracts/orders/api';
+import type { NewOrder } from '@orders/contracts/orders/api';
 import { orderEventsTopic } from '@orders/contracts/orders/events';
 import type { OutboxRelay } from '@orders/platform/messaging/outbox-relay';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
-import { wasNeverSent, whatFailed } from '@orders/platform/postgres/database';
-import { type Batcher, createBatcher, QueueFull } from '@orders/platform/process/batcher';
-import { CodedError } from '@orders/platform/process/errors';
+import { whatFailed } from '@orders/platform/postgres/database';
+import { type Batcher, createBatcher } from '@orders/platform/process/batcher';
 import type { Log } from '@orders/platform/process/log';
-import { type Placement, toPlacement } from '../order.ts';
+import { createCommitVerdict } from './commit-verdict.ts';
 import { compareKeys, contentHash, type IdempotencyKey } from './idempotency.ts';
-import type { KeyedPlacement, OrderStore, PlaceAs } from './placing-store.ts';
+import {
+  type Answer,
+  accepted,
+  answerAgain,
+  type Placed,
+  toCodedError,
+  toPlaced,
+} from './placed-answer.ts';
+import { type Placement, toPlacement } from './placement.ts';
+import type { KeyedPlacement, PlaceAs, PlacingStore } from './placing-store.ts';
 
 /**
  * Larger batches gain nothing more (measured), and one must be stored well within the statement
@@ -25,10 +32,6 @@ const batchBytesMax = 4_000_000;
  */
 const queueMax = 4_000;
 const queueBytesMax = 32_000_000;
-const conflictRetriesMax = 3;
-/** An order whose commit has no verdict is asked for during this time; then the answer is 503. */
-const verdictMs = 1_500;
-const verdictRetryMs = 100;
 
 export type PlaceOrder = {
   /**
@@ -45,28 +48,26 @@ export type PlaceOrder = {
   close(): Promise<void>;
 };
 
-export type Placed = PlacedOrder & { isRepeat: boolean };
-
 export function createPlaceOrder(parts: {
-  store: OrderStore;
+  store: PlacingStore;
   relay: OutboxRelay;
   instance: string;
-  topic?: string;
   log: Log;
 }): PlaceOrder {
-  const { store, relay, instance, topic = orderEventsTopic } = parts;
+  const { store, relay, instance } = parts;
   const log = parts.log.child({ station: 'place' });
-  // Two lanes: a key that another instance holds must not keep waiting those who have none.
-  const plainLane = lane<Placement>('place', async (batch) => {
+  const commit = createCommitVerdict({ store, log });
+  // Two queues: an order that waits for its key must not delay orders without one.
+  const plain = queueOf<Placement>('place', async (batch) => {
     const as = placeAs();
-    await storeOnce(batch, () => store.place(batch, as));
+    await commit(batch, () => store.place(batch, as));
     // I1: the statement is committed; only now may an order be answered as accepted.
     return batch.map((placement) => accepted(placement, as));
   });
-  const keyedLane = lane<KeyedPlacement>('place with key', async (batch) => {
+  const keyed = queueOf<KeyedPlacement>('place with key', async (batch) => {
     const as = placeAs();
     const sorted = batch.toSorted(compareKeys);
-    const winners = await storeOnce(batch, () => store.placeKeyed(sorted, as));
+    const winners = await commit(batch, () => store.placeKeyed(sorted, as));
     const won = batch.filter(({ orderId }) => winners.has(orderId));
     const firstAnswers = won.length === batch.length ? [] : await store.knownKeys(batch);
     return batch.map((p) =>
@@ -74,9 +75,9 @@ export function createPlaceOrder(parts: {
     );
   });
 
-  function lane<P extends Placement>(
+  function queueOf<P extends Placement>(
     name: string,
-    store: (batch: P[]) => Promise<Answer[]>,
+    placeBatch: (batch: P[]) => Promise<Answer[]>,
   ): Batcher<P, Answer> {
     return createBatcher<P, Answer>({
       name,
@@ -88,7 +89,7 @@ export function createPlaceOrder(parts: {
       splitOn: (error) => whatFailed(error) === 'data' || whatFailed(error) === 'lock',
       flush: async (batch) => {
         const began = performance.now();
-        const answers = await store(batch);
+        const answers = await placeBatch(batch);
         handOver(batch, answers, Math.round(performance.now() - began));
         return answers;
       },
@@ -96,44 +97,7 @@ export function createPlaceOrder(parts: {
   }
 
   function placeAs(): PlaceAs {
-    return { instance, topic, claimMs: relay.isHot ? relay.claimMs : null };
-  }
-
-  /**
-   * Carries out a placing statement; without a verdict it asks which orders exist. Resolves to
-   * those that do.
-   */
-  async function storeOnce(
-    batch: Placement[],
-    run: () => Promise<Set<string>>,
-  ): Promise<Set<string>> {
-    for (let retries = 0; ; retries += 1) {
-      try {
-        return await run();
-      } catch (error) {
-        const failure = whatFailed(error);
-        if (failure === 'conflict' && retries < conflictRetriesMax) continue;
-        if (failure !== 'unavailable' || wasNeverSent(error)) throw error;
-        // I14: the commit may have succeeded, so the database is asked before the answer leaves.
-        const existing = await askForVerdict(batch, error);
-        if (existing.size === 0) throw error;
-        log.info({ orders: [...existing] }, 'commit without verdict found');
-        return existing;
-      }
-    }
-  }
-
-  async function askForVerdict(batch: Placement[], cause: unknown): Promise<Set<string>> {
-    const deadline = performance.now() + verdictMs;
-    for (;;) {
-      try {
-        return await store.existing(batch.map(({ orderId }) => orderId));
-      } catch {
-        // Still away: asked again until the deadline, then the first error is the answer.
-        if (performance.now() > deadline) throw cause;
-        await delay(verdictRetryMs);
-      }
-    }
+    return { instance, topic: orderEventsTopic, claimMs: relay.isHot ? relay.claimMs : null };
   }
 
   function handOver(batch: Placement[], answers: Answer[], durationMs: number): void {
@@ -150,96 +114,35 @@ export function createPlaceOrder(parts: {
     );
   }
 
-  function toOutboxRow(placement: Placement): OutboxRow {
-    const { orderId, eventId, payload, correlationId, traceparent } = placement;
-    return {
-      topic,
-      key: orderId,
-      sequence: 1,
-      eventId,
-      eventType: 'OrderCreated',
-      payload,
-      correlationId,
-      traceparent,
-    };
-  }
-
   return {
     async place(order, { key, correlationId, traceparent }) {
       const placement = toPlacement(order, { correlationId, traceparent });
       try {
         const added =
           key === undefined
-            ? plainLane.add(placement)
-            : keyedLane.add({ ...placement, ...key, hash: contentHash(order) });
+            ? plain.add(placement)
+            : keyed.add({ ...placement, ...key, hash: contentHash(order) });
         return toPlaced(await added);
       } catch (error) {
         throw toCodedError(error, key !== undefined);
       }
     },
     async close() {
-      await Promise.all([plainLane.close(), keyedLane.close()]);
+      await Promise.all([plain.close(), keyed.close()]);
     },
   };
 }
 
-type Answer = { isHot?: boolean } & (
-  | { kind: 'accepted' | 'repeated'; orderId: string; status: PlacedOrder['status'] }
-  | { kind: 'reused' }
-  | { kind: 'unknown' }
-);
-
-function accepted({ orderId }: Placement, { claimMs }: PlaceAs): Answer {
-  const isHot = claimMs !== null;
-  return { kind: 'accepted', orderId, status: isHot ? 'Created' : 'Pending', isHot };
-}
-
-function answerAgain(
-  { scope, key, hash }: KeyedPlacement,
-  known: Awaited<ReturnType<OrderStore['knownKeys']>>,
-): Answer {
-  const first = known.find((k) => k.scope === scope && k.key === key);
-  // The winner's row is gone: its transaction was rolled back after we had waited for it, or it has
-  // just expired.
-  if (first === undefined) return { kind: 'unknown' };
-  if (first.hash !== hash) return { kind: 'reused' };
+function toOutboxRow(placement: Placement): OutboxRow {
+  const { orderId, eventId, payload, correlationId, traceparent } = placement;
   return {
-    kind: 'repeated',
-    orderId: first.orderId,
-    status: first.status === 'Pending' ? 'Pending' : 'Created',
+    topic: orderEventsTopic,
+    key: orderId,
+    sequence: 1,
+    eventId,
+    eventType: 'OrderCreated',
+    payload,
+    correlationId,
+    traceparent,
   };
-}
-
-function toPlaced(answer: Answer): Placed {
-  if (answer.kind === 'reused') {
-    throw new CodedError(
-      'idempotency_key_reused',
-      'The key belongs to an order with other content; use a new key.',
-    );
-  }
-  if (answer.kind === 'unknown') throw inProgress();
-  return { orderId: answer.orderId, status: answer.status, isRepeat: answer.kind === 'repeated' };
-}
-
-const inProgress = (): CodedError =>
-  new CodedError('idempotency_in_progress', 'Ask again in a moment.', { retryAfterSeconds: 1 });
-
-function toCodedError(error: unknown, hasKey: boolean): unknown {
-  if (error instanceof CodedError) return error;
-  if (error instanceof QueueFull)
-    return new CodedError('overloaded', 'Too many orders wait to be stored; try again.');
-  const failure = whatFailed(error);
-  if (failure === 'lock' && hasKey) return inProgress();
-  if (failure === 'data') {
-    const detail = 'The database cannot keep a value of the order.';
-    return new CodedError('validation_failed', detail, {
-      cause: error,
-      errors: [{ pointer: '', detail }],
-    });
-  }
-  if (failure === 'bug') return error;
-  return new CodedError(
-    'store_unavailable',
-    'The order could not be stored now; retry with an Idempotency-Key.',
-  );
 }

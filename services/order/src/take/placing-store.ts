@@ -1,13 +1,7 @@
 import type { OrderStatus } from '@orders/contracts/orders/api';
-import type { IncomingEvent } from '@orders/platform/messaging/broker';
-import {
-  type DeadLetter,
-  deadLetterParts,
-  deadLetterValues,
-} from '@orders/platform/messaging/store-or-bury';
 import type { Database } from '@orders/platform/postgres/database';
 import { noteChanges } from '../change-log.ts';
-import type { Placement, Projected } from '../order.ts';
+import type { Placement } from './placement.ts';
 
 /**
  * How a batch is placed: hot, claimed by this instance for the relay, or cold, born Pending and
@@ -22,14 +16,8 @@ export type KnownKey = {
   orderId: string;
   status: string;
 };
-/** With the event it was read from: where it stood is kept in the fulfillment, for an audit. */
-export type ProjectedFrom = Projected & { event: IncomingEvent };
-
-/**
- * Every statement of the Order Service on its own tables. Each is one autocommit statement per
- * batch.
- */
-export function createOrderStore(database: Database) {
+/** The statements of station 3. Each is one autocommit statement for a whole batch. */
+export function createPlacingStore(database: Database) {
   return {
     /** Stores orders and their events, all or nothing; resolves to their ids. */
     async place(batch: Placement[], as: PlaceAs): Promise<Set<string>> {
@@ -58,51 +46,15 @@ export function createOrderStore(database: Database) {
     async purgeKeys(hours: number, limit: number): Promise<number> {
       return (await database.query(purgeKeysStatement, [hours, limit])).length;
     },
-    /** Which of these orders exist: the answer to a commit whose verdict was lost. */
-    async existing(orderIds: string[]): Promise<Set<string>> {
-      const rows = await database.query<{ order_id: string }>(existingStatement, [orderIds]);
-      return new Set(rows.map((row) => row.order_id));
-    },
-    /** Created orders whose event could not be published become Pending. */
-    async markPending(orderIds: string[]): Promise<void> {
-      await database.query(markPendingStatement, [orderIds]);
-    },
-    async clearPublishFailed(orderIds: string[]): Promise<void> {
-      await database.query(clearPublishFailedStatement, [orderIds]);
-    },
-    /**
-     * Takes over the newest fulfillment of each order (at most one event an order, sorted by order
-     * id) and buries what was unreadable in the same batch. Resolves to the ids of the orders that
-     * changed; older events and unknown orders change nothing.
-     */
-    async project(
-      topic: string,
-      events: ProjectedFrom[],
-      letters: DeadLetter[],
-    ): Promise<Set<string>> {
-      const rows = await database.query<{ order_id: string }>(projectStatement, [
-        events.map((e) => e.orderId),
-        events.map((e) => e.sequence),
-        events.map((e) => e.status),
-        events.map(toFulfillmentJson).join('\n'),
-        ...deadLetterValues(topic, letters),
-      ]);
+    /** Which of these orders are stored: asked after a commit whose verdict was lost. */
+    async stored(orderIds: string[]): Promise<Set<string>> {
+      const rows = await database.query<{ order_id: string }>(storedStatement, [orderIds]);
       return new Set(rows.map((row) => row.order_id));
     },
   };
 }
 
-export type OrderStore = ReturnType<typeof createOrderStore>;
-
-function toFulfillmentJson({
-  fulfillment,
-  event: { topic, partition, offset },
-}: ProjectedFrom): string {
-  return JSON.stringify({
-    ...fulfillment,
-    source: { topic, partition, offset: offset.toString() },
-  });
-}
+export type PlacingStore = ReturnType<typeof createPlacingStore>;
 
 function placeValues(batch: Placement[], as: PlaceAs): unknown[] {
   const isHot = as.claimMs !== null;
@@ -168,7 +120,7 @@ const placeKeyedStatement = {
       ON CONFLICT DO NOTHING RETURNING order_id),
     free AS (SELECT input.* FROM input JOIN winners USING (order_id)),
     placed AS (${insertOrders('free')}),
-    told AS (${insertEvents('free')}),
+    sent AS (${insertEvents('free')}),
     noted AS (${noteChanges('winners')})
     SELECT order_id FROM winners`,
 };
@@ -190,44 +142,7 @@ const purgeKeysStatement = {
     WHERE k.scope = old.scope AND k.key = old.key RETURNING 1`,
 };
 
-const existingStatement = {
-  name: 'order-existing',
+const storedStatement = {
+  name: 'order-stored',
   text: 'SELECT order_id FROM orders WHERE order_id = ANY ($1::uuid[])',
-};
-
-const markPendingStatement = {
-  name: 'order-mark-pending',
-  text: `
-    WITH changed AS (
-      UPDATE orders SET status = 'Pending', publish_failed = true, attention = 'Pending', updated_at = now()
-      WHERE order_id = ANY ($1::uuid[]) AND status = 'Created' RETURNING order_id)
-    ${noteChanges('changed')}`,
-};
-
-const clearPublishFailedStatement = {
-  name: 'order-clear-publish-failed',
-  text: `
-    WITH changed AS (
-      UPDATE orders SET publish_failed = false, updated_at = now()
-      WHERE order_id = ANY ($1::uuid[]) AND publish_failed RETURNING order_id)
-    ${noteChanges('changed')}`,
-};
-
-// I12: only a newer sequence replaces what an order shows.
-const projectStatement = {
-  name: 'order-project',
-  text: `
-    WITH events AS (
-      SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], string_to_array($4, E'\\n'))
-        AS e (order_id, sequence, status, fulfillment)),
-    ${deadLetterParts(5)},
-    changed AS (
-      UPDATE orders o
-      SET status = e.status, sequence = e.sequence, publish_failed = false, fulfillment = e.fulfillment::json,
-          attention = CASE WHEN e.status IN ('Retrying', 'Failed', 'Cancelled') THEN e.status END,
-          updated_at = greatest(now(), o.created_at)
-      FROM events e WHERE o.order_id = e.order_id AND o.sequence < e.sequence
-      RETURNING o.order_id),
-    noted AS (${noteChanges('changed')})
-    SELECT order_id FROM changed`,
 };

@@ -5,51 +5,25 @@ import {
   CancelOrder,
   CancelOrderHeaders,
   NewOrder,
-  OrderListQuery,
-  OrderPage,
   OrderPath,
   OrderView,
-  OrderWaitQuery,
   PlacedOrder,
   PlaceOrderHeaders,
 } from '@orders/contracts/orders/api';
-import { Timeline } from '@orders/contracts/orders/history';
 import { problems } from '@orders/contracts/problem';
-import { orUnavailable } from '@orders/platform/http/or-unavailable';
 import type { HttpServer } from '@orders/platform/http/server';
 import { correlationIdOf, traceparentOf } from '@orders/platform/http/trace-context';
 import type { OrderMetrics } from '../metrics.ts';
-import { hasReached } from '../order.ts';
-import type { OrderChanges } from '../show/changes.ts';
-import type { OrderQueries } from '../show/order-queries.ts';
-import { toTimeline } from '../show/timeline.ts';
-import { waitForStatus } from '../show/wait-for-status.ts';
 import type { CancelOrder as Cancelling } from './cancel-order.ts';
 import type { PlaceOrder } from './place-order.ts';
 
-/** What the API's own page says of it. */
-export const orderApi = {
-  title: 'Order Service',
-  version: '1.0.0',
-  description: 'Takes orders, keeps them, and shows where their fulfillment stands.',
-};
-
 const tags = ['orders'];
 
-export function addOrderRoutes(
+/** Adds the route that places an order. */
+export function addPlaceRoute(
   app: HttpServer,
-  parts: {
-    placeOrder: PlaceOrder;
-    cancelOrder: Cancelling;
-    queries: OrderQueries;
-    changes: OrderChanges;
-    metrics: OrderMetrics;
-  },
+  { placeOrder, metrics }: { placeOrder: PlaceOrder; metrics: OrderMetrics },
 ): void {
-  const { placeOrder, cancelOrder, queries, changes, metrics } = parts;
-  const show = (orderId: string): Promise<OrderView> =>
-    orUnavailable(() => queries.existing(orderId));
-
   app.post<{ Body: NewOrder; Headers: PlaceOrderHeaders }>('/api/orders', {
     config: { scope: 'orders:write' },
     schema: {
@@ -78,36 +52,17 @@ export function addOrderRoutes(
       return { orderId, status };
     },
   });
+}
 
-  app.get<{ Params: OrderPath; Querystring: OrderWaitQuery }>('/api/orders/:orderId', {
-    config: { scope: 'orders:read' },
-    schema: {
-      tags,
-      summary: 'Show an order, if asked for when it has a status',
-      params: OrderPath,
-      querystring: OrderWaitQuery,
-      response: { 200: OrderView, ...problems(400, 404, 503) },
-    },
-    handler: async ({ params, query: { waitFor, timeoutSeconds } }, reply) => {
-      if (waitFor === undefined) return await show(params.orderId);
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
-      const order = await show(params.orderId);
-      if (timeoutSeconds === 0 || hasReached(order.status, waitFor)) return order;
-      const { orderId } = order;
-      const timeoutMs = timeoutSeconds * 1_000;
-      await waitForStatus(changes, { orderId, status: waitFor, timeoutMs, signal: gone.signal });
-      return await show(orderId);
-    },
-  });
-
+/** Adds the route that requests the cancellation of an order. */
+export function addCancelRoute(app: HttpServer, cancelOrder: Cancelling): void {
   app.post<{ Params: OrderPath; Body: CancelOrder }>('/api/orders/:orderId/cancel', {
     config: { scope: 'orders:write' },
     schema: {
       tags,
-      summary: 'Ask for an order not to be shipped',
+      summary: 'Request the cancellation of an order',
       description:
-        'The Fulfillment Service decides; `cancellation.outcome` has the result. Asking again changes nothing; a final order is 409 order_final.',
+        'The Fulfillment Service decides; `cancellation.outcome` shows its decision. A repeated request changes nothing; a final order answers 409 order_final.',
       params: OrderPath,
       headers: CancelOrderHeaders,
       'x-body-optional': true,
@@ -122,28 +77,5 @@ export function addOrderRoutes(
         traceparent: traceparentOf(request.headers),
       });
     },
-  });
-
-  app.get<{ Params: OrderPath }>('/api/orders/:orderId/timeline', {
-    config: { scope: 'orders:read' },
-    schema: {
-      tags,
-      summary: 'Tell what has happened to an order',
-      params: OrderPath,
-      response: { 200: Timeline, ...problems(400, 404, 503) },
-    },
-    handler: async ({ params }) =>
-      toTimeline(await orUnavailable(() => queries.history(params.orderId))),
-  });
-
-  app.get<{ Querystring: OrderListQuery }>('/api/orders', {
-    config: { scope: 'orders:read' },
-    schema: {
-      tags,
-      summary: 'List orders, newest first',
-      querystring: OrderListQuery,
-      response: { 200: OrderPage, ...problems(400, 503) },
-    },
-    handler: ({ query }) => orUnavailable(() => queries.page(query)),
   });
 }

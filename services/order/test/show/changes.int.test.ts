@@ -4,11 +4,11 @@ import type { OrderStatus } from '@orders/contracts/orders/api';
 import { intercept, silentLog, startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until, within } from '@orders/platform/test/kit/until';
 import { createOrderChangesStore } from '../../src/change-log.ts';
-import { toPlacement, toProjected } from '../../src/order.ts';
+import { toProjected } from '../../src/order.ts';
 import { createOrderChanges } from '../../src/show/changes.ts';
 import { createOrderQueries } from '../../src/show/order-queries.ts';
-import { createOrderStore } from '../../src/take/placing-store.ts';
-import { newOrder, orderTables, trace } from '../order-instance.ts';
+import { toPlacement } from '../../src/take/placement.ts';
+import { newOrder, orderStores, orderTables, trace } from '../order-instance.ts';
 import { fulfillmentEvent } from '../running-service.ts';
 
 const postgres = await startTestPostgres();
@@ -19,7 +19,7 @@ const postgres = await startTestPostgres();
  */
 async function instances(t: TestContext) {
   const { connect, sql, count } = await orderTables(t, postgres);
-  const [store, database] = [createOrderStore(connect('writer')), connect('follower')];
+  const [store, database] = [orderStores(connect('writer')), connect('follower')];
   const state = { statements: 0, fails: false };
   const watched = intercept(database, (_name, run) => {
     state.statements += 1;
@@ -79,7 +79,7 @@ function follower(orderId: string | null) {
     orderId,
     told,
     statuses: () => told.map(({ status }) => status),
-    tell: (order: { orderId: string; status: OrderStatus }) => void told.push(order),
+    notify: (order: { orderId: string; status: OrderStatus }) => void told.push(order),
     end() {
       this.ended += 1;
     },
@@ -91,7 +91,7 @@ test('who watches an order is told its present state and then what another insta
   const [orderId, other] = [await place(), await place()];
   await project(orderId, 1, 'Processing');
   const one = follower(orderId);
-  const stop = await changes.watch(one);
+  const stop = await changes.follow(one);
   await until('the present state', () => one.told.length === 1);
   await project(other, 1, 'Processing');
   await project(orderId, 2, 'Shipped');
@@ -105,7 +105,7 @@ test('who watches all orders is told of every change from then on, new orders am
   const { changes, place, project } = await instances(t);
   const before = await place();
   const all = follower(null);
-  await changes.watch(all);
+  await changes.follow(all);
   const orderIds = [await place(), await place(), await place()];
   await Promise.all(orderIds.map((id) => project(id, 1, 'Shipped')));
   await until('all are told', () =>
@@ -127,7 +127,7 @@ test('a change is told although its transaction began before, and ended after, o
     await client.query('COMMIT');
   });
   await written.promise;
-  await changes.watch(all);
+  await changes.follow(all);
   await sql('INSERT INTO order_changes (order_ids) VALUES ($1)', [[quick]]);
   await until('the quick one is told', () => all.told.length === 1);
   mayCommit.resolve();
@@ -146,7 +146,7 @@ test('nothing is lost while the database is away, and who comes then is told tha
   const { changes, place, project, state } = await instances(t);
   const orderId = await place();
   const one = follower(orderId);
-  await changes.watch(one);
+  await changes.follow(one);
   await until('the present state', () => one.told.length === 1);
   state.fails = true;
   await project(orderId, 1, 'Shipped');
@@ -156,7 +156,7 @@ test('nothing is lost while the database is away, and who comes then is told tha
   await until('the change', () => one.told.length === 2);
   const alone = await instances(t);
   alone.state.fails = true;
-  await assert.rejects(within('the answer', alone.changes.watch(follower(null)), 5_000), {
+  await assert.rejects(within('the answer', alone.changes.follow(follower(null)), 5_000), {
     code: 'store_unavailable',
   });
 });
@@ -165,12 +165,12 @@ test('while nobody watches nothing is read, and rings cost nothing', async (t) =
   const { changes, place, state } = await instances(t);
   await place();
   changes.ring();
-  const stop = await changes.watch(follower(null));
+  const stop = await changes.follow(follower(null));
   assert.ok(state.statements > 0);
   stop();
   const { statements } = state;
   const again = follower(await place());
-  const stopAgain = await changes.watch(again);
+  const stopAgain = await changes.follow(again);
   await until('the present state', () => again.told.length === 1);
   assert.ok(state.statements > statements);
   stopAgain();
@@ -179,11 +179,11 @@ test('while nobody watches nothing is read, and rings cost nothing', async (t) =
 test('there is a bound of followers, and closing ends them all', async (t) => {
   const { changes } = await instances(t);
   const many = Array.from({ length: 1_000 }, () => follower(null));
-  await Promise.all(many.map((one) => changes.watch(one)));
-  await assert.rejects(changes.watch(follower(null)), { code: 'overloaded', status: 503 });
+  await Promise.all(many.map((one) => changes.follow(one)));
+  await assert.rejects(changes.follow(follower(null)), { code: 'overloaded', status: 503 });
   await changes.close();
   assert.ok(many.every(({ ended }) => ended === 1));
-  await assert.rejects(changes.watch(follower(null)), { code: 'overloaded' });
+  await assert.rejects(changes.follow(follower(null)), { code: 'overloaded' });
 });
 
 test('changes are kept for minutes and purged a bounded number at a time', async (t) => {

@@ -23,18 +23,18 @@ test('after a gap in which changes may have been purged, who follows all is ende
   const changes = createOrderChanges({ store, queries, log });
   t.after(() => changes.close());
   const counts = { told: 0, ended: 0, endedAll: 0 };
-  await changes.watch({
+  await changes.follow({
     orderId: 'one',
-    tell() {
+    notify() {
       counts.told += 1;
     },
     end() {
       counts.ended += 1;
     },
   });
-  await changes.watch({
+  await changes.follow({
     orderId: null,
-    tell: () => undefined,
+    notify: () => undefined,
     end() {
       counts.endedAll += 1;
     },

@@ -11,7 +11,7 @@ import { waitForStatus } from '../../src/show/wait-for-status.ts';
 function scripted() {
   const state = { watching: 0, follower: undefined as Follower | undefined };
   const changes: OrderChanges = {
-    async watch(follower) {
+    async follow(follower) {
       state.watching += 1;
       state.follower = follower;
       return () => {
@@ -21,7 +21,7 @@ function scripted() {
     ring: () => undefined,
     close: async () => undefined,
   };
-  const tell = (status: OrderStatus) => state.follower?.tell({ status } as OrderEntry);
+  const tell = (status: OrderStatus) => state.follower?.notify({ status } as OrderEntry);
   return { changes, state, tell };
 }
 
@@ -67,6 +67,6 @@ test('a wait ends with its time, its client or its service, and frees its place'
 
 test('a wait that cannot begin is refused', async () => {
   const { changes } = scripted();
-  changes.watch = () => Promise.reject(new CodedError('overloaded', 'full'));
+  changes.follow = () => Promise.reject(new CodedError('overloaded', 'full'));
   await assert.rejects(waitForStatus(changes, forShipped()), { code: 'overloaded' });
 });

@@ -7,10 +7,9 @@ import { createOutboxStore } from '@orders/platform/messaging/outbox-store';
 import { createMetrics } from '@orders/platform/process/metrics';
 import { silentLog, startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { createOrderMetrics } from '../../src/metrics.ts';
-import { toPlacement } from '../../src/order.ts';
 import { createFulfillmentEventHandler } from '../../src/show/on-fulfillment-event.ts';
-import { createOrderStore } from '../../src/take/placing-store.ts';
-import { newOrder, orderTables, trace } from '../order-instance.ts';
+import { toPlacement } from '../../src/take/placement.ts';
+import { newOrder, orderStores, orderTables, trace } from '../order-instance.ts';
 
 const postgres = await startTestPostgres();
 const hot = { instance: 'a', topic: 'order-events', claimMs: 10_000 };
@@ -18,7 +17,7 @@ const hot = { instance: 'a', topic: 'order-events', claimMs: 10_000 };
 async function tables(t: Parameters<typeof orderTables>[0]) {
   const all = await orderTables(t, postgres);
   const database = all.connect('a');
-  const store = createOrderStore(database);
+  const store = orderStores(database);
   const metrics = createOrderMetrics(createMetrics('test'), createOutboxStore(database, 'a'));
   const handle = createFulfillmentEventHandler({ store, metrics, log: silentLog });
   const place = async (count: number) => {
@@ -80,7 +79,7 @@ test('I2: a batch is stored all or nothing', async (t) => {
   await assert.rejects(store.place([good, good], hot), { code: '23505' });
   assert.deepEqual([await count('orders'), await count('outbox')], [0, 0]);
   await store.place([good], hot);
-  assert.deepEqual(await store.existing([good.orderId, bad.orderId]), new Set([good.orderId]));
+  assert.deepEqual(await store.stored([good.orderId, bad.orderId]), new Set([good.orderId]));
 });
 
 test('only what is still Created becomes Pending, and publishing clears the flag but not the status', async (t) => {
