@@ -9,6 +9,7 @@ import type { Log } from '../process/log.ts';
 import { bodyLimitBytes, readJsonBodies } from './json-body.ts';
 import { refuseOtherMethods } from './other-methods.ts';
 import { clientErrorHandler, sendError } from './problems.ts';
+import { refuseRepeatedHeaders } from './repeated-headers.ts';
 import { createRequestValidation } from './request-validation.ts';
 import type { ServerTls } from './server-tls.ts';
 
@@ -73,6 +74,7 @@ export function createHttpServer(options: {
   });
   app.server.maxConnections = connectionsMax;
   readJsonBodies(app);
+  refuseRepeatedHeaders(app);
   const validation = createRequestValidation();
   app.setValidatorCompiler(validation.compiler as FastifySchemaCompiler<unknown>);
   app.setErrorHandler((error: FastifyError, request, reply) =>

@@ -102,7 +102,8 @@ function toFault(error: ErrorObject): Fault {
 function describe(error: ErrorObject): string {
   if (error.keyword === 'required') return 'is required';
   if (error.keyword === 'additionalProperties') return 'is not a known property';
-  if (error.keyword === 'x-maxDecimals') return `must have at most ${error.schema} decimals`;
+  if (error.keyword === 'x-maxDecimals')
+    return `must have at most ${error.schema} decimals: round it to ${error.schema} decimals before sending`;
   if (error.keyword === 'enum') return `must be one of ${(error.schema as unknown[]).join(', ')}`;
   if (error.keyword === 'const') return `must be ${error.schema}`;
   const limit = error.params.limit as number | undefined;
