@@ -12,6 +12,7 @@ import { sizes } from './check/sizes.ts';
 import { stations } from './check/stations.ts';
 import { forbiddenSynonyms } from './check/synonyms.ts';
 import { lintAndFormat, types } from './check/types-and-lint.ts';
+import { unused } from './check/unused.ts';
 import { width } from './check/width.ts';
 import { freshDocs, generatedDocs } from './generated-docs.ts';
 
@@ -28,6 +29,7 @@ const rules = [
   stations,
   invariants,
   width,
+  unused,
 ];
 
 const usage = `Usage: npm run check

@@ -11,7 +11,7 @@ import { endLeftoverServer } from '../../src/postgres/leftover-server.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/postgres/server.ts';
 import { holdsWithin } from '../../src/processes/bounded-wait.ts';
 
-export type LogLine = { level: string; message: string; fields: Record<string, unknown> };
+type LogLine = { level: string; message: string; fields: Record<string, unknown> };
 
 const quiet = { info: () => undefined, warn: () => undefined };
 

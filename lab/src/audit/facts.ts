@@ -88,7 +88,7 @@ export type Standard = {
 };
 
 /** Says what is wrong, or undefined where nothing is. Pure. */
-export type Rule = (facts: Facts, standard: Standard) => string | undefined;
+type Rule = (facts: Facts, standard: Standard) => string | undefined;
 export type Rules = Record<string, Rule>;
 
 const finals = ['Shipped', 'Failed', 'Cancelled'];

@@ -9,7 +9,7 @@ const requestMs = 5_000;
 const readWithinMs = 20_000;
 
 /** A topic, by Kafka's name, and the group that reads it. */
-export type Reading = { topic: string; group: string };
+type Reading = { topic: string; group: string };
 export type KafkaAccess = {
   connection: Pick<AdminOptions, 'bootstrapBrokers' | 'tls' | 'tlsServerName' | 'sasl'>;
   orderEvents: Reading;

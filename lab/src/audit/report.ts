@@ -42,7 +42,7 @@ export type Stations = {
   deadLettersUnpublished: number;
 };
 
-export type PartitionLag = { partition: number; committed: number; end: number; lag: number };
+type PartitionLag = { partition: number; committed: number; end: number; lag: number };
 
 /** A topic as Kafka has it. */
 export type TopicReport = {

@@ -3,7 +3,7 @@ import { usageOf, usageOfPostgres } from './process-usage.ts';
 import { percentileOf } from './statistics.ts';
 
 /** Memory at one moment, in bytes; `shipped` orders had been through the whole system. */
-export type MemorySample = {
+type MemorySample = {
   seconds: number;
   serverBytes: number;
   postgresBytes: number;

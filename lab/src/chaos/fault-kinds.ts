@@ -9,7 +9,7 @@ export type Mode = 'embedded' | 'kafka';
  * it; lose, they wait and then the connections are reset without them. simulate: the provider
  * misbehaves.
  */
-export type Action = 'kill' | 'pause' | 'cut' | 'slow' | 'hold' | 'lose' | 'simulate';
+type Action = 'kill' | 'pause' | 'cut' | 'slow' | 'hold' | 'lose' | 'simulate';
 
 export type Fault = {
   /** A row of the matrix: what happens to which sort of part. */

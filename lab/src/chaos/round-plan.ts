@@ -10,7 +10,7 @@ import {
 } from './fault-kinds.ts';
 
 /** One fault, or two of which the second begins while the first lasts. */
-export type Blow = { gapMs: number; faults: { afterMs: number; fault: Fault }[] };
+type Blow = { gapMs: number; faults: { afterMs: number; fault: Fault }[] };
 
 /** All that a round draws: the same seed, mode and count give the same plan. */
 export type RoundPlan = {

@@ -3,7 +3,7 @@ import { residentMb, tellsCpuTime } from './process-table.ts';
 import type { ServiceProcess } from './service-process.ts';
 
 /** Resident memory of services in MB, by name. */
-export type ResidentMb = Record<string, number>;
+type ResidentMb = Record<string, number>;
 
 export type MemoryWatch = {
   /** The most that each had since the last time this was called. */

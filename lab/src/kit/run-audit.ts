@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startProgram } from './program.ts';
 
 /** The part of the report of `npm run audit -- --json` that tests look at. */
-export type Audited = {
+type Audited = {
   ok: boolean;
   mode: string;
   ledger: string;

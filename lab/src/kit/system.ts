@@ -13,7 +13,7 @@ import { until } from './until.ts';
  * node: the Node process alone. postgres: the PostgreSQL server with its backends. everything: both
  * at once, as a power cut would.
  */
-export type Part = 'node' | 'postgres' | 'everything';
+type Part = 'node' | 'postgres' | 'everything';
 
 /** The whole system as `npm start` runs it, on free ports and a directory of its own. */
 export type System = {

@@ -7,7 +7,7 @@ const { properties: start } = Simulation;
 const atStart = (what: string) => `At the start: ${what}; PUT /simulation changes it`;
 
 /** How the mock behaves from its start on; the same values as `Simulation`, by environment. */
-export const simulationVariables = {
+const simulationVariables = {
   SIMULATION_LATENCY_MS: {
     ...start.latencyMs,
     description: atStart('every POST answers this late'),

@@ -10,7 +10,7 @@ import { inOrder } from './sorted-references.ts';
 export type Booking = { number: number; at: number };
 
 /** What the ledger knows of a reference; `first` is its first booking. */
-export type Account = { posts: number; bookings: number; first: Booking | undefined };
+type Account = { posts: number; bookings: number; first: Booking | undefined };
 
 export type Ledger = Awaited<ReturnType<typeof openLedger>>;
 

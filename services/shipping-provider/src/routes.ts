@@ -74,7 +74,7 @@ export function addRoutes(app: HttpServer, { ledger, simulator, postShipment }: 
  * 503 where memory holds what the file may never get: a caller must not rely on what a restart
  * forgets.
  */
-export function refuseAheadOfFile(ledger: Ledger): void {
+function refuseAheadOfFile(ledger: Ledger): void {
   const cause = ledger.fault();
   if (cause !== undefined)
     throw new CodedError('provider_unavailable', 'The ledger cannot be written.');

@@ -13,8 +13,6 @@ import { createSimulator } from './simulation.ts';
 /** More requests than this never wait for their answer at once. */
 const heldMax = 10_000;
 
-export type ShippingProvider = Awaited<ReturnType<typeof createShippingProvider>>;
-
 /**
  * The mock shipping provider. `ledgerFile`: where bookings are kept across restarts; without it
  * they end with the process. Throws when that file cannot be opened or is damaged.

@@ -8,7 +8,7 @@ import type { Simulation } from '@orders/contracts/shipping';
 export type Fate = 'book' | 'repeat' | 'lose_response' | 'unavailable' | 'refuse' | 'hang';
 
 /** What is known of the reference when a POST arrives, that POST not counted. */
-export type Past = { posts: number; bookings: number };
+type Past = { posts: number; bookings: number };
 
 /** A POST as far as its fate depends on it. `hasKey`: it came with an Idempotency-Key. */
 export type Arrival = { productIds: string[]; hasKey: boolean; past: Past };
@@ -87,7 +87,7 @@ export function decideFate(settings: Simulation, arrival: Arrival, draw: () => n
 }
 
 /** A small seeded generator of numbers in [0, 1), good enough for drawing fates. */
-export function mulberry32(seed: number): () => number {
+function mulberry32(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -55,10 +55,10 @@ export const sizes: Rule = {
 
 const linesOf = (text: string): number => text.replace(/\n$/, '').split('\n').length;
 
-export type MeasuredFunction = { name: string; line: number; ownLines: number };
+type MeasuredFunction = { name: string; line: number; ownLines: number };
 
 /** Every function of a TypeScript file that has a body, with the lines that no inner one has. */
-export function functionsIn(path: string, text: string): MeasuredFunction[] {
+function functionsIn(path: string, text: string): MeasuredFunction[] {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const found: MeasuredFunction[] = [];
   const lineAt = (position: number): number => file.getLineAndCharacterOfPosition(position).line;

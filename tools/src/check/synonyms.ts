@@ -10,7 +10,7 @@ const isOurs = (path: string): boolean =>
 const isSource = (path: string): boolean => isOurs(path) && /\/src\/.*\.ts$/.test(path);
 
 /** Words that were given up, and the word of docs/glossary.md that is used instead. */
-export const synonyms: readonly Synonym[] = [
+const synonyms: readonly Synonym[] = [
   { banned: /\bheld[ _]back\b/i, instead: 'put off', in: isOurs },
   { banned: /\bapi\/replays\b|\bFROM replays\b/i, instead: 'operator actions', in: isOurs },
   { banned: /\bwatchers?\b/i, instead: 'follower', in: isOurs },

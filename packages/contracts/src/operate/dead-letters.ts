@@ -8,7 +8,7 @@ const place = {
 };
 
 /** What became of a dead letter. */
-export const DeadLetterResolution = Type.Object({
+const DeadLetterResolution = Type.Object({
   kind: Type.Enum(['replayed', 'corrected', 'discarded'], {
     description: 'replayed as it was, replayed with a corrected value, or given up',
   }),

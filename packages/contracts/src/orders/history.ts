@@ -27,7 +27,7 @@ export const OrderEventsQuery = Type.Object(
 );
 export type OrderEventsQuery = Static<typeof OrderEventsQuery>;
 
-export const timelineKinds = [
+const timelineKinds = [
   'accepted',
   'published',
   'cancel_requested',

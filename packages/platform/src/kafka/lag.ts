@@ -11,7 +11,7 @@ const readWithinMs = 3_000;
 const latest = -1n;
 const earliest = -2n;
 
-export type Lag = { topic: string; partition: number; group: string; events: number };
+type Lag = { topic: string; partition: number; group: string; events: number };
 export type KafkaLag = {
   /**
    * Events that the groups have not committed yet, from Kafka itself and so right also while no

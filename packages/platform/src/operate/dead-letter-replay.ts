@@ -90,8 +90,6 @@ export function createDeadLetterReplay(parts: { store: DeadLetterStore; station:
   return { replay, discard };
 }
 
-export type DeadLetterReplay = ReturnType<typeof createDeadLetterReplay>;
-
 const unreadable = (reason: string): CodedError =>
   new CodedError(
     'dead_letter_unreadable',

@@ -1,14 +1,8 @@
-import {
-  type OperatorAction,
-  OperatorActionPage,
-  operatorHeader,
-} from '@orders/contracts/operate/actions';
+import { type OperatorAction, OperatorActionPage } from '@orders/contracts/operate/actions';
 import { problems } from '@orders/contracts/problem';
 import { orUnavailable } from '../http/or-unavailable.ts';
 import type { HttpServer } from '../http/server.ts';
 import type { Database } from '../postgres/database.ts';
-
-export { operatorHeader };
 
 /**
  * What operators did to a service's data: every route that changes something records it here, in

@@ -3,7 +3,7 @@ import { codeOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
 
 /** A named statement: prepared once per connection, planned once (see `pinnedPlans`). */
-export type Statement = { name: string; text: string };
+type Statement = { name: string; text: string };
 
 export type Database = {
   /**

@@ -18,7 +18,7 @@ type Read<O extends Options> = ReturnType<
 >;
 
 /** The exit code of a command that was called with wrong words; 1 is for a claim that fails. */
-export const wrongCommandLine = 2;
+const wrongCommandLine = 2;
 
 /**
  * Runs a command and sets the exit code that `run` resolves to. `--help` and `-h` write the usage

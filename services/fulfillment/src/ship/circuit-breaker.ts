@@ -1,7 +1,7 @@
 export type BreakerState = 'closed' | 'half_open' | 'open';
 
 /** A call that may leave; belongs to the round in which it began. */
-export type AdmittedCall = { round: number };
+type AdmittedCall = { round: number };
 
 export type CircuitBreaker = {
   readonly state: BreakerState;

@@ -5,7 +5,7 @@ import { Agent, request } from 'undici';
 import type { Outcome } from '../fulfillment.ts';
 
 /** One call's identity and body. */
-export type ShippingCall = {
+type ShippingCall = {
   orderId: string;
   payload: string;
   correlationId: string | null;

@@ -32,8 +32,6 @@ const callMsAtStart = 20;
  */
 export type InHand = { claimed: Claimed; leasedAt: number; claimedAt: number };
 
-export type ShippingCalls = ReturnType<typeof createShippingCalls>;
-
 /**
  * The calls to the provider: what is in hand waits for a free call, is called outside any
  * transaction, and what came of it goes to be reported. `onFree` tells that a call has ended,
