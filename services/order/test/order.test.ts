@@ -119,13 +119,14 @@ const isOrderCreated = createValidator(OrderCreated);
 test('what is placed is an OrderCreated by the schema, on one line, with the ids and the time of the row', () => {
   const property = fc.property(newOrder, (order) => {
     const placement = toPlacement(order, trace);
-    assert.doesNotMatch(placement.payload + placement.itemsJson, /\n/);
-    const event: unknown = JSON.parse(placement.payload);
+    const payload = placement.event.payload ?? '';
+    assert.doesNotMatch(payload + placement.itemsJson, /\n/);
+    const event: unknown = JSON.parse(payload);
     assert.deepEqual(isOrderCreated.faults(event), []);
     assert.deepEqual(event, {
       eventType: 'OrderCreated',
       schemaVersion: 1,
-      eventId: placement.eventId,
+      eventId: placement.event.eventId,
       orderId: placement.orderId,
       sequence: 1,
       customer: { customerId: order.customerId, name: order.customerName },

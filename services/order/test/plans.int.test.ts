@@ -5,6 +5,7 @@ import { watchStatements } from '@orders/platform/test/kit/plans';
 import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { createOrderChangesStore } from '../src/change-log.ts';
 import { toProjected } from '../src/order.ts';
+import { cancellationRequested } from '../src/order-events.ts';
 import { createOrderQueries } from '../src/show/order-queries.ts';
 import { createCancellationStore } from '../src/take/cancellation-store.ts';
 import { type Placement, toPlacement } from '../src/take/placement.ts';
@@ -27,26 +28,17 @@ test('every hot statement of the Order Service stays an index plan on a table th
   const queries = createOrderQueries(watched);
   const changes = createOrderChangesStore(watched);
   const cancellations = createCancellationStore(watched);
-  const cancellation = {
-    topic: 'order-events',
-    sequence: 2,
-    reason: null,
-    payloadHead: '{',
-    instance: 'a',
-    claimMs: 1,
+  const cancellation = (orderId: string) => {
+    const request = { orderId, reason: null, requestedAt: new Date() };
+    const event = cancellationRequested({ ...request, correlationId: null, traceparent: null });
+    return { ...request, event, instance: 'a', claimMs: 1 };
   };
   let round = 0;
 
-  const toRow = (p: Placement): OutboxRow => ({
-    ...p,
-    topic: 'order-events',
-    key: p.orderId,
-    sequence: 1,
-    eventType: 'OrderCreated',
-  });
+  const toRow = ({ event }: Placement): OutboxRow => event;
   async function everyStatement(size: number): Promise<void> {
     round += 1;
-    const hot = { instance: 'a', topic: 'order-events', claimMs: 10_000 };
+    const hot = { instance: 'a', claimMs: 10_000 };
     const batch = Array.from({ length: size }, () => toPlacement(newOrder(), trace));
     const keyed = Array.from({ length: size }, (_, i) => ({
       ...toPlacement(newOrder(), trace),
@@ -92,7 +84,7 @@ test('every hot statement of the Order Service stays an index plan on a table th
       ids.toSorted().map((id) => ({ ...toProjected(body(id)), event })),
       [],
     );
-    await cancellations.request({ ...(batch[0] as Placement), ...cancellation });
+    await cancellations.request(cancellation(batch[0]?.orderId ?? ''));
     const { snapshot } = await changes.since(null);
     await store.markPending(ids);
     await changes.since(snapshot);

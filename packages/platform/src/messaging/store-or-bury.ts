@@ -2,6 +2,7 @@ import type { Counter } from 'prom-client';
 import { whatFailed } from '../postgres/database.ts';
 import type { Log } from '../process/log.ts';
 import type { IncomingEvent } from './broker.ts';
+import { insertDeadLetterCopies } from './outbox-insert.ts';
 
 /**
  * Handles a batch of events as `BatchHandler` says. `isReplay`: they were dead letters before, so
@@ -28,16 +29,21 @@ export function deadLetterParts(first: number): string {
   const $ = (n: number) => `$${first + n}`;
   return `
     letters AS (
-      SELECT ${$(0)}::text AS topic, l.* FROM unnest(${$(1)}::int[], ${$(2)}::bigint[], ${$(3)}::text[], ${$(4)}::bytea[], ${$(5)}::json[],
-        ${$(6)}::text[], ${$(7)}::json[]) AS l (partition, "offset", key, value, headers, reason, told_headers)),
+      SELECT ${$(0)}::text AS topic, l.*
+      FROM unnest(
+        ${$(1)}::int[], ${$(2)}::bigint[], ${$(3)}::text[], ${$(4)}::bytea[],
+        ${$(5)}::json[], ${$(6)}::text[], ${$(7)}::json[])
+        AS l (partition, "offset", key, value, headers, reason, copy_headers)),
     buried AS (
       INSERT INTO dead_letters (topic, partition, "offset", key, value, headers, reason)
       SELECT topic, partition, "offset", key, value, headers, reason FROM letters ON CONFLICT DO NOTHING),
-    told_buried AS (
-      INSERT INTO outbox (key, sequence, topic, event_id, event_type, bytes, headers, claim_until)
-      SELECT topic || '/' || partition || '/' || "offset", 1, topic || '.dlq', gen_random_uuid(), 'DeadLetter', value,
-        told_headers, '-infinity'
-      FROM letters ON CONFLICT DO NOTHING)`;
+    copied AS (
+      ${insertDeadLetterCopies(`
+        SELECT topic || '/' || partition || '/' || "offset" AS key, 1 AS sequence,
+               topic || '.dlq' AS topic, gen_random_uuid() AS event_id,
+               'DeadLetter' AS event_type, value AS bytes, copy_headers AS headers
+        FROM letters`)}
+      ON CONFLICT DO NOTHING)`;
 }
 
 /** The parameters of `deadLetterParts`. */

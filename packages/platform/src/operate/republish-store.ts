@@ -1,4 +1,5 @@
 import type { RepublishFilter } from '@orders/contracts/operate/republish';
+import { insertLaterEvents } from '../messaging/outbox-insert.ts';
 import type { OutboxRow } from '../messaging/outbox-store.ts';
 import type { Database } from '../postgres/database.ts';
 
@@ -138,11 +139,13 @@ const sendStatement = {
   name: 'republish-send',
   text: `
     WITH sent AS (
-      INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, created_at, claim_until)
-      SELECT key, sequence, $4, event_id, event_type, payload, correlation_id,
-        now() + delay_ms * interval '1 ms', now() + delay_ms * interval '1 ms'
-      FROM unnest($1::text[], $2::int[], $3::float8[], $5::uuid[], $6::text[], string_to_array($7, E'\\n'), $8::text[])
-        AS i (key, sequence, delay_ms, event_id, event_type, payload, correlation_id)
+      ${insertLaterEvents(`
+        SELECT key, sequence, $4 AS topic, event_id, event_type, payload, correlation_id,
+               now() + delay_ms * interval '1 ms' AS send_at
+        FROM unnest(
+          $1::text[], $2::int[], $3::float8[], $5::uuid[], $6::text[],
+          string_to_array($7, E'\\n'), $8::text[])
+          AS i (key, sequence, delay_ms, event_id, event_type, payload, correlation_id)`)}
       ON CONFLICT (key, sequence) DO UPDATE
         SET refused = NULL, claimed_by = NULL, created_at = excluded.created_at, claim_until = excluded.claim_until
         WHERE outbox.refused IS NOT NULL

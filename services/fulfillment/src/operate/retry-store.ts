@@ -1,4 +1,5 @@
 import type { FulfillmentState, RetryFilter } from '@orders/contracts/fulfillments/api';
+import { insertEvents } from '@orders/platform/messaging/outbox-insert';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import type { Database } from '@orders/platform/postgres/database';
 import { momentsOf } from '../fulfillment-event.ts';
@@ -151,9 +152,12 @@ const retryStatement = {
       WHERE f.order_id = i.order_id AND f.claim = i.claim AND f.sequence = i.sequence AND f.state = i.state
         AND NOT coalesce(f.claimed_by IS NOT NULL AND f.due_at > now(), false)
       RETURNING f.order_id, f.sequence, f.due_at, f.correlation_id, f.traceparent, i.event_id, i.event_payload),
-    told AS (
-      INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claim_until)
-      SELECT order_id::text, sequence, $7, event_id, $8, event_payload, correlation_id, traceparent, '-infinity' FROM retried),
+    published AS (
+      ${insertEvents(
+        `SELECT order_id::text AS key, sequence, $7 AS topic, event_id, $8 AS event_type,
+                event_payload AS payload, correlation_id, traceparent
+         FROM retried`,
+      )}),
     recorded AS (
       INSERT INTO operator_actions (operator, action, reason, request, result)
       SELECT $9, 'retry', $10, $11::json,

@@ -1,3 +1,4 @@
+import { insertEvents } from '@orders/platform/messaging/outbox-insert';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import {
   type DeadLetter,
@@ -136,11 +137,14 @@ const fileStatement = {
         CASE WHEN h.handed_over THEN now() + $13::int * interval '1 ms' ELSE now() END, is_unwanted
       FROM judged j CROSS JOIN LATERAL (SELECT j.handed_over AND NOT j.is_unwanted AS handed_over) h
       ON CONFLICT DO NOTHING RETURNING order_id, attempt_open),
-    told AS (
-      INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claimed_by, claim_until)
-      SELECT order_id::text, 1, $11, event_id, 'FulfillmentStarted', event_payload, correlation_id, traceparent, $12::text,
-        CASE WHEN $14::int > 0 THEN now() + $14::int * interval '1 ms' ELSE '-infinity' END
-      FROM input JOIN filed USING (order_id))
+    published AS (
+      ${insertEvents(
+        `SELECT order_id::text AS key, 1 AS sequence, $11 AS topic, event_id,
+                'FulfillmentStarted' AS event_type, event_payload AS payload,
+                correlation_id, traceparent
+         FROM input JOIN filed USING (order_id)`,
+        { by: '$12', ms: '$14' },
+      )})
     SELECT order_id, CASE WHEN attempt_open THEN 'handed_over' ELSE 'filed' END AS what FROM filed
     UNION ALL SELECT order_id, 'requested' FROM requested
     UNION ALL SELECT order_id, 'due' FROM marked WHERE is_due`,

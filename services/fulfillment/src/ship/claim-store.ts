@@ -1,3 +1,4 @@
+import { insertEvents } from '@orders/platform/messaging/outbox-insert';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import type { Database } from '@orders/platform/postgres/database';
 import type { Claimed, Decision } from '../fulfillment.ts';
@@ -164,11 +165,13 @@ const reportStatement = {
           updated_at = now()
       FROM input i WHERE f.order_id = i.order_id AND f.claim = i.claim
       RETURNING i.*),
-    told AS (
-      INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claimed_by, claim_until)
-      SELECT order_id::text, sequence, $20, event_id, event_type, event_payload, correlation_id, traceparent, $21::text,
-        CASE WHEN $22::int > 0 THEN now() + $22::int * interval '1 ms' ELSE '-infinity' END
-      FROM reported WHERE event_type IS NOT NULL)
+    published AS (
+      ${insertEvents(
+        `SELECT order_id::text AS key, sequence, $20 AS topic, event_id, event_type,
+                event_payload AS payload, correlation_id, traceparent
+         FROM reported WHERE event_type IS NOT NULL`,
+        { by: '$21', ms: '$22' },
+      )})
     SELECT order_id FROM reported`,
 };
 

@@ -1,7 +1,4 @@
 import type { OrderRepublishFilter } from '@orders/contracts/operate/republish';
-import { orderEventsTopic } from '@orders/contracts/orders/events';
-import { eventIdOf } from '@orders/platform/messaging/event-id';
-import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import type { Retold } from '@orders/platform/operate/republish';
 import { createRepublish } from '@orders/platform/operate/republish';
 import {
@@ -10,7 +7,7 @@ import {
 } from '@orders/platform/operate/republish-store';
 import type { Database } from '@orders/platform/postgres/database';
 import type { Static } from 'typebox';
-import { cancellationRequestedJson, orderCreatedJson } from '../order-events.ts';
+import { cancellationRequested, orderCreated } from '../order-events.ts';
 
 const table: RepublishTable = {
   name: 'orders',
@@ -45,25 +42,11 @@ type RetoldRow = {
 
 function toRetold(row: RetoldRow): Retold {
   const { orderId, status, correlationId, cancelRequestedAt, cancelReason: reason } = row;
-  const eventOf = (sequence: number, eventType: string, payload: string): OutboxRow => ({
-    topic: orderEventsTopic,
-    key: orderId,
-    sequence,
-    eventId: eventIdOf(orderEventsTopic, orderId, sequence),
-    eventType,
-    payload,
-    correlationId,
-    traceparent: null,
-  });
-  const events = [eventOf(1, 'OrderCreated', orderCreatedJson(row))];
+  const trace = { correlationId, traceparent: null };
+  const events = [orderCreated({ ...row, ...trace })];
   if (cancelRequestedAt !== null) {
-    const payload = cancellationRequestedJson({
-      orderId,
-      correlationId,
-      reason,
-      requestedAt: cancelRequestedAt,
-    });
-    events.push(eventOf(2, 'OrderCancellationRequested', payload));
+    const request = { orderId, reason, requestedAt: cancelRequestedAt };
+    events.push(cancellationRequested({ ...request, ...trace }));
   }
   return { orderId, state: status, events };
 }

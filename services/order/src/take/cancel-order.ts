@@ -1,16 +1,13 @@
 import type { OrderView } from '@orders/contracts/orders/api';
-import { orderEventsTopic } from '@orders/contracts/orders/events';
 import { orUnavailable } from '@orders/platform/http/or-unavailable';
-import { eventIdOf } from '@orders/platform/messaging/event-id';
 import type { OutboxRelay } from '@orders/platform/messaging/outbox-relay';
 import { CodedError } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
+import { cancellationRequested } from '../order-events.ts';
 import type { OrderQueries } from '../show/order-queries.ts';
 import type { CancellationStore } from './cancellation-store.ts';
 import { mayBeCancelled } from './may-be-cancelled.ts';
 
-/** The sequence of OrderCancellationRequested; OrderCreated has 1, and there is no third event. */
-const sequence = 2;
 /** An operator may retry a failed order between the request and the read: then it is repeated. */
 const roundsMax = 3;
 
@@ -36,34 +33,25 @@ export function createCancelOrder(parts: {
   log: Log;
 }): CancelOrder {
   const { store, queries, relay, instance, onChanged } = parts;
-  const topic = orderEventsTopic;
   const log = parts.log.child({ part: 'cancel' });
 
   type Asked = Parameters<CancelOrder['cancel']>[1];
 
   async function request(orderId: string, asked: Asked): Promise<boolean> {
-    const { reason, correlationId, traceparent } = asked;
-    const eventType = 'OrderCancellationRequested';
-    const event = {
-      topic,
-      key: orderId,
-      sequence,
-      eventId: eventIdOf(topic, orderId, sequence),
-      eventType,
-    };
+    const { reason, correlationId } = asked;
+    const requestedAt = new Date();
+    const event = cancellationRequested({ orderId, requestedAt, ...asked });
     const { isHot, claimMs } = relay;
-    const payload = await store.request({
-      ...event,
+    const isNew = await store.request({
       orderId,
+      requestedAt,
       reason,
-      correlationId,
-      traceparent,
-      payloadHead: payloadHead(event, asked),
+      event,
       instance,
       claimMs: isHot ? claimMs : null,
     });
-    if (payload === undefined) return false;
-    if (isHot) relay.offer([{ ...event, payload, correlationId, traceparent }]);
+    if (!isNew) return false;
+    if (isHot) relay.offer([event]);
     log.info({ orderId, correlationId }, 'cancellation requested');
     onChanged?.();
     return true;
@@ -83,13 +71,4 @@ export function createCancelOrder(parts: {
       throw new CodedError('overloaded', 'The order keeps changing; try again.');
     },
   };
-}
-
-function payloadHead(
-  { key, eventId, eventType }: { key: string; eventId: string; eventType: string },
-  { reason, correlationId }: { reason: string | null; correlationId: string },
-): string {
-  const metadata = { source: 'OrderService', correlationId };
-  const event = { eventType, schemaVersion: 1, eventId, orderId: key, sequence, reason, metadata };
-  return JSON.stringify(event).slice(0, -1);
 }

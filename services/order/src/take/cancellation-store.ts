@@ -1,17 +1,15 @@
+import { insertEvents } from '@orders/platform/messaging/outbox-insert';
+import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import type { Database } from '@orders/platform/postgres/database';
 import { noteChanges } from '../change-log.ts';
 import { mayBeCancelledSql } from './may-be-cancelled.ts';
 
 export type CancellationRequest = {
   orderId: string;
+  requestedAt: Date;
   reason: string | null;
-  topic: string;
-  sequence: number;
-  eventId: string;
-  /** The event as JSON but for its last brace: the database adds `requestedAt`. */
-  payloadHead: string;
-  correlationId: string;
-  traceparent: string | null;
+  /** OrderCancellationRequested, which announces the request. */
+  event: OutboxRow;
   instance: string;
   /** Null leaves the event to whoever drains the outbox. */
   claimMs: number | null;
@@ -20,18 +18,18 @@ export type CancellationRequest = {
 export function createCancellationStore(database: Database) {
   return {
     /**
-     * Stores the request to cancel an order and the event that announces it. Resolves to the
-     * event's payload. Resolves to undefined, and writes nothing, if there is no such order, if it
-     * may not be cancelled any more, or if its cancellation was requested before.
+     * Stores the request to cancel an order and its event. Resolves to false, and writes nothing,
+     * if there is no such order, if it may not be cancelled any more, or if its cancellation was
+     * requested before. Repeating it changes nothing.
      */
-    async request(request: CancellationRequest): Promise<string | undefined> {
-      const { orderId, reason, topic, sequence, eventId, payloadHead, correlationId, traceparent } =
-        request;
-      const [row] = await database.query<{ payload: string }>(requestStatement, [
-        ...[orderId, reason, topic, sequence, eventId, payloadHead, correlationId, traceparent],
+    async request(request: CancellationRequest): Promise<boolean> {
+      const { orderId, requestedAt, reason, event } = request;
+      const rows = await database.query(requestStatement, [
+        ...[orderId, requestedAt, reason, event.topic, event.sequence, event.eventId],
+        ...[event.eventType, event.payload, event.correlationId, event.traceparent],
         ...[request.instance, request.claimMs ?? 0],
       ]);
-      return row?.payload;
+      return rows.length > 0;
     },
   };
 }
@@ -46,13 +44,17 @@ const requestStatement = {
   text: `
     WITH changed AS (
       UPDATE orders
-      SET cancel_requested_at = date_trunc('milliseconds', now()), cancel_reason = $2, updated_at = greatest(now(), created_at)
+      SET cancel_requested_at = $2,
+          cancel_reason = $3,
+          updated_at = greatest(now(), created_at)
       WHERE order_id = $1 AND cancel_requested_at IS NULL AND ${mayBeCancelledSql}
-      RETURNING order_id, cancel_requested_at),
+      RETURNING order_id),
     noted AS (${noteChanges('changed')})
-    INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claimed_by, claim_until)
-    SELECT order_id::text, $4::int, $3, $5::uuid, 'OrderCancellationRequested',
-           $6 || ',"requestedAt":"' || to_char(cancel_requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"}',
-           $7, $8, $9, CASE WHEN $10::int > 0 THEN now() + $10::int * interval '1 ms' ELSE '-infinity' END
-    FROM changed RETURNING payload`,
+    ${insertEvents(
+      `SELECT order_id::text AS key, $5::int AS sequence, $4 AS topic, $6::uuid AS event_id,
+              $7 AS event_type, $8 AS payload, $9 AS correlation_id, $10 AS traceparent
+       FROM changed`,
+      { by: '$11', ms: '$12' },
+    )}
+    RETURNING 1`,
 };

@@ -2,9 +2,7 @@
 // key are committed together with those of its neighbours; then the answer leaves and the event
 // goes to the relay (4).
 import type { NewOrder } from '@orders/contracts/orders/api';
-import { orderEventsTopic } from '@orders/contracts/orders/events';
 import type { OutboxRelay } from '@orders/platform/messaging/outbox-relay';
-import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import { whatFailed } from '@orders/platform/postgres/database';
 import { type Batcher, createBatcher } from '@orders/platform/process/batcher';
 import type { Log } from '@orders/platform/process/log';
@@ -83,7 +81,7 @@ export function createPlaceOrder(parts: {
       name,
       itemsMax: batchItemsMax,
       bytesMax: batchBytesMax,
-      bytesOf: ({ payload, itemsJson }) => payload.length + itemsJson.length,
+      bytesOf: ({ event, itemsJson }) => (event.payload?.length ?? 0) + itemsJson.length,
       queueMax,
       queueBytesMax,
       splitOn: (error) => whatFailed(error) === 'data' || whatFailed(error) === 'lock',
@@ -97,14 +95,14 @@ export function createPlaceOrder(parts: {
   }
 
   function placeAs(): PlaceAs {
-    return { instance, topic: orderEventsTopic, claimMs: relay.isHot ? relay.claimMs : null };
+    return { instance, claimMs: relay.isHot ? relay.claimMs : null };
   }
 
   function handOver(batch: Placement[], answers: Answer[], durationMs: number): void {
     const created = batch.filter((_, i) => answers[i]?.kind === 'accepted');
     if (created.length === 0) return;
     // One batch is hot or cold as a whole.
-    if (answers.some(({ isHot }) => isHot === true)) relay.offer(created.map(toOutboxRow));
+    if (answers.some(({ isHot }) => isHot === true)) relay.offer(created.map(({ event }) => event));
     log.info(
       {
         orders: created.map(({ orderId, correlationId }) => ({ orderId, correlationId })),
@@ -130,19 +128,5 @@ export function createPlaceOrder(parts: {
     async close() {
       await Promise.all([plain.close(), keyed.close()]);
     },
-  };
-}
-
-function toOutboxRow(placement: Placement): OutboxRow {
-  const { orderId, eventId, payload, correlationId, traceparent } = placement;
-  return {
-    topic: orderEventsTopic,
-    key: orderId,
-    sequence: 1,
-    eventId,
-    eventType: 'OrderCreated',
-    payload,
-    correlationId,
-    traceparent,
   };
 }

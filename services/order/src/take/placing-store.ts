@@ -1,4 +1,5 @@
 import type { OrderStatus } from '@orders/contracts/orders/api';
+import { insertEvents } from '@orders/platform/messaging/outbox-insert';
 import type { Database } from '@orders/platform/postgres/database';
 import { noteChanges } from '../change-log.ts';
 import type { Placement } from './placement.ts';
@@ -7,7 +8,7 @@ import type { Placement } from './placement.ts';
  * How a batch is placed: hot, claimed by this instance for the relay, or cold, born Pending and
  * left to whoever drains.
  */
-export type PlaceAs = { instance: string; claimMs: number | null; topic: string };
+export type PlaceAs = { instance: string; claimMs: number | null };
 export type KeyedPlacement = Placement & { scope: string; key: string; hash: string };
 export type KnownKey = {
   scope: string;
@@ -69,12 +70,12 @@ function placeValues(batch: Placement[], as: PlaceAs): unknown[] {
     batch.map((p) => p.itemsJson).join('\n'),
     batch.map((p) => p.itemCount),
     batch.map((p) => p.total),
-    batch.map((p) => p.eventId),
-    batch.map((p) => p.payload).join('\n'),
+    batch.map((p) => p.event.eventId),
+    batch.map((p) => p.event.payload).join('\n'),
     batch.map((p) => p.correlationId),
-    batch.map((p) => p.traceparent),
+    batch.map((p) => p.event.traceparent),
     status,
-    as.topic,
+    batch[0]?.event.topic ?? '',
     as.instance,
     as.claimMs ?? 0,
   ];
@@ -95,18 +96,20 @@ const insertOrders = (from: string) => `
   FROM ${from}`;
 
 // I2: the event is inserted by the statement that inserts the order.
-const insertEvents = (from: string) => `
-  INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, correlation_id, traceparent, claimed_by, claim_until)
-  SELECT order_id::text, 1, $13, event_id, 'OrderCreated', payload, correlation_id, traceparent, $14::text,
-         CASE WHEN $15::int > 0 THEN now() + $15::int * interval '1 ms' ELSE '-infinity' END
-  FROM ${from}`;
+const insertCreated = (from: string): string =>
+  insertEvents(
+    `SELECT order_id::text AS key, 1 AS sequence, $13 AS topic, event_id,
+            'OrderCreated' AS event_type, payload, correlation_id, traceparent
+     FROM ${from}`,
+    { by: '$14', ms: '$15' },
+  );
 
 // I1: order, event and key are one statement, so one commit; only then 201 may leave.
 const placeStatement = {
   name: 'order-place',
   text: `
-    WITH ${input}, placed AS (${insertOrders('input')}), noted AS (INSERT INTO order_changes (order_ids) VALUES ($1))
-    ${insertEvents('input')}`,
+    WITH ${input}, placed AS (${insertOrders('input')}), noted AS (${noteChanges('input')})
+    ${insertCreated('input')}`,
 };
 
 const placeKeyedStatement = {
@@ -120,7 +123,7 @@ const placeKeyedStatement = {
       ON CONFLICT DO NOTHING RETURNING order_id),
     free AS (SELECT input.* FROM input JOIN winners USING (order_id)),
     placed AS (${insertOrders('free')}),
-    sent AS (${insertEvents('free')}),
+    sent AS (${insertCreated('free')}),
     noted AS (${noteChanges('winners')})
     SELECT order_id FROM winners`,
 };

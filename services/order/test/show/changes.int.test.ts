@@ -43,7 +43,6 @@ async function instances(t: TestContext) {
       const placement = toPlacement(newOrder(), trace);
       await store.place([placement], {
         instance: 'writer',
-        topic: 'order-events',
         claimMs: 10_000,
       });
       return placement.orderId;

@@ -12,7 +12,7 @@ import { toPlacement } from '../../src/take/placement.ts';
 import { newOrder, orderStores, orderTables, trace } from '../order-instance.ts';
 
 const postgres = await startTestPostgres();
-const hot = { instance: 'a', topic: 'order-events', claimMs: 10_000 };
+const hot = { instance: 'a', claimMs: 10_000 };
 
 async function tables(t: Parameters<typeof orderTables>[0]) {
   const all = await orderTables(t, postgres);
