@@ -4,18 +4,19 @@ import {
   fulfillmentEventsTopic,
 } from '@orders/contracts/fulfillments/events';
 import { eventIdOf } from '@orders/platform/messaging/event-id';
+import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import type { Claimed, Decision } from './fulfillment.ts';
 
-/** What an event tells of a fulfillment. */
-export type Told = Pick<
+/** The facts of a fulfillment that its events carry. */
+export type FulfillmentFacts = Pick<
   Decision,
   'state' | 'sequence' | 'attempts' | 'dueMs' | 'shipment' | 'error' | 'failedAttempts'
 >;
 
-/** The event that tells a decision: it carries the whole fulfillment. */
+/** The event of a decision: it carries the whole fulfillment. */
 export function toEvent(
   claimed: Pick<Claimed, 'orderId' | 'correlationId' | 'publishedAt' | 'startedAt'>,
-  decision: Told,
+  decision: FulfillmentFacts,
   eventType: FulfillmentEventType,
   now: Date,
 ): FulfillmentEvent {
@@ -73,11 +74,29 @@ export function startedEvent(
   };
 }
 
-/** As an event tells them. */
+/** Times as events carry them. */
 export function momentsOf(row: { publishedAt: Date | null; startedAt: Date }) {
   return {
     publishedAt: row.publishedAt?.toISOString() ?? null,
     startedAt: row.startedAt.toISOString(),
+  };
+}
+
+/** The outbox row of an event. */
+export function toOutboxRow(
+  event: FulfillmentEvent,
+  trace: { correlationId: string | null; traceparent: string | null },
+): OutboxRow {
+  const { orderId, sequence, eventId = '', eventType } = event;
+  return {
+    topic: fulfillmentEventsTopic,
+    key: orderId,
+    sequence,
+    eventId,
+    eventType,
+    payload: JSON.stringify(event),
+    correlationId: trace.correlationId,
+    traceparent: trace.traceparent,
   };
 }
 

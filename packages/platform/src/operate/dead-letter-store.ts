@@ -9,6 +9,7 @@ import type {
 import { parameterError } from '../http/request-validation.ts';
 import type { IncomingEvent } from '../messaging/broker.ts';
 import type { Database } from '../postgres/database.ts';
+import { insertAction } from './operator-journal.ts';
 
 export type ResolutionKind = 'replayed' | 'corrected' | 'discarded';
 /** A dead letter as its station saw it, and as people see it. */
@@ -175,8 +176,17 @@ const resolveStatement = {
   name: 'dead-letter-resolve',
   text: `
     WITH resolved AS (
-      UPDATE dead_letters SET resolution = $4, resolved_by = $5, resolved_at = now(), resolved_reason = $7
-      WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND resolution IS NULL RETURNING 1)
-    INSERT INTO operator_actions (operator, action, reason, request, result)
-    SELECT $5, $6, $7, $8::json, $9::json FROM resolved RETURNING id`,
+      UPDATE dead_letters
+      SET resolution = $4, resolved_by = $5, resolved_at = now(), resolved_reason = $7
+      WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND resolution IS NULL
+      RETURNING 1)
+    ${insertAction({
+      operator: '$5',
+      action: '$6',
+      reason: '$7',
+      request: '$8::json',
+      result: '$9::json',
+      from: 'resolved',
+    })}
+    RETURNING id`,
 };

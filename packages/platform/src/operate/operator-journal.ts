@@ -36,7 +36,31 @@ export function addOperatorJournalRoutes(app: HttpServer, journal: OperatorJourn
   });
 }
 
+/**
+ * The part of a statement that records an operator's action. Every route that changes something has
+ * it in the statement of the change: neither is committed without the other. The values are SQL;
+ * `from` is a query that yields a row only if something was changed.
+ */
+export function insertAction(action: {
+  operator: string;
+  action: string;
+  reason: string;
+  request: string;
+  result: string;
+  from?: string;
+}): string {
+  const { operator, reason, request, result, from } = action;
+  return `
+    INSERT INTO operator_actions (operator, action, reason, request, result)
+    SELECT ${operator}, ${action.action}, ${reason}, ${request}, ${result}
+    ${from === undefined ? '' : `FROM ${from}`}`;
+}
+
 const newestStatement = {
   name: 'operator-actions-newest',
-  text: 'SELECT id, at, operator, action, reason, request, result FROM operator_actions ORDER BY id DESC LIMIT $1',
+  text: `
+    SELECT id, at, operator, action, reason, request, result
+    FROM operator_actions
+    ORDER BY id DESC
+    LIMIT $1`,
 };

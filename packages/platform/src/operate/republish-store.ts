@@ -2,6 +2,7 @@ import type { RepublishFilter } from '@orders/contracts/operate/republish';
 import { insertLaterEvents } from '../messaging/outbox-insert.ts';
 import type { OutboxRow } from '../messaging/outbox-store.ts';
 import type { Database } from '../postgres/database.ts';
+import { insertAction } from './operator-journal.ts';
 
 /**
  * How a service's own table is walked: its name, the column of the state, and the states that an
@@ -151,9 +152,14 @@ const sendStatement = {
         WHERE outbox.refused IS NOT NULL
       RETURNING key, sequence, claim_until),
     recorded AS (
-      INSERT INTO operator_actions (operator, action, reason, request, result)
-      SELECT $9, 'republish', $10, $11::json,
-        json_build_object('events', count(*), 'firstAt', min(claim_until), 'lastAt', max(claim_until))
-      FROM sent)
+      ${insertAction({
+        operator: '$9',
+        action: "'republish'",
+        reason: '$10',
+        request: '$11::json',
+        result: `json_build_object(
+          'events', count(*), 'firstAt', min(claim_until), 'lastAt', max(claim_until))`,
+        from: 'sent',
+      })})
     SELECT key, sequence, claim_until AS "sendAt" FROM sent`,
 };

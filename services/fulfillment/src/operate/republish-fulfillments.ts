@@ -1,5 +1,4 @@
 import type { FailedAttempt, FulfillmentEventType } from '@orders/contracts/fulfillments/events';
-import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import type { FulfillmentRepublishFilter } from '@orders/contracts/operate/republish';
 import { createRepublish, type Retold } from '@orders/platform/operate/republish';
 import {
@@ -8,7 +7,13 @@ import {
 } from '@orders/platform/operate/republish-store';
 import type { Database } from '@orders/platform/postgres/database';
 import type { Static } from 'typebox';
-import { momentsOf, startedEvent, type Told, toEvent } from '../fulfillment-event.ts';
+import {
+  type FulfillmentFacts,
+  momentsOf,
+  startedEvent,
+  toEvent,
+  toOutboxRow,
+} from '../fulfillment-event.ts';
 
 const table: RepublishTable = {
   name: 'fulfillments',
@@ -67,29 +72,22 @@ function toRetold(row: RetoldRow): Retold {
       ? startedEvent(orderId, correlationId, row.startedAt, row.publishedAt)
       : toEvent(
           { orderId, correlationId, ...momentsOf(row) },
-          toTold(row),
+          toFacts(row),
           eventType,
           row.updatedAt,
         );
-  return {
-    orderId,
-    state,
-    events: [
-      {
-        topic: fulfillmentEventsTopic,
-        key: orderId,
-        sequence,
-        eventId: event.eventId ?? '',
-        eventType: event.eventType,
-        payload: JSON.stringify(event),
-        correlationId,
-        traceparent: null,
-      },
-    ],
-  };
+  const trace = { correlationId, traceparent: null };
+  return { orderId, state, events: [toOutboxRow(event, trace)] };
 }
 
-function toTold({ state, sequence, attempts, dueInMs, error, ...row }: RetoldRow): Told {
+function toFacts({
+  state,
+  sequence,
+  attempts,
+  dueInMs,
+  error,
+  ...row
+}: RetoldRow): FulfillmentFacts {
   const { trackingNumber, carrier, shippedAt } = row;
   const failedAttempts = JSON.parse(row.failedAttempts) as FailedAttempt[];
   const shipment =

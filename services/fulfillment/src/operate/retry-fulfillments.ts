@@ -4,11 +4,10 @@ import type {
   RetryRequest,
   RetrySkipped,
 } from '@orders/contracts/fulfillments/api';
-import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import { fromPageToken, toPageToken } from '@orders/platform/http/paging';
 import { bodyError } from '@orders/platform/http/request-validation';
 import type { Log } from '@orders/platform/process/log';
-import { toEvent } from '../fulfillment-event.ts';
+import { toEvent, toOutboxRow } from '../fulfillment-event.ts';
 import { type PlannedRetry, planRetry, type RetryCandidate } from './retry-plan.ts';
 import type { RetryStore, RetryWriting } from './retry-store.ts';
 
@@ -25,12 +24,8 @@ export type RetryFulfillments = {
  * The operator's retry; see `planRetry` for what it touches and `RetryStore.retry` for why nothing
  * ships twice.
  */
-export function createRetryFulfillments(parts: {
-  store: RetryStore;
-  log: Log;
-  topic?: string;
-}): RetryFulfillments {
-  const { store, topic = fulfillmentEventsTopic } = parts;
+export function createRetryFulfillments(parts: { store: RetryStore; log: Log }): RetryFulfillments {
+  const { store } = parts;
   const log = parts.log.child({ part: 'operator' });
 
   return {
@@ -93,8 +88,7 @@ export function createRetryFulfillments(parts: {
   }
 
   function toWriting({ candidate, dueMs }: PlannedRetry, now: Date): RetryWriting {
-    const { orderId, sequence, attempts, error, failedAttempts, correlationId, traceparent } =
-      candidate;
+    const { sequence, attempts, error, failedAttempts } = candidate;
     const after = {
       state: 'Retrying',
       sequence: sequence + 1,
@@ -105,22 +99,7 @@ export function createRetryFulfillments(parts: {
       shipment: null,
     } as const;
     const event = toEvent(candidate, after, 'FulfillmentRetrying', now);
-    const { eventId = '', eventType } = event;
-    const payload = JSON.stringify(event);
-    return {
-      candidate,
-      dueMs,
-      event: {
-        topic,
-        key: orderId,
-        sequence: after.sequence,
-        eventId,
-        eventType,
-        payload,
-        correlationId,
-        traceparent,
-      },
-    };
+    return { candidate, dueMs, event: toOutboxRow(event, candidate) };
   }
 }
 

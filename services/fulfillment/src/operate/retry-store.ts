@@ -1,6 +1,7 @@
 import type { FulfillmentState, RetryFilter } from '@orders/contracts/fulfillments/api';
 import { insertEvents } from '@orders/platform/messaging/outbox-insert';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
+import { insertAction } from '@orders/platform/operate/operator-journal';
 import type { Database } from '@orders/platform/postgres/database';
 import { momentsOf } from '../fulfillment-event.ts';
 import type { RetryCandidate } from './retry-plan.ts';
@@ -159,9 +160,14 @@ const retryStatement = {
          FROM retried`,
       )}),
     recorded AS (
-      INSERT INTO operator_actions (operator, action, reason, request, result)
-      SELECT $9, 'retry', $10, $11::json,
-        json_build_object('touched', (SELECT coalesce(json_agg(order_id), '[]') FROM retried),
-          'skipped', $12::int + cardinality($1) - (SELECT count(*) FROM retried)))
+      ${insertAction({
+        operator: '$9',
+        action: "'retry'",
+        reason: '$10',
+        request: '$11::json',
+        result: `json_build_object(
+          'touched', (SELECT coalesce(json_agg(order_id), '[]') FROM retried),
+          'skipped', $12::int + cardinality($1) - (SELECT count(*) FROM retried))`,
+      })})
     SELECT order_id, due_at FROM retried`,
 };

@@ -1,4 +1,5 @@
 import type { BreakerChange, BreakerView } from '@orders/contracts/operate/breakers';
+import { insertAction } from '@orders/platform/operate/operator-journal';
 import type { Database } from '@orders/platform/postgres/database';
 
 const name = 'shipping';
@@ -61,6 +62,11 @@ const setStatement = {
       INSERT INTO breakers (name, mode, changed_by, reason) VALUES ($1, $2, $3, $4)
       ON CONFLICT (name) DO UPDATE
       SET mode = excluded.mode, changed_by = excluded.changed_by, reason = excluded.reason, changed_at = now())
-    INSERT INTO operator_actions (operator, action, reason, request, result)
-    VALUES ($3, 'set_breaker', $4, json_build_object('name', $1, 'mode', $2), '{}')`,
+    ${insertAction({
+      operator: '$3',
+      action: "'set_breaker'",
+      reason: '$4',
+      request: "json_build_object('name', $1, 'mode', $2)",
+      result: "'{}'",
+    })}`,
 };

@@ -3,15 +3,15 @@ import type { NewShipment } from '@orders/contracts/shipping';
 import { correlationIdOf, traceparentOf } from '@orders/platform/http/trace-context';
 import type { IncomingEvent } from '@orders/platform/messaging/broker';
 import type { Claimed } from '../fulfillment.ts';
-import { startedEvent } from '../fulfillment-event.ts';
+import { startedEvent, toOutboxRow } from '../fulfillment-event.ts';
 import type { CancelFiling, Filing } from './filing-store.ts';
 
-/** An order as it came, with the FulfillmentStarted event for `topic`. */
+/** An order as it came, with its FulfillmentStarted event. */
 export type ReceivedOrder = Filing & { source: IncomingEvent; startedAt: string };
 export type ReceivedCancel = CancelFiling & { source: IncomingEvent };
 
 /** What is filed of an OrderCreated. */
-export function toFiling(body: OrderCreated, source: IncomingEvent, topic: string): ReceivedOrder {
+export function toFiling(body: OrderCreated, source: IncomingEvent): ReceivedOrder {
   const orderId = body.orderId.toLowerCase();
   const shipment: NewShipment = {
     reference: orderId,
@@ -39,16 +39,7 @@ export function toFiling(body: OrderCreated, source: IncomingEvent, topic: strin
     isHandedOver: false,
     publishedAt: source.publishedAt.toISOString(),
     startedAt: started.occurredAt,
-    event: {
-      topic,
-      key: orderId,
-      sequence: 1,
-      eventId: started.eventId ?? '',
-      eventType: started.eventType,
-      payload: JSON.stringify(started),
-      correlationId,
-      traceparent,
-    },
+    event: toOutboxRow(started, { correlationId, traceparent }),
   };
 }
 

@@ -1,7 +1,6 @@
 // Station 6 of 9: receive. From the broker (5) come order events; what is new is filed in one
 // statement per batch, and only then the offsets are committed; what the dispatcher (7) has room
 // for goes to it already claimed.
-import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import { OrderCancellationRequested, OrderCreated } from '@orders/contracts/orders/events';
 import type { IncomingEvent } from '@orders/platform/messaging/broker';
 import { createEventReader } from '@orders/platform/messaging/event-reader';
@@ -47,9 +46,8 @@ export function createOrderEventHandler(parts: {
   relay: OutboxRelay;
   metrics: FulfillmentMetrics;
   log: Log;
-  topic?: string;
 }): EventHandler {
-  const { store, dispatcher, relay, metrics, topic = fulfillmentEventsTopic } = parts;
+  const { store, dispatcher, relay, metrics } = parts;
   const log = parts.log.child({ station: 'receive' });
   const read = createOrderEventReader();
   const tellBuried = tellOfDeadLetter(log, metrics.deadLetters);
@@ -59,7 +57,7 @@ export function createOrderEventHandler(parts: {
     const source = events[0]?.topic ?? '';
     const { readable, letters } = read(events);
     const received = readable.map(({ body, event }): ToFile => {
-      if (body.eventType === 'OrderCreated') return { event, order: toFiling(body, event, topic) };
+      if (body.eventType === 'OrderCreated') return { event, order: toFiling(body, event) };
       return { event, cancel: toCancelFiling(body, event) };
     });
     const isHot = relay.isHot;

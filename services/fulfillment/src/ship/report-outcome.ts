@@ -1,13 +1,12 @@
 // Station 8 of 9: report. From the dispatcher (7) come decisions; each is committed with the event
 // that tells it, together with its neighbours; then the event goes to the relay (4).
-import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import type { OutboxRelay } from '@orders/platform/messaging/outbox-relay';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import { whatFailed } from '@orders/platform/postgres/database';
 import { createBatcher } from '@orders/platform/process/batcher';
 import type { Log } from '@orders/platform/process/log';
 import type { Claimed, Decision } from '../fulfillment.ts';
-import { toEvent } from '../fulfillment-event.ts';
+import { toEvent, toOutboxRow } from '../fulfillment-event.ts';
 import type { FulfillmentStore, Reporting } from './claim-store.ts';
 
 const batchItemsMax = 256;
@@ -33,9 +32,8 @@ export function createReportOutcome(parts: {
   store: FulfillmentStore;
   relay: OutboxRelay;
   log: Log;
-  topic?: string;
 }): ReportOutcome {
-  const { store, relay, topic = fulfillmentEventsTopic } = parts;
+  const { store, relay } = parts;
   const log = parts.log.child({ station: 'report' });
   const reports = createBatcher<Reporting, boolean>({
     name: 'report',
@@ -84,21 +82,11 @@ export function createReportOutcome(parts: {
     },
     close: () => reports.close(),
   };
+}
 
-  function toRow(claimed: Claimed, decision: Decision): OutboxRow | null {
-    if (decision.eventType === null) return null;
-    const event = toEvent(claimed, decision, decision.eventType, new Date());
-    return {
-      topic,
-      key: claimed.orderId,
-      sequence: decision.sequence,
-      eventId: event.eventId ?? '',
-      eventType: event.eventType,
-      payload: JSON.stringify(event),
-      correlationId: claimed.correlationId,
-      traceparent: claimed.traceparent,
-    };
-  }
+function toRow(claimed: Claimed, decision: Decision): OutboxRow | null {
+  if (decision.eventType === null) return null;
+  return toOutboxRow(toEvent(claimed, decision, decision.eventType, new Date()), claimed);
 }
 
 function toLogged({ decision, event }: Reporting) {

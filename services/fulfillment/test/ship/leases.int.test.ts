@@ -16,7 +16,7 @@ test('what a process held when it was killed is looked up by another when its le
   const [handedOver = '', claimed = '', renewed = ''] = newIds(3);
   const killed = createFulfillmentStore(connect('killed'), 'killed');
   const file = async (orderId: string, isHandedOver: boolean, leaseMs: number) => {
-    const filing = toFiling(orderCreated(orderId), orderEvent({}), 'fulfillment-events');
+    const filing = toFiling(orderCreated(orderId), orderEvent({}));
     const batch = { filings: [{ ...filing, isHandedOver }], cancellations: [], letters: [] };
     await killed.file('order-events', batch, { leaseMs, eventClaimMs: null });
   };
