@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { QueryConfig } from 'pg';
 import { ConfigError } from '../process/config.ts';
 import type { Log } from '../process/log.ts';
@@ -25,9 +26,10 @@ export type Migration = {
 };
 
 /**
- * Brings the schema up to date: runs each `NNN-name.sql` of the directory that was not run yet, in
- * order, each in its own transaction, one instance at a time. Waits for a database that is away, or
- * for a table that others hold, until `signal` aborts; rejects when a file fails.
+ * Brings the schema up to date: runs each `NNNN-name.sql` that was not run yet, first the shared
+ * ones, then those of the directory, in order, each in its own transaction, one instance at a time.
+ * Waits for a database that is away, or for a table that others hold, until `signal` aborts;
+ * rejects when a file fails.
  */
 export async function migrate(options: Migration): Promise<void> {
   const { database, schema, directory, log } = options;
@@ -56,8 +58,9 @@ export async function migrate(options: Migration): Promise<void> {
       const known = new Set(
         (await query('SELECT name FROM migrations')).rows.map(({ name }) => name),
       );
-      for (const name of files.filter((file) => !known.has(file))) {
-        const sql = await readFile(path.join(directory, name), 'utf8');
+      refuseOlderLayout(schema, known);
+      for (const { name, file } of files.filter(({ name }) => !known.has(name))) {
+        const sql = await readFile(file, 'utf8');
         // One simple query message is one transaction.
         await query(
           `BEGIN; SET LOCAL lock_timeout = ${lockTurnMs}; ${sql}; INSERT INTO migrations (name) VALUES ('${name}'); COMMIT`,
@@ -89,16 +92,37 @@ export async function requireMigrated(options: Migration & { command: string }):
     if (!found.may_read)
       throw new ConfigError([`the service's role may not read the schema ${schema}: ${run}`]);
     const known = await database.query<{ name: string }>(migrationsStatement, []);
-    const missing = (await migrationsIn(directory)).filter(
-      (file) => !known.some(({ name }) => name === file),
-    );
+    refuseOlderLayout(schema, new Set(known.map(({ name }) => name)));
+    const missing = (await migrationsIn(directory))
+      .map(({ name }) => name)
+      .filter((file) => !known.some(({ name }) => name === file));
     if (missing.length > 0)
       throw new ConfigError([`the schema ${schema} lacks ${missing.join(', ')}: ${run}`]);
   });
 }
 
-async function migrationsIn(directory: string): Promise<string[]> {
-  return (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
+/** The tables that every service has: its own migrations come after these. */
+const shared = fileURLToPath(new URL('../../migrations', import.meta.url));
+
+/** The shared migrations and those of the directory, in the order of their numbers. */
+async function migrationsIn(directory: string): Promise<{ name: string; file: string }[]> {
+  const found = await Promise.all(
+    [shared, directory].map(async (folder) =>
+      (await readdir(folder))
+        .filter((name) => name.endsWith('.sql'))
+        .map((name) => ({ name, file: path.join(folder, name) })),
+    ),
+  );
+  return found.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Migrations of older checkouts had three digits, and their tables other names. */
+function refuseOlderLayout(schema: string, known: ReadonlySet<string>): void {
+  const old = [...known].find((name) => /^\d{3}-/.test(name));
+  if (old === undefined) return;
+  throw new ConfigError([
+    `the schema ${schema} was made by an older checkout (${old}), whose data cannot be taken along: use an empty database, or for npm start another DATA_DIR`,
+  ]);
 }
 
 type Rights = { exists: boolean; may_change: boolean; may_read: boolean };

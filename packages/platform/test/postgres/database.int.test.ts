@@ -22,8 +22,8 @@ async function directory(t: TestContext, files: Record<string, string>): Promise
 test('migrations run once each and in order, however many instances start together', async (t) => {
   const { schema, connect, sql } = await postgres.schema(t, empty);
   const files = {
-    '002-more.sql': 'INSERT INTO things SELECT 2',
-    '001-things.sql': 'CREATE TABLE things (id int); INSERT INTO things VALUES (1)',
+    '1002-more.sql': 'INSERT INTO things SELECT 2',
+    '1001-things.sql': 'CREATE TABLE things (id int); INSERT INTO things VALUES (1)',
   };
   const path = await directory(t, files);
   const starts = ['a', 'b', 'c', 'd'].map((instance) =>
@@ -36,7 +36,7 @@ test('migrations run once each and in order, however many instances start togeth
 test('a migration that fails leaves nothing of itself, rejects, and holds no lock', async (t) => {
   const { schema, connect, sql } = await postgres.schema(t, empty);
   const broken = await directory(t, {
-    '001-bad.sql': 'CREATE TABLE half (id int); SELECT nonsense',
+    '1001-bad.sql': 'CREATE TABLE half (id int); SELECT nonsense',
   });
   const database = connect('a');
   await assert.rejects(
@@ -44,7 +44,7 @@ test('a migration that fails leaves nothing of itself, rejects, and holds no loc
     /nonsense/,
   );
   assert.deepEqual(await sql("SELECT to_regclass('half') AS half"), [{ half: null }]);
-  const good = await directory(t, { '001-good.sql': 'CREATE TABLE whole (id int)' });
+  const good = await directory(t, { '1001-good.sql': 'CREATE TABLE whole (id int)' });
   await within(
     'another',
     migrate({ database: connect('b'), schema, directory: good, log: silentLog }),
@@ -56,7 +56,8 @@ test('a migration that fails leaves nothing of itself, rejects, and holds no loc
 test('a migration may take longer than any statement of the house, and others wait for it', async (t) => {
   const { schema, connect, sql } = await postgres.schema(t, empty);
   const path = await directory(t, {
-    '001-long.sql': 'CREATE TABLE runs (id int); INSERT INTO runs VALUES (1); SELECT pg_sleep(6.5)',
+    '1001-long.sql':
+      'CREATE TABLE runs (id int); INSERT INTO runs VALUES (1); SELECT pg_sleep(6.5)',
   });
   const databases = ['a', 'b'].map((instance) => connect(instance));
   await Promise.all(

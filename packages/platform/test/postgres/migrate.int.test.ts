@@ -17,7 +17,7 @@ async function things(t: TestContext, schema: string) {
   const directory = await mkdtemp(join(tmpdir(), 'orders-migrations-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   await writeFile(
-    join(directory, '001-things.sql'),
+    join(directory, '1001-things.sql'),
     'CREATE TABLE things (id integer PRIMARY KEY)',
   );
   const client = new pg.Client({ connectionString: postgres.url });
@@ -66,8 +66,8 @@ test('a service in prod says what to run where its schema is missing or behind',
   const { directory, migrate, require } = await things(t, 'behind');
   await assert.rejects(require(), /no schema behind: run npm run migrate:things/);
   await migrate();
-  await writeFile(join(directory, '002-more.sql'), 'CREATE TABLE more (id integer)');
-  await assert.rejects(require(), /lacks 002-more\.sql: run npm run migrate:things/);
+  await writeFile(join(directory, '1002-more.sql'), 'CREATE TABLE more (id integer)');
+  await assert.rejects(require(), /lacks 1002-more\.sql: run npm run migrate:things/);
   await migrate();
   await require();
 });
@@ -106,7 +106,7 @@ test('a service in prod whose role was given nothing says what to run', async (t
 test('a migration that waits for a table under a dump keeps nobody else from it for longer than a second, and then goes on', async (t) => {
   const { directory, database, migrate, require } = await things(t, 'dumped');
   await migrate();
-  await writeFile(join(directory, '002-more.sql'), 'ALTER TABLE things ADD COLUMN more text');
+  await writeFile(join(directory, '1002-more.sql'), 'ALTER TABLE things ADD COLUMN more text');
   const dump = new pg.Client({ connectionString: postgres.url });
   await dump.connect();
   t.after(() => dump.end());
@@ -121,4 +121,19 @@ test('a migration that waits for a table under a dump keeps nobody else from it 
   await dump.query('COMMIT');
   await migrating;
   await require();
+});
+
+test('the data of an older checkout is refused with a sentence, and nothing is touched', async (t) => {
+  const { client, migrate, require } = await things(t, 'older');
+  await client.query('CREATE SCHEMA older; CREATE TABLE older.migrations (name text, run_at date)');
+  await client.query("INSERT INTO older.migrations (name) VALUES ('001-orders.sql')");
+  const sentence = /older checkout \(001-orders\.sql\).*use an empty database.*DATA_DIR/;
+  await assert.rejects(migrate(), sentence);
+  const { rows } = await client.query(
+    "SELECT relname FROM pg_class WHERE relnamespace = 'older'::regnamespace",
+  );
+  assert.deepEqual(rows, [{ relname: 'migrations' }]);
+  await client.query('GRANT USAGE ON SCHEMA older TO service');
+  await client.query('GRANT SELECT ON older.migrations TO service');
+  await assert.rejects(require(), sentence);
 });
