@@ -1,8 +1,8 @@
 import { observeOutbox } from '@orders/platform/messaging/outbox-metrics';
 import type { OutboxStore } from '@orders/platform/messaging/outbox-store';
+import type { Database } from '@orders/platform/postgres/database';
 import type { Metrics } from '@orders/platform/process/metrics';
 import { nobodyCalled, type Outcome } from './fulfillment.ts';
-import type { FulfillmentStore } from './ship/claim-store.ts';
 
 export type FulfillmentMetrics = ReturnType<typeof createFulfillmentMetrics>;
 
@@ -10,12 +10,12 @@ const openStates = ['Processing', 'Retrying'];
 
 export function createFulfillmentMetrics(
   metrics: Metrics,
-  parts: { store: FulfillmentStore; outbox: OutboxStore },
+  parts: { database: Database; outbox: OutboxStore },
 ) {
   observeOutbox(metrics, parts.outbox);
   metrics.gauge('fulfillments', 'Open fulfillments', ['state'], async (gauge) => {
     // While the database is away the gauge keeps its last values.
-    const open = await parts.store.openByState().catch(() => undefined);
+    const open = await openByState(parts.database).catch(() => undefined);
     if (open === undefined) return;
     for (const state of openStates)
       gauge.set({ state }, open.find((row) => row.state === state)?.count ?? 0);
@@ -50,3 +50,16 @@ export function createFulfillmentMetrics(
     },
   };
 }
+
+/** How many fulfillments of each open state there are. */
+export const openByState = (database: Database): Promise<{ state: string; count: number }[]> =>
+  database.query(openByStateStatement, []);
+
+const openByStateStatement = {
+  name: 'fulfillment-open-by-state',
+  text: `
+    SELECT state, count(*)::int AS count
+    FROM fulfillments
+    WHERE due_at IS NOT NULL
+    GROUP BY state`,
+};

@@ -32,13 +32,17 @@ import {
   stuckReasons,
   watchedFulfillments,
 } from './operate/watch-fulfillments.ts';
+import { createFilingStore } from './receive/filing-store.ts';
 import { createOrderEventHandler } from './receive/on-order-event.ts';
+import { createBreakerExchange } from './ship/breaker-exchange.ts';
 import { createBreakerExchangeStore } from './ship/breaker-exchange-store.ts';
-import { createFulfillmentStore } from './ship/claim-store.ts';
-import { createDispatcher } from './ship/dispatcher.ts';
+import { createClaimStore } from './ship/claim-store.ts';
+import { createDispatch } from './ship/dispatch.ts';
+import { createPace } from './ship/pace.ts';
 import { createShippingBreaker } from './ship/provider-breaker.ts';
 import { createShippingClient } from './ship/provider-client.ts';
 import { createReportOutcome } from './ship/report-outcome.ts';
+import { createReportStore } from './ship/report-store.ts';
 
 export const schema = 'fulfillment';
 export const migrations = new URL('../migrations', import.meta.url).pathname;
@@ -102,9 +106,9 @@ export async function createFulfillmentService(parts: {
 
   const metrics = createMetrics('fulfillment-service');
   parts.observe?.(metrics);
-  const store = createFulfillmentStore(database, instance);
+  const claims = createClaimStore(database, instance);
   const outbox = createOutboxStore(relaxed, instance);
-  const fulfillmentMetrics = createFulfillmentMetrics(metrics, { store, outbox });
+  const fulfillmentMetrics = createFulfillmentMetrics(metrics, { database, outbox });
   const relay = createOutboxRelay({
     name: 'fulfillment-service',
     store: outbox,
@@ -112,31 +116,40 @@ export async function createFulfillmentService(parts: {
     log,
     metrics,
   });
-  const reports = createReportOutcome({ store, relay, log });
+  const reports = createReportOutcome({
+    store: createReportStore(database, instance),
+    relay,
+    log,
+  });
   const client = createShippingClient({
     baseUrl: config.SHIPPING_BASE_URL,
     timeoutMs: config.SHIPPING_TIMEOUT_SECONDS * 1_000,
     connections: config.SHIPPING_CONCURRENCY,
   });
-  const dispatcher = createDispatcher({
-    store,
-    instances: createBreakerExchangeStore(database, instance),
+  const breaker = createShippingBreaker({ log, metrics });
+  const calling = { claims, breaker, log, policy: policyOf(config) };
+  const concurrency = config.SHIPPING_CONCURRENCY;
+  const dispatch = createDispatch({
+    ...calling,
     client,
-    breaker: createShippingBreaker({ log, metrics }),
     reports,
     metrics: fulfillmentMetrics,
-    log,
-    policy: policyOf(config),
-    concurrency: config.SHIPPING_CONCURRENCY,
+    concurrency,
   });
+  const exchange = createBreakerExchange({
+    store: createBreakerExchangeStore(database, instance),
+    breaker,
+    load: dispatch.load,
+  });
+  const pace = createPace({ ...calling, dispatch, exchange, concurrency });
   const sentinel = createSentinelStore(database, instance, watchedFulfillments);
   observeStuck(metrics, { store: sentinel, reasons: stuckReasons });
   let watching: Sentinel | undefined;
   // Before this life holds anything itself.
-  await retryWhileUnavailable(migration, () => Promise.all([store.takeBack(), outbox.takeBack()]));
+  await retryWhileUnavailable(migration, () => Promise.all([claims.takeBack(), outbox.takeBack()]));
   const handler = createOrderEventHandler({
-    store,
-    dispatcher,
+    store: createFilingStore(database, instance),
+    handover: pace,
     relay,
     metrics: fulfillmentMetrics,
     log,
@@ -159,7 +172,7 @@ export async function createFulfillmentService(parts: {
 
   return {
     async listen() {
-      dispatcher.start();
+      pace.start();
       relay.start();
       watching = startSentinel({
         store: sentinel,
@@ -183,7 +196,7 @@ export async function createFulfillmentService(parts: {
       await app.close();
       await watching?.close();
       await subscription.close();
-      await dispatcher.close();
+      await pace.close();
       await relay.close();
       await Promise.all([client.close(), database.close(), relaxed.close()]);
     },

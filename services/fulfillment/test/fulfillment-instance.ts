@@ -9,15 +9,26 @@ import { createFakeBroker } from '@orders/platform/test/kit/fake-broker';
 import { silentLog, type TestPostgres } from '@orders/platform/test/kit/test-postgres';
 import type { Policy } from '../src/fulfillment.ts';
 import { createFulfillmentMetrics } from '../src/metrics.ts';
+import { createFilingStore } from '../src/receive/filing-store.ts';
 import { createOrderEventHandler } from '../src/receive/on-order-event.ts';
+import { createBreakerExchange } from '../src/ship/breaker-exchange.ts';
 import { createBreakerExchangeStore } from '../src/ship/breaker-exchange-store.ts';
-import { createFulfillmentStore } from '../src/ship/claim-store.ts';
-import { createDispatcher } from '../src/ship/dispatcher.ts';
+import { createClaimStore } from '../src/ship/claim-store.ts';
+import { createDispatch } from '../src/ship/dispatch.ts';
+import { createPace } from '../src/ship/pace.ts';
 import { createShippingBreaker } from '../src/ship/provider-breaker.ts';
 import { createShippingClient } from '../src/ship/provider-client.ts';
 import { createReportOutcome } from '../src/ship/report-outcome.ts';
+import { createReportStore } from '../src/ship/report-store.ts';
 
 export const migrations = new URL('../migrations', import.meta.url).pathname;
+
+/** The statements of all stations of one instance. */
+export const fulfillmentStores = (database: Database, instance: string) => ({
+  ...createFilingStore(database, instance),
+  ...createClaimStore(database, instance),
+  ...createReportStore(database, instance),
+});
 
 /** Quick, so that a test sees a whole life. */
 export const quick: Policy = {
@@ -52,7 +63,7 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
       through = (database: Database) => database,
     } = options;
     const database = through(connect(instance));
-    const store = createFulfillmentStore(database, instance);
+    const store = fulfillmentStores(database, instance);
     const outbox = createOutboxStore(connect(`${instance}-relay`, { relaxed: true }), instance);
     const metrics = createMetrics(instance);
     const relay = createOutboxRelay({
@@ -68,40 +79,37 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
       timeoutMs,
       connections: concurrency,
     });
-    const ours = createFulfillmentMetrics(metrics, { store, outbox });
+    const ours = createFulfillmentMetrics(metrics, { database, outbox });
     const breaker = createShippingBreaker({ log: silentLog, metrics });
     const policy = { ...quick, ...options.policy };
-    const dispatcher = createDispatcher({
-      store,
-      instances: createBreakerExchangeStore(database, instance),
-      client,
+    const calling = { claims: store, breaker, log: silentLog, policy, concurrency };
+    const dispatch = createDispatch({ ...calling, client, reports, metrics: ours });
+    const exchange = createBreakerExchange({
+      store: createBreakerExchangeStore(database, instance),
       breaker,
-      reports,
-      metrics: ours,
-      log: silentLog,
-      policy,
-      concurrency,
+      load: dispatch.load,
     });
+    const pace = createPace({ ...calling, dispatch, exchange });
     const handle = createOrderEventHandler({
       store,
-      dispatcher,
+      handover: pace,
       relay,
       metrics: ours,
       log: silentLog,
     });
     let closing: Promise<void> | undefined;
     const close = async () => {
-      await dispatcher.close();
+      await pace.close();
       await relay.close();
       await client.close();
     };
     const stop = () => (closing ??= close());
     t.after(stop);
     const start = () => {
-      dispatcher.start();
+      pace.start();
       relay.start();
     };
-    return { store, relay, reports, dispatcher, breaker, metrics, handle, start, stop };
+    return { store, relay, reports, pace, breaker, metrics, handle, start, stop };
   };
   const row = async (orderId: string) =>
     (await sql('SELECT * FROM fulfillments WHERE order_id = $1', [orderId]))[0];

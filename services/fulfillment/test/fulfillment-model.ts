@@ -98,7 +98,7 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     take(by, { mustLookUp: wasOpen, isSettled, isCancelRequested: isUnwanted });
   }
 
-  /** The call leaves, or does not: shipping-calls.ts. */
+  /** The call leaves, or does not: dispatch.ts. */
   function begin(entry: InHand | undefined, fate: number): void {
     if (entry === undefined) return;
     const { claimed, leasedAt } = entry;

@@ -4,10 +4,10 @@ import { watchStatements } from '@orders/platform/test/kit/plans';
 import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { decide, type Outcome } from '../src/fulfillment.ts';
 import { startedEvent } from '../src/fulfillment-event.ts';
+import { openByState } from '../src/metrics.ts';
 import type { Filing } from '../src/receive/filing-store.ts';
 import { createBreakerExchangeStore } from '../src/ship/breaker-exchange-store.ts';
-import { createFulfillmentStore } from '../src/ship/claim-store.ts';
-import { fulfillmentTables, newIds, quick } from './fulfillment-instance.ts';
+import { fulfillmentStores, fulfillmentTables, newIds, quick } from './fulfillment-instance.ts';
 
 // Nothing tells the planner how large the tables are: as in the first minutes of a service.
 const postgres = await startTestPostgres({ autovacuum: 'off' });
@@ -23,7 +23,7 @@ const call = { durationMs: 1, now: new Date(), random: 0 };
 test('every hot statement of the Fulfillment Service stays an index plan on a table that grew from nothing', async (t) => {
   const { connect, sql } = await fulfillmentTables(t, postgres);
   const { watched, scans, names, msOf } = watchStatements(connect('a', { connections: 1 }));
-  const store = createFulfillmentStore(watched, 'a');
+  const store = fulfillmentStores(watched, 'a');
   const instances = createBreakerExchangeStore(watched, 'a');
 
   const filing = (orderId: string): Filing => {
@@ -83,7 +83,7 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
       );
     }
     await store.takeBack();
-    await store.openByState();
+    await openByState(watched);
     await instances.exchange({
       breakerState: 'closed',
       breakerSinceMs: 1,

@@ -16,7 +16,7 @@ const stationsInOrder: readonly Station[] = [
     work: /export function createInProcessBroker\b/,
   },
   { path: 'services/fulfillment/src/receive/on-order-event.ts', work: /\.file\(/ },
-  { path: 'services/fulfillment/src/ship/dispatcher.ts', work: /calls\.take\(/ },
+  { path: 'services/fulfillment/src/ship/dispatch.ts', work: /client\.ship\(/ },
   { path: 'services/fulfillment/src/ship/report-outcome.ts', work: /\.report\(/ },
   { path: 'services/order/src/show/on-fulfillment-event.ts', work: /\.project\(/ },
 ];

@@ -24,6 +24,7 @@ const wideStatements: readonly string[] = [
   'services/fulfillment/src/receive/filing-store.ts',
   'services/fulfillment/src/ship/breaker-exchange-store.ts',
   'services/fulfillment/src/ship/claim-store.ts',
+  'services/fulfillment/src/ship/report-store.ts',
   'services/fulfillment/test/operate/breaker-routes.int.test.ts',
   'services/fulfillment/test/operate/fulfillment-queries.int.test.ts',
   'services/fulfillment/test/operate/operator-plans.int.test.ts',

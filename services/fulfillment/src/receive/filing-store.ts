@@ -44,7 +44,7 @@ export type Filed = {
   due: Set<string>;
 };
 
-/** The statements of receiving, and what is asked of requests to cancel. */
+/** The statement of receiving: one autocommit statement for a whole batch. */
 export function createFilingStore(database: Database, instance: string) {
   return {
     /**
@@ -90,13 +90,10 @@ export function createFilingStore(database: Database, instance: string) {
         due: ids('due'),
       };
     },
-    /** Which of these orders somebody wants to cancel. */
-    async cancelRequested(orderIds: string[]): Promise<Set<string>> {
-      const rows = await database.query<{ order_id: string }>(cancelRequestedStatement, [orderIds]);
-      return new Set(rows.map((row) => row.order_id));
-    },
   };
 }
+
+export type FilingStore = ReturnType<typeof createFilingStore>;
 
 // No request to cancel is lost, whatever happens at the same moment: it locks the row of its order
 // and marks it. A claim or a report that holds the lock ends first, and the mark is put on what it
@@ -148,9 +145,4 @@ const fileStatement = {
     SELECT order_id, CASE WHEN attempt_open THEN 'handed_over' ELSE 'filed' END AS what FROM filed
     UNION ALL SELECT order_id, 'requested' FROM requested
     UNION ALL SELECT order_id, 'due' FROM marked WHERE is_due`,
-};
-
-const cancelRequestedStatement = {
-  name: 'fulfillment-cancel-requested',
-  text: 'SELECT order_id FROM cancellations WHERE order_id = ANY ($1::uuid[])',
 };

@@ -1,5 +1,5 @@
 // Station 6 of 9: receive. From the broker (5) come order events; what is new is filed in one
-// statement per batch, and only then the offsets are committed; what the dispatcher (7) has room
+// statement per batch, and only then the offsets are committed; what dispatch (7) has room
 // for goes to it already claimed.
 import { OrderCancellationRequested, OrderCreated } from '@orders/contracts/orders/events';
 import type { IncomingEvent } from '@orders/platform/messaging/broker';
@@ -13,10 +13,9 @@ import {
 } from '@orders/platform/messaging/store-or-bury';
 import type { Log } from '@orders/platform/process/log';
 import { isUuid } from '@orders/platform/process/uuid';
+import type { Claimed } from '../fulfillment.ts';
+import { leaseMs } from '../lease.ts';
 import type { FulfillmentMetrics } from '../metrics.ts';
-import type { FulfillmentStore } from '../ship/claim-store.ts';
-import type { Dispatcher } from '../ship/dispatcher.ts';
-import { leaseMs } from '../ship/shipping-calls.ts';
 import {
   firstPerOrder,
   type ReceivedCancel,
@@ -25,6 +24,14 @@ import {
   toClaimed,
   toFiling,
 } from './filing.ts';
+import type { FilingStore } from './filing-store.ts';
+
+/** What receiving needs of dispatch: room for new fulfillments, and a place to hand them to. */
+type Handover = {
+  room(): number;
+  take(claimed: Claimed[], leasedAt: number): void;
+  noteBacklog(): void;
+};
 
 /** One event and what is filed of it. */
 type ToFile = { event: IncomingEvent } & ({ order: ReceivedOrder } | { cancel: ReceivedCancel });
@@ -41,13 +48,13 @@ export const createOrderEventReader = () =>
  * Files nothing twice.
  */
 export function createOrderEventHandler(parts: {
-  store: FulfillmentStore;
-  dispatcher: Dispatcher;
+  store: FilingStore;
+  handover: Handover;
   relay: OutboxRelay;
   metrics: FulfillmentMetrics;
   log: Log;
 }): EventHandler {
-  const { store, dispatcher, relay, metrics } = parts;
+  const { store, handover, relay, metrics } = parts;
   const log = parts.log.child({ station: 'receive' });
   const read = createOrderEventReader();
   const tellBuried = tellOfDeadLetter(log, metrics.deadLetters);
@@ -62,7 +69,7 @@ export function createOrderEventHandler(parts: {
     });
     const isHot = relay.isHot;
     const orders = firstPerOrder(ordersOf(received));
-    for (const order of orders.slice(0, dispatcher.room())) order.isHandedOver = true;
+    for (const order of orders.slice(0, handover.room())) order.isHandedOver = true;
     const cancels = firstPerOrder(cancelsOf(received));
     const batch = [
       ...orders.map((order): ToFile => ({ event: order.source, order })),
@@ -85,8 +92,8 @@ export function createOrderEventHandler(parts: {
     const filed = await storeOrBury(batch, letters, file, tellBuried, isReplay);
 
     const fresh = orders.filter(({ orderId }) => filed.has(orderId));
-    dispatcher.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toClaimed), began);
-    if (handedOver.size < fresh.length || due.size > 0) dispatcher.noteBacklog();
+    handover.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toClaimed), began);
+    if (handedOver.size < fresh.length || due.size > 0) handover.noteBacklog();
     if (isHot && fresh.length > 0) relay.offer(fresh.map(({ event }) => event));
     const durationMs = Math.round(performance.now() - began);
     tellFiled(fresh, durationMs);

@@ -1,19 +1,10 @@
-import { insertEvents } from '@orders/platform/messaging/outbox-insert';
-import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import type { Database } from '@orders/platform/postgres/database';
-import type { Claimed, Decision } from '../fulfillment.ts';
+import type { Claimed } from '../fulfillment.ts';
 import { momentsOf } from '../fulfillment-event.ts';
-import { createFilingStore } from '../receive/filing-store.ts';
 
-export type Reporting = { decision: Decision; event: OutboxRow | null };
-
-/**
- * Every statement of the Fulfillment Service on its own tables. Each is one autocommit statement
- * per batch.
- */
-export function createFulfillmentStore(database: Database, instance: string) {
+/** The statements of claiming. Each is one autocommit statement for a whole batch. */
+export function createClaimStore(database: Database, instance: string) {
   return {
-    ...createFilingStore(database, instance),
     /**
      * Claims up to `limit` fulfillments that are due, oldest first, for `leaseMs`. Where no attempt
      * is open the claim records the next one, unless its cancellation is requested; where one is
@@ -49,38 +40,9 @@ export function createFulfillmentStore(database: Database, instance: string) {
       ]);
       return new Set(rows.map((row) => row.order_id));
     },
-    /**
-     * Writes decisions with their events, sorted by order id. Resolves to the ids whose claim still
-     * claimed; others change nothing.
-     */
-    async report(batch: Reporting[], eventClaimMs: number | null): Promise<Set<string>> {
-      const column = <T>(pick: (decision: Decision) => T): T[] =>
-        batch.map(({ decision }) => pick(decision));
-      const events = batch.map(({ event }) => event);
-      const rows = await database.query<{ order_id: string }>(reportStatement, [
-        column((d) => d.orderId),
-        column((d) => d.claim),
-        column((d) => d.state),
-        column((d) => d.sequence),
-        column((d) => d.attempts),
-        column((d) => d.retries),
-        column((d) => d.isAttemptOpen),
-        column((d) => (d.settleMs === undefined ? -1 : d.settleMs)),
-        column((d) => d.dueMs),
-        column((d) => d.shipment?.trackingNumber ?? null),
-        column((d) => d.shipment?.carrier ?? null),
-        column((d) => d.shipment?.shippedAt ?? null),
-        column((d) => d.error),
-        column((d) => JSON.stringify(d.failedAttempts)).join('\n'),
-        events.map((event) => event?.eventId ?? null),
-        events.map((event) => event?.eventType ?? null),
-        events.map((event) => event?.payload ?? '').join('\n'),
-        events.map((event) => event?.correlationId ?? null),
-        events.map((event) => event?.traceparent ?? null),
-        events.find((event) => event !== null)?.topic ?? '',
-        instance,
-        eventClaimMs ?? 0,
-      ]);
+    /** Which of these orders are to be cancelled. */
+    async cancelRequested(orderIds: string[]): Promise<Set<string>> {
+      const rows = await database.query<{ order_id: string }>(cancelRequestedStatement, [orderIds]);
       return new Set(rows.map((row) => row.order_id));
     },
     /**
@@ -89,10 +51,6 @@ export function createFulfillmentStore(database: Database, instance: string) {
      */
     async takeBack(): Promise<void> {
       await database.query(takeBackStatement, [instance]);
-    },
-    /** Open fulfillments by state, for metrics. */
-    async openByState(): Promise<{ state: string; count: number }[]> {
-      return await database.query(openByStateStatement, []);
     },
   };
 }
@@ -103,7 +61,7 @@ type ClaimedRow = Omit<Claimed, 'failedAttempts' | 'publishedAt' | 'startedAt'> 
   startedAt: Date;
 };
 
-export type FulfillmentStore = ReturnType<typeof createFulfillmentStore>;
+export type ClaimStore = ReturnType<typeof createClaimStore>;
 
 // The row tells whether its cancellation was requested, and is read anew under its lock. The table
 // is asked as well: an order and its request that two instances filed at the same moment (a
@@ -142,45 +100,12 @@ const renewStatement = {
     RETURNING f.order_id`,
 };
 
-// Whoever wants it cancelled does not wait for the backoff: with no attempt open the next claim
-// ends it.
-// I2: the outcome and its event are one statement. I6: only under the claim that was taken.
-const reportStatement = {
-  name: 'fulfillment-report',
-  text: `
-    WITH input AS (
-      SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::int[], $6::int[], $7::bool[], $8::int[], $9::int[],
-        $10::text[], $11::text[], $12::timestamptz[], $13::text[], string_to_array($14, E'\\n'), $15::uuid[], $16::text[],
-        string_to_array($17, E'\\n'), $18::text[], $19::text[])
-        AS i (order_id, claim, state, sequence, attempts, retries, attempt_open, settle_ms, due_ms, tracking_number, carrier,
-              shipped_at, error, failed_attempts, event_id, event_type, event_payload, correlation_id, traceparent)),
-    reported AS (
-      UPDATE fulfillments f
-      SET state = i.state, sequence = i.sequence, attempts = i.attempts, retries = i.retries, attempt_open = i.attempt_open,
-          settle_at = CASE WHEN i.settle_ms < 0 THEN f.settle_at ELSE now() + i.settle_ms * interval '1 ms' END,
-          due_at = CASE WHEN f.cancel_requested AND NOT i.attempt_open AND i.due_ms > 0 THEN now()
-                        ELSE now() + i.due_ms * interval '1 ms' END,
-          claimed_by = NULL, tracking_number = i.tracking_number,
-          carrier = i.carrier, shipped_at = i.shipped_at, error = i.error, failed_attempts = i.failed_attempts,
-          updated_at = now()
-      FROM input i WHERE f.order_id = i.order_id AND f.claim = i.claim
-      RETURNING i.*),
-    published AS (
-      ${insertEvents(
-        `SELECT order_id::text AS key, sequence, $20 AS topic, event_id, event_type,
-                event_payload AS payload, correlation_id, traceparent
-         FROM reported WHERE event_type IS NOT NULL`,
-        { by: '$21', ms: '$22' },
-      )})
-    SELECT order_id FROM reported`,
-};
-
 const takeBackStatement = {
   name: 'fulfillment-take-back',
   text: 'UPDATE fulfillments SET due_at = now() WHERE claimed_by = $1 AND due_at > now()',
 };
 
-const openByStateStatement = {
-  name: 'fulfillment-open-by-state',
-  text: 'SELECT state, count(*)::int AS count FROM fulfillments WHERE due_at IS NOT NULL GROUP BY state',
+const cancelRequestedStatement = {
+  name: 'fulfillment-cancel-requested',
+  text: 'SELECT order_id FROM cancellations WHERE order_id = ANY ($1::uuid[])',
 };

@@ -7,7 +7,7 @@ import { createBatcher } from '@orders/platform/process/batcher';
 import type { Log } from '@orders/platform/process/log';
 import type { Claimed, Decision } from '../fulfillment.ts';
 import { toEvent, toOutboxRow } from '../fulfillment-event.ts';
-import type { FulfillmentStore, Reporting } from './claim-store.ts';
+import type { Reporting, ReportStore } from './report-store.ts';
 
 const batchItemsMax = 256;
 const batchBytesMax = 2_000_000;
@@ -29,7 +29,7 @@ export type ReportOutcome = {
 };
 
 export function createReportOutcome(parts: {
-  store: FulfillmentStore;
+  store: ReportStore;
   relay: OutboxRelay;
   log: Log;
 }): ReportOutcome {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { RetryTouched } from '@orders/contracts/fulfillments/api';
 import { eventIdOf } from '@orders/platform/messaging/event-id';
 import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
-import { createFulfillmentStore } from '../../src/ship/claim-store.ts';
+import { fulfillmentStores } from '../fulfillment-instance.ts';
 import { operatorApi } from './operator-instance.ts';
 
 const postgres = await startTestPostgres();
@@ -163,7 +163,7 @@ test('what changes between the look and the change is skipped and stays as it is
       traceparent: null,
     },
   }));
-  const [claimed] = await createFulfillmentStore(connect('a'), 'a').claimDue(1, {
+  const [claimed] = await fulfillmentStores(connect('a'), 'a').claimDue(1, {
     leaseMs: 15_000,
     settleMs: 0,
   });
@@ -186,7 +186,7 @@ test('what changes between the look and the change is skipped and stays as it is
 
 test('whoever held the row loses its claim to the retry, and its late report changes nothing', async (t) => {
   const { connect, file, retry, rowOf, sql } = await operatorApi(t, postgres);
-  const store = createFulfillmentStore(connect('a'), 'a');
+  const store = fulfillmentStores(connect('a'), 'a');
   const id = await file({ state: 'Retrying' }, { due_at: "now() - interval '1 s'" });
   const claimed = await store.claimDue(1, { leaseMs: 15_000, settleMs: 0 });
   await sql("UPDATE fulfillments SET due_at = now() - interval '1 s'");

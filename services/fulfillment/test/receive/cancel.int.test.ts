@@ -81,7 +81,7 @@ for (const [name, inOneBatch] of [
 ] as const) {
   test(`a request to cancel ${name} is right: it is picked up, cancelled, and never sent`, async (t) => {
     const { provider, a, order, cancel, untilState, untilTold, row } = await anOrder(t);
-    await until('new orders would be handed over', () => a.dispatcher.room() > 0);
+    await until('new orders would be handed over', () => a.pace.room() > 0);
     if (inOneBatch) await a.handle([cancel(), order(), cancel()]);
     else {
       await a.handle([cancel()]);
@@ -172,7 +172,7 @@ test('what waited in memory for a free call is asked about again before it is se
   });
   const answer = Promise.withResolvers<Answer>();
   provider.post = (_ask) => answer.promise;
-  await until('it takes several', () => a.dispatcher.room() >= 3);
+  await until('it takes several', () => a.pace.room() >= 3);
   const ids = newIds(3);
   await a.handle(ids.map((orderId) => order(orderId)));
   await until('one is called, two wait', () => provider.posts().length === 1);

@@ -177,7 +177,7 @@ test('429 halves the calls in flight, and they rise again one a second', async (
   provider.post = async () => ({ status: 429, headers: { 'retry-after': '0.1' } });
   const [a] = all;
   a?.start();
-  await until('it takes new ones', () => (a?.dispatcher.room() ?? 0) > 0);
+  await until('it takes new ones', () => (a?.pace.room() ?? 0) > 0);
   assert.equal(await gauge(0, 'shipping_call_limit'), 16);
   await a?.handle(events(16));
   const limit = async () => Number(await gauge(0, 'shipping_call_limit'));

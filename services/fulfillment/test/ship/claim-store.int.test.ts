@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until } from '@orders/platform/test/kit/until';
 import { type Claimed, decide } from '../../src/fulfillment.ts';
-import { createFulfillmentStore } from '../../src/ship/claim-store.ts';
+import { openByState } from '../../src/metrics.ts';
 import {
+  fulfillmentStores,
   fulfillmentTables,
   newIds,
   orderCreated,
@@ -28,7 +29,7 @@ async function tables(t: Parameters<typeof fulfillmentTables>[0]) {
   const all = await fulfillmentTables(t, postgres);
   const provider = await scriptedProvider(t);
   const { handle } = all.instanceOf('filer', { providerUrl: provider.url });
-  const store = (instance: string) => createFulfillmentStore(all.connect(instance), instance);
+  const store = (instance: string) => fulfillmentStores(all.connect(instance), instance);
   const report = (
     of: ReturnType<typeof store>,
     claimed: Claimed,
@@ -228,7 +229,7 @@ test('an earlier life under the same name gives its leases back, others keep the
 });
 
 test('open fulfillments are counted by state', async (t) => {
-  const { handle, store, report } = await tables(t);
+  const { connect, handle, store, report } = await tables(t);
   await handle(newIds(3).map((id) => orderEvent(orderCreated(id))));
   const a = store('a');
   const [first, second] = await a.claimDue(2, times);
@@ -236,7 +237,7 @@ test('open fulfillments are counted by state', async (t) => {
   await report(a, first, shipped);
   await report(a, second, { kind: 'not_sent', error: 'x' });
   const counts = Object.fromEntries(
-    (await a.openByState()).map(({ state, count }) => [state, count]),
+    (await openByState(connect('counter'))).map(({ state, count }) => [state, count]),
   );
   assert.deepEqual(counts, { Processing: 1, Retrying: 1 });
 });

@@ -96,7 +96,7 @@ test('a process that was stopped for long calls nobody: what it held goes back a
   const [id = ''] = newIds(1);
   await a.handle(events([id]));
   const claimed = await a.store.claimDue(1, { leaseMs: 15_000, settleMs: 0 });
-  a.dispatcher.take(claimed, performance.now() - 8_000);
+  a.pace.take(claimed, performance.now() - 8_000);
   await until('it is handed back', async () => (await row(id))?.attempt_open === false);
   assert.partialDeepStrictEqual(await row(id), {
     state: 'Processing',
@@ -117,7 +117,7 @@ test('closing hands back what waits for a free call at once, and lets the calls 
   provider.post = () => answer.promise;
   const a = instanceOf('a', { providerUrl: provider.url, concurrency: 2, timeoutMs: 10_000 });
   a.start();
-  await until('it takes new ones', () => a.dispatcher.room() >= 6);
+  await until('it takes new ones', () => a.pace.room() >= 6);
   await a.handle(events(newIds(6)));
   await until('two are called', () => provider.posts().length === 2);
   const closing = a.stop();

@@ -3,8 +3,13 @@ import { test } from 'node:test';
 import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until } from '@orders/platform/test/kit/until';
 import { toFiling } from '../../src/receive/filing.ts';
-import { createFulfillmentStore } from '../../src/ship/claim-store.ts';
-import { fulfillmentTables, newIds, orderCreated, orderEvent } from '../fulfillment-instance.ts';
+import {
+  fulfillmentStores,
+  fulfillmentTables,
+  newIds,
+  orderCreated,
+  orderEvent,
+} from '../fulfillment-instance.ts';
 import { type Answer, scriptedProvider, shipment } from '../scripted-provider.ts';
 
 const postgres = await startTestPostgres();
@@ -14,7 +19,7 @@ test('what a process held when it was killed is looked up by another when its le
   const provider = await scriptedProvider(t);
   const { connect, instanceOf, sql } = await fulfillmentTables(t, postgres);
   const [handedOver = '', claimed = '', renewed = ''] = newIds(3);
-  const killed = createFulfillmentStore(connect('killed'), 'killed');
+  const killed = fulfillmentStores(connect('killed'), 'killed');
   const file = async (orderId: string, isHandedOver: boolean, leaseMs: number) => {
     const filing = toFiling(orderCreated(orderId), orderEvent({}));
     const batch = { filings: [{ ...filing, isHandedOver }], cancellations: [], letters: [] };

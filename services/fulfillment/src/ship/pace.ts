@@ -1,19 +1,13 @@
-// Station 7 of 9: dispatch. From receiving (6) come new fulfillments, already claimed, and from the
-// table what is due; each goes to the provider outside any transaction, and what came of it goes to
-// be reported (8).
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
 import { createWakeableSleep } from '@orders/platform/process/wakeable-sleep';
 import type { Claimed, Policy } from '../fulfillment.ts';
-import type { FulfillmentMetrics } from '../metrics.ts';
-import { createBreakerExchange } from './breaker-exchange.ts';
-import type { BreakerExchangeStore } from './breaker-exchange-store.ts';
-import type { FulfillmentStore } from './claim-store.ts';
+import { leaseMs } from '../lease.ts';
+import type { BreakerExchange } from './breaker-exchange.ts';
+import type { ClaimStore } from './claim-store.ts';
+import type { Dispatch } from './dispatch.ts';
 import type { ShippingBreaker } from './provider-breaker.ts';
-import type { ShippingClient } from './provider-client.ts';
-import type { ReportOutcome } from './report-outcome.ts';
-import { createShippingCalls, leaseMs } from './shipping-calls.ts';
 
 /** A lease of this age is prolonged. */
 const renewAfterMs = 4_000;
@@ -23,42 +17,37 @@ const sweepMinMs = 25;
 /** Calls in flight when the process stops get this long; the others' leases end by themselves. */
 const closeMs = 5_000;
 
-export type Dispatcher = {
+export type Pace = {
   /** How many new fulfillments may be handed over now; 0 while older ones wait in the table. */
   room(): number;
   /** Takes claimed fulfillments; `leasedAt` is performance.now() from before their claim. */
   take(claimed: Claimed[], leasedAt: number): void;
-  /** Tells that rows are due that nobody holds. */
+  /** Notes that rows are due that nobody has claimed. */
   noteBacklog(): void;
   start(): void;
   /** Takes nothing more, lets calls in flight finish (bounded), hands back the rest. */
   close(): Promise<void>;
 };
 
-export function createDispatcher(parts: {
-  store: FulfillmentStore;
-  instances: BreakerExchangeStore;
-  client: ShippingClient;
+/**
+ * Decides how many fulfillments are claimed and when: what is due is swept up from the table, as
+ * much as dispatch has room for and the breaker admits; leases of what is in hand are renewed.
+ */
+export function createPace(parts: {
+  claims: ClaimStore;
+  dispatch: Dispatch;
   breaker: ShippingBreaker;
-  reports: ReportOutcome;
-  metrics: FulfillmentMetrics;
-  log: Log;
+  exchange: BreakerExchange;
   policy: Policy;
   concurrency: number;
-}): Dispatcher {
-  const { store, breaker, reports, policy, concurrency } = parts;
+  log: Log;
+}): Pace {
+  const { claims, dispatch, breaker, exchange, policy, concurrency } = parts;
   const log = parts.log.child({ station: 'dispatch' });
   const stopping = new AbortController();
   const { signal } = stopping;
   const pause = createWakeableSleep(signal);
-  const calls = createShippingCalls({
-    ...parts,
-    log,
-    signal,
-    onFree: pullWhenFree,
-    onDue: sweepIn,
-  });
-  const watch = createBreakerExchange({ store: parts.instances, breaker, load: calls.load });
+  dispatch.notify({ onFree: pullWhenFree, onDue: sweepIn });
   let hasBacklog = true;
   let sweeping: Promise<void> = Promise.resolve();
   let nextSweepAt = 0;
@@ -73,12 +62,12 @@ export function createDispatcher(parts: {
    * The rest waits in the table, and nobody spins.
    */
   function claimable(): number {
-    const { calls: calling, waiting, callLimit } = calls.load();
+    const { calls: calling, waiting, callLimit } = dispatch.load();
     const free = callLimit - calling - waiting;
     const admitted = breaker.room();
     if (admitted > 0) return Math.min(free, admitted);
     if (performance.now() - putOffFrom >= sweepMs) {
-      // From the sweep on, so that the next one, a second later, finds a new second.
+      // Aligned to the sweep, so that each sweep starts a fresh one-second window.
       putOffFrom = Math.max(lastSweepAt, putOffFrom + sweepMs);
       putOff = 0;
     }
@@ -87,7 +76,7 @@ export function createDispatcher(parts: {
 
   /** A backlog is pulled in halves of what may be called at once, not row by row. */
   function isTimeToPull(): boolean {
-    const { calls: calling, waiting, callLimit } = calls.load();
+    const { calls: calling, waiting, callLimit } = dispatch.load();
     return hasBacklog && calling + waiting <= callLimit / 2 && claimable() > 0;
   }
 
@@ -107,13 +96,13 @@ export function createDispatcher(parts: {
     while (!signal.aborted) {
       const free = claimable();
       if (free <= 0) return;
-      const isHeldBack = breaker.room() <= 0;
+      const isPutOff = breaker.room() <= 0;
       const leasedAt = performance.now();
       // What the next claim does not find is no backlog; what is filed meanwhile sets this again.
       hasBacklog = false;
-      const rows = await store.claimDue(free, { leaseMs, settleMs: policy.settleMs });
-      if (isHeldBack) putOff += rows.length;
-      calls.take(rows, leasedAt);
+      const rows = await claims.claimDue(free, { leaseMs, settleMs: policy.settleMs });
+      if (isPutOff) putOff += rows.length;
+      dispatch.take(rows, leasedAt);
       if (rows.length < free) return;
       hasBacklog = true;
     }
@@ -121,9 +110,9 @@ export function createDispatcher(parts: {
 
   async function renew(): Promise<void> {
     const leasedAt = performance.now();
-    const old = calls.leasedBefore(leasedAt - renewAfterMs);
+    const old = dispatch.leasedBefore(leasedAt - renewAfterMs);
     if (old.length === 0) return;
-    const renewed = await store.renew(
+    const renewed = await claims.renew(
       old.map(({ claimed }) => claimed),
       leaseMs,
     );
@@ -136,8 +125,8 @@ export function createDispatcher(parts: {
       nextSweepAt = lastSweepAt + sweepMs;
       try {
         await renew();
-        await watch.look();
-        calls.startWaiting();
+        await exchange.look();
+        dispatch.startWaiting();
         await sweep();
       } catch (error) {
         log.debug({ err: messageOf(error) }, 'sweep failed');
@@ -151,8 +140,8 @@ export function createDispatcher(parts: {
   }
 
   return {
-    room: () => (hasBacklog || signal.aborted ? 0 : calls.room()),
-    take: calls.take,
+    room: () => (hasBacklog || signal.aborted ? 0 : dispatch.room()),
+    take: dispatch.take,
     noteBacklog() {
       hasBacklog = true;
       pullWhenFree();
@@ -163,11 +152,10 @@ export function createDispatcher(parts: {
     async close() {
       stopping.abort();
       await sweeping;
-      calls.handBack();
+      dispatch.stopSending();
       const deadline = performance.now() + closeMs;
-      while (!calls.isIdle() && performance.now() < deadline) await delay(20);
-      await calls.close();
-      await reports.close();
+      while (!dispatch.isIdle() && performance.now() < deadline) await delay(20);
+      await dispatch.close();
     },
   };
 }

@@ -1,28 +1,27 @@
+// Station 7 of 9: dispatch. From receiving (6) and from the table (pace.ts) come claimed
+// fulfillments. Each is sent to the provider, or looked up there, outside any transaction; its
+// outcome goes to be reported (8).
 import { createBatcher } from '@orders/platform/process/batcher';
 import { messageOf } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
 import { type Claimed, decide, nobodyCalled, type Outcome, type Policy } from '../fulfillment.ts';
+import { leaseMs } from '../lease.ts';
 import type { FulfillmentMetrics } from '../metrics.ts';
 import { createCallLimit } from './call-limit.ts';
-import type { FulfillmentStore } from './claim-store.ts';
+import type { ClaimStore } from './claim-store.ts';
 import type { ShippingBreaker } from './provider-breaker.ts';
 import type { ShippingClient } from './provider-client.ts';
 import type { ReportOutcome } from './report-outcome.ts';
 
-/** What a process forgets is taken up by another after this. */
-export const leaseMs = 15_000;
-/** What is older than half a lease is not sent any more but handed back. */
+/** A claim older than half a lease is not sent any more but handed back. */
 const tooOldToSendMs = leaseMs / 2;
 /**
- * A claim says whether the order is still wanted; who has waited this long since for a free call
- * asks again.
+ * A claim says whether the order is still wanted. A row that has waited longer than this for a free
+ * call is asked for again.
  */
 const askAgainAfterMs = 250;
 const askQueueMax = 20_000;
-/**
- * Rows taken from the filing may wait for a free call as long as they are expected to start within
- * this.
- */
+/** As many new rows are taken from receiving as are expected to start within this. */
 const waitForCallMs = 100;
 const callMsAtStart = 20;
 
@@ -32,13 +31,14 @@ const callMsAtStart = 20;
  */
 export type InHand = { claimed: Claimed; leasedAt: number; claimedAt: number };
 
-/**
- * The calls to the provider: what is in hand waits for a free call, is called outside any
- * transaction, and what came of it goes to be reported. `onFree` tells that a call has ended,
- * `onDue` in how many milliseconds a fulfillment is due again.
- */
-export function createShippingCalls(parts: {
-  store: FulfillmentStore;
+/** Is called when a call has ended, and when a fulfillment is due again in so many milliseconds. */
+export type DispatchListener = { onFree(): void; onDue(ms: number): void };
+
+export type Dispatch = ReturnType<typeof createDispatch>;
+
+/** Takes claimed fulfillments, calls the provider and hands the outcomes to reporting. */
+export function createDispatch(parts: {
+  claims: ClaimStore;
   client: ShippingClient;
   breaker: ShippingBreaker;
   reports: ReportOutcome;
@@ -46,21 +46,21 @@ export function createShippingCalls(parts: {
   log: Log;
   policy: Policy;
   concurrency: number;
-  signal: AbortSignal;
-  onFree: () => void;
-  onDue: (ms: number) => void;
 }) {
-  const { store, client, breaker, reports, metrics, log, policy, concurrency, signal } = parts;
+  const { claims, client, breaker, reports, metrics, policy, concurrency } = parts;
+  const log = parts.log.child({ station: 'dispatch' });
   const inHand = new Map<string, InHand>();
   const waiting: InHand[] = [];
   const limit = createCallLimit(concurrency);
   let calling = 0;
+  let isStopping = false;
+  let listener: DispatchListener = { onFree: () => undefined, onDue: () => undefined };
   let callMs = callMsAtStart;
   metrics.observeCallLimit(() => limit.at(performance.now()));
   const asking = createBatcher<string, boolean>({
     name: 'cancellations',
     flush: async (orderIds) => {
-      const requested = await store.cancelRequested(orderIds);
+      const requested = await claims.cancelRequested(orderIds);
       return orderIds.map((orderId) => requested.has(orderId));
     },
     itemsMax: 500,
@@ -70,7 +70,7 @@ export function createShippingCalls(parts: {
   function startWaiting(): void {
     while (waiting.length > 0 && calling < limit.at(performance.now()))
       begin(waiting.shift() as InHand);
-    parts.onFree();
+    listener.onFree();
   }
 
   function begin(entry: InHand): void {
@@ -104,7 +104,7 @@ export function createShippingCalls(parts: {
         policy,
       );
       const isWritten = await reports.report(claimed, decision);
-      if (isWritten && decision.dueMs !== null) parts.onDue(decision.dueMs);
+      if (isWritten && decision.dueMs !== null) listener.onDue(decision.dueMs);
     } catch (error) {
       log.debug(
         { orderId: claimed.orderId, err: messageOf(error) },
@@ -133,9 +133,9 @@ export function createShippingCalls(parts: {
     );
   }
 
-  /** A process that was stopped or held up for long may have lost the row to another meanwhile. */
+  /** A process that was stopped for long may have lost the row to another meanwhile. */
   function isTooLate({ leasedAt }: InHand): boolean {
-    return performance.now() - leasedAt > tooOldToSendMs || signal.aborted;
+    return performance.now() - leasedAt > tooOldToSendMs || isStopping;
   }
 
   /** Whether the order is to be cancelled; undefined when the database does not say. */
@@ -143,12 +143,18 @@ export function createShippingCalls(parts: {
     try {
       return await asking.add(orderId);
     } catch (error) {
-      log.debug({ orderId, err: messageOf(error) }, 'nobody says whether it is still wanted');
+      log.debug(
+        { orderId, err: messageOf(error) },
+        'the database does not say whether the order is still wanted',
+      );
       return undefined;
     }
   }
 
   return {
+    notify(next: DispatchListener): void {
+      listener = next;
+    },
     take(rows: Claimed[], leasedAt: number): void {
       for (const claimed of rows) {
         const entry = { claimed, leasedAt, claimedAt: leasedAt };
@@ -175,13 +181,14 @@ export function createShippingCalls(parts: {
     leasedBefore: (at: number): InHand[] =>
       [...inHand.values()].filter(({ leasedAt }) => leasedAt < at),
     isIdle: (): boolean => inHand.size === 0,
-    /**
-     * Hands back what waits, which needs no free call; hanging ones would keep it until its leases
-     * end.
-     */
-    handBack(): void {
+    /** From now on nothing is sent: rows that wait are handed back, without waiting for a call. */
+    stopSending(): void {
+      isStopping = true;
       for (const entry of waiting.splice(0)) begin(entry);
     },
-    close: () => asking.close(),
+    async close(): Promise<void> {
+      await asking.close();
+      await reports.close();
+    },
   };
 }
