@@ -112,7 +112,6 @@ test('A method that a path does not have is 405 with Allow, a path that is not t
     }
   }
   for (const path of [
-    '/',
     '/api',
     '/api/order',
     '/api/orders/x/y/z',

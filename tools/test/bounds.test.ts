@@ -18,7 +18,9 @@ test('the bounds in bytes that ARCHITECTURE.md lists are those of the code', asy
   ];
   assert.ok(rows.length >= 10, `${rows.length} rows`);
   for (const [, path = '', name, listed = ''] of rows) {
-    const declared = new RegExp(`^const ${name} = ([\\d_* ]+);$`, 'm').exec(await read(path))?.[1];
+    const declared = new RegExp(`^(?:export )?const ${name} = ([\\d_* ]+);$`, 'm').exec(
+      await read(path),
+    )?.[1];
     assert.equal(
       declared && productOf(declared),
       Number(listed.replaceAll(',', '')),

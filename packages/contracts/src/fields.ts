@@ -11,28 +11,21 @@ const invisible =
 /** Control characters but tab and line breaks; bidirectional overrides; lone surrogates. */
 const harmful =
   '\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F\\u202A-\\u202E\\u2066-\\u2069\\uD800-\\uDFFF';
-const lineBreaks = '\\t\\n\\r\\u2028\\u2029';
 
-const textOf = (max: number, description: string, refused: string) =>
+/**
+ * A name, an id or a reason; `max` counts code points. It has a visible character, and none that
+ * PostgreSQL or UTF-8 cannot hold (NUL, lone surrogate) or that changes how the text around it is
+ * shown (control character, bidirectional override). Tabs and line breaks are kept.
+ */
+export const VisibleText = (max: number, description: string) =>
   Type.String({
     minLength: 1,
     maxLength: max,
-    pattern: `^(?=[\\s\\S]*[^\\s${invisible}])[^${refused}]*$`,
+    pattern: `^(?=[\\s\\S]*[^\\s${invisible}])[^${harmful}]*$`,
     'x-fault':
       'must have a visible character, and no control character, bidirectional override or lone surrogate',
     description,
   });
-
-/**
- * A name or an id on one line; `max` counts code points. It has a visible character, and none that
- * PostgreSQL or UTF-8 cannot hold (NUL, lone surrogate) or that changes how the text around it is
- * shown (control character, bidirectional override).
- */
-export const VisibleText = (max: number, description: string) =>
-  textOf(max, description, harmful + lineBreaks);
-
-/** As VisibleText, on several lines: what a person writes to explain something. */
-export const Explanation = (max: number, description: string) => textOf(max, description, harmful);
 
 /** A UUID in any version and letter case (RFC 9562). */
 export const Uuid = (description: string) =>

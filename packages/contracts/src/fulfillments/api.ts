@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Explanation, Moment, Nullable, Uuid, VisibleText } from '../fields.ts';
+import { Moment, Nullable, Uuid, VisibleText } from '../fields.ts';
 import { FulfillmentView } from '../orders/api.ts';
 import { FailedAttempt } from './events.ts';
 
@@ -118,7 +118,7 @@ export const RetryRequest = Type.Object(
       default: 10,
       description: 'Orders of this request that become due in a second',
     }),
-    reason: Explanation(500, 'Why; it is recorded'),
+    reason: VisibleText(500, 'Why; it is recorded'),
   },
   {
     additionalProperties: false,

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Explanation, Moment, Nullable } from '../fields.ts';
+import { Moment, Nullable, VisibleText } from '../fields.ts';
 
 const Mode = Type.Enum(['automatic', 'forced_open', 'forced_closed'], {
   description:
@@ -8,7 +8,7 @@ const Mode = Type.Enum(['automatic', 'forced_open', 'forced_closed'], {
 
 /** Body of PUT /api/breakers/shipping. */
 export const BreakerChange = Type.Object(
-  { mode: Mode, reason: Type.Optional(Explanation(500, 'Why; it is recorded')) },
+  { mode: Mode, reason: Type.Optional(VisibleText(500, 'Why; it is recorded')) },
   // Refused as it stands: sending the example must not undo what a colleague has set.
   {
     additionalProperties: false,

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Explanation, Moment, Nullable } from '../fields.ts';
+import { Moment, Nullable, VisibleText } from '../fields.ts';
 
 const place = {
   topic: Type.String(),
@@ -85,7 +85,7 @@ export const DeadLetterReplay = Type.Object(
           'Any JSON: the event as it should have been. Without it the bytes go as they came',
       }),
     ),
-    reason: Type.Optional(Explanation(500, 'Why; it is recorded')),
+    reason: Type.Optional(VisibleText(500, 'Why; it is recorded')),
   },
   { additionalProperties: false, examples: [{ reason: 'The database takes it again' }] },
 );
@@ -93,7 +93,7 @@ export type DeadLetterReplay = Static<typeof DeadLetterReplay>;
 
 /** Body of POST /api/dead-letters/{id}/discard. */
 export const DeadLetterDiscard = Type.Object(
-  { reason: Explanation(500, 'Why; it is recorded') },
+  { reason: VisibleText(500, 'Why; it is recorded') },
   { additionalProperties: false, examples: [{ reason: 'Sent by a test' }] },
 );
 export type DeadLetterDiscard = Static<typeof DeadLetterDiscard>;

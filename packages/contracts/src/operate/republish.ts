@@ -1,5 +1,5 @@
 import Type, { type Static, type TProperties } from 'typebox';
-import { Explanation, Moment, Nullable, Uuid } from '../fields.ts';
+import { Moment, Nullable, Uuid, VisibleText } from '../fields.ts';
 import { FulfillmentView, orderStatuses } from '../orders/api.ts';
 
 const window = {
@@ -61,7 +61,7 @@ export const republishRequest = <F extends Type.TSchema>(filter: F) =>
         description: 'Events of this request that are sent in a second',
       }),
       dryRun: Type.Boolean({ default: false, description: 'Only list what would be sent' }),
-      reason: Explanation(500, 'Why; it is recorded'),
+      reason: VisibleText(500, 'Why; it is recorded'),
     },
     {
       additionalProperties: false,

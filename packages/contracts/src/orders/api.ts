@@ -1,7 +1,7 @@
 // Station 2 of 9: validate. From the request (1) comes a parsed body; what keeps to `NewOrder` goes
 // on to be placed (3), every fault of what does not goes back as 400.
 import Type, { type Static } from 'typebox';
-import { Explanation, Moment, Nullable, Uuid, VisibleText } from '../fields.ts';
+import { Moment, Nullable, Uuid, VisibleText } from '../fields.ts';
 
 export const orderStatuses = [
   'Created',
@@ -170,7 +170,7 @@ export type OrderWaitQuery = Static<typeof OrderWaitQuery>;
 
 /** Body of POST /api/orders/{orderId}/cancel; may be left out. */
 export const CancelOrder = Type.Object(
-  { reason: Type.Optional(Explanation(500, 'Why; travels with the event')) },
+  { reason: Type.Optional(VisibleText(500, 'Why; travels with the event')) },
   { additionalProperties: false, examples: [{ reason: 'Ordered twice by mistake' }] },
 );
 export type CancelOrder = Static<typeof CancelOrder>;
