@@ -196,7 +196,7 @@ export async function createOrderService(parts: {
     const unfollowed = changes.close();
     await app.close();
     await watching?.close();
-    purge.close();
+    await purge.close();
     await placeOrder.close();
     await relay.close();
     await unfollowed;

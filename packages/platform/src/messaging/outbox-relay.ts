@@ -5,8 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createBatcher } from '../process/batcher.ts';
 import { messageOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
+import { createLoop } from '../process/loop.ts';
 import type { Metrics } from '../process/metrics.ts';
-import { createWakeableSleep } from '../process/wakeable-sleep.ts';
+
 import { type Broker, RefusedEvent } from './broker.ts';
 import type { OutboxRow, OutboxStore } from './outbox-store.ts';
 
@@ -85,10 +86,9 @@ export function createOutboxRelay(parts: {
   );
   const { breakerState } = parts.metrics;
   breakerState.set({ name: 'broker' }, 0);
-  const stopping = new AbortController();
-  const pause = createWakeableSleep(stopping.signal);
+  const loop = createLoop({ turn, failed });
+  let backoffMs = backoffMinMs;
   let isHot = true;
-  let sweeping: Promise<void> = Promise.resolve();
   /** Hand-offs whose rows are not yet marked or given back; none of them ever rejects. */
   const handOffs = new Set<Promise<void>>();
 
@@ -178,7 +178,7 @@ export function createOutboxRelay(parts: {
     isHot = false;
     breakerState.set({ name: 'broker' }, 2);
     log.warn({ relay: name, err: messageOf(error) }, 'publishing fails, events wait in the outbox');
-    pause.wake();
+    loop.wake();
   }
 
   async function giveBack(rows: OutboxRow[]): Promise<void> {
@@ -208,48 +208,44 @@ export function createOutboxRelay(parts: {
         throw error;
       }
       if (rows.length > 0) await events.onRecovered?.(rows);
-      if (rows.length < batchItemsMax || stopping.signal.aborted) return;
+      if (rows.length < batchItemsMax || loop.isStopping) return;
     }
   }
 
-  async function sweepUntilStopped(): Promise<void> {
-    let backoffMs = backoffMinMs;
-    while (!stopping.signal.aborted) {
-      try {
-        await sweep();
-        backoffMs = backoffMinMs;
-        // What is still being given back was only invisible to the sweep: finding nothing does not
-        // mean that publishing works.
-        if (!isHot && handOffs.size === 0) {
-          isHot = true;
-          breakerState.set({ name: 'broker' }, 0);
-          log.info({ relay: name }, 'publishing works again');
-        }
-      } catch (error) {
-        log.debug({ relay: name, err: messageOf(error) }, 'sweep failed');
-        backoffMs = Math.min(backoffMaxMs, backoffMs * 2);
-      }
-      await pause.sleep(isHot ? sweepMs : backoffMs);
+  async function turn(): Promise<number> {
+    await sweep();
+    backoffMs = backoffMinMs;
+    // What is still being given back was only invisible to the sweep: finding nothing does not mean
+    // that publishing works.
+    if (!isHot && handOffs.size === 0) {
+      isHot = true;
+      breakerState.set({ name: 'broker' }, 0);
+      log.info({ relay: name }, 'publishing works again');
     }
+    return isHot ? sweepMs : backoffMs;
+  }
+
+  function failed(error: unknown): number {
+    log.debug({ relay: name, err: messageOf(error) }, 'sweep failed');
+    backoffMs = Math.min(backoffMaxMs, backoffMs * 2);
+    return isHot ? sweepMs : backoffMs;
   }
 
   return {
     get isHot() {
-      return isHot && !stopping.signal.aborted;
+      return isHot && !loop.isStopping;
     },
     claimMs,
     offer(rows) {
-      const handOff = isHot && !stopping.signal.aborted ? relayHot(rows) : giveBack(rows);
+      const handOff = isHot && !loop.isStopping ? relayHot(rows) : giveBack(rows);
       handOffs.add(handOff);
       void handOff.finally(() => handOffs.delete(handOff));
     },
-    start() {
-      sweeping = sweepUntilStopped();
-    },
+    start: loop.start,
     async close() {
-      stopping.abort();
+      const swept = loop.stop();
       const published = publisher.close().then(() => Promise.all(handOffs));
-      const drained = Promise.all([sweeping, published]).then(() => marks.close());
+      const drained = Promise.all([swept, published]).then(() => marks.close());
       await Promise.race([drained, delay(closeMs, undefined, { ref: false })]);
     },
   };

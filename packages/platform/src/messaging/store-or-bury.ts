@@ -75,20 +75,20 @@ export function deadLetterValues(topic: string, letters: DeadLetter[]): unknown[
  * Stores a batch with its dead letters; when the database refuses a value, the batch is halved
  * until the bad event stands alone, and that one is buried instead, so that no event can block its
  * partition (a replay is not buried again: it rejects). Resolves to the union of what `store`
- * resolved to; each letter that was buried is told once.
+ * resolved to; `onBuried` is called once for each letter that was buried.
  */
 export async function storeOrBury<T extends { event: IncomingEvent }>(
   batch: T[],
   letters: DeadLetter[],
   store: (batch: T[], letters: DeadLetter[]) => Promise<Set<string>>,
-  tell: (letter: DeadLetter) => void,
+  onBuried: (letter: DeadLetter) => void,
   isReplay = false,
 ): Promise<Set<string>> {
   const [first] = batch;
   if (first === undefined && letters.length === 0) return new Set();
   try {
     const stored = await store(batch, letters);
-    for (const letter of letters) tell(letter);
+    for (const letter of letters) onBuried(letter);
     return stored;
   } catch (error) {
     if (first === undefined || isReplay || whatFailed(error) !== 'data') throw error;
@@ -98,16 +98,16 @@ export async function storeOrBury<T extends { event: IncomingEvent }>(
         kind: 'refused',
         reason: 'the database refuses a value of it',
       } as const;
-      return await storeOrBury([], [...letters, refused], store, tell);
+      return await storeOrBury([], [...letters, refused], store, onBuried);
     }
     const half = Math.ceil(batch.length / 2);
-    const left = await storeOrBury(batch.slice(0, half), letters, store, tell);
-    return left.union(await storeOrBury(batch.slice(half), [], store, tell));
+    const left = await storeOrBury(batch.slice(0, half), letters, store, onBuried);
+    return left.union(await storeOrBury(batch.slice(half), [], store, onBuried));
   }
 }
 
 /** Counts and logs a buried event. */
-export function tellOfDeadLetter(
+export function reportDeadLetter(
   log: Log,
   count: Counter<'topic' | 'reason'>,
 ): (letter: DeadLetter) => void {

@@ -1,6 +1,7 @@
 import { messageOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
-import { createWakeableSleep } from '../process/wakeable-sleep.ts';
+import { createLoop } from '../process/loop.ts';
+
 import type { SentinelStore } from './sentinel-store.ts';
 
 /** Rounds, or every half of the shortest deadline where that is less. */
@@ -8,7 +9,7 @@ const roundMs = 5_000;
 /** An instance that dies on watch is followed by another within this. */
 const lockMs = 30_000;
 /**
- * A look that has not seen everything goes on in the next round: 100,000 open orders must not keep
+ * A scan that has not seen everything goes on in the next round: 100,000 open orders must not keep
  * the database busy.
  */
 const statementsMax = 5;
@@ -47,8 +48,17 @@ export function startSentinel(parts: {
 }) {
   const { store, watch, stuckAfterMs } = parts;
   const log = parts.log.child({ part: 'sentinel' });
-  const stopping = new AbortController();
-  const pause = createWakeableSleep(stopping.signal);
+  const pauseMs = Math.min(roundMs, stuckAfterMs / 2);
+  const loop = createLoop({
+    turn: async () => {
+      if (await isOnWatch()) await round();
+      return pauseMs;
+    },
+    failed: (error) => {
+      log.debug({ err: messageOf(error) }, 'sentinel could not look');
+      return pauseMs;
+    },
+  });
   const cursors = new Map<Scan, string[] | null>();
   let lockedUntil = Number.NEGATIVE_INFINITY;
   let isWatching = true;
@@ -64,27 +74,27 @@ export function startSentinel(parts: {
     return true;
   }
 
-  /** Goes on where the look stopped in the last round; resolves to how many rows there were. */
-  async function run(look: Scan): Promise<number> {
+  /** Goes on where the scan stopped in the last round; resolves to how many rows there were. */
+  async function run(scan: Scan): Promise<number> {
     let found = 0;
-    for (let i = 0; i < statementsMax && !stopping.signal.aborted; i += 1) {
-      const scan = await look(cursors.get(look) ?? null);
-      cursors.set(look, scan.next);
-      found += scan.found;
-      tell(scan);
-      if (scan.next === null) break;
+    for (let i = 0; i < statementsMax && !loop.isStopping; i += 1) {
+      const result = await scan(cursors.get(scan) ?? null);
+      cursors.set(scan, result.next);
+      found += result.found;
+      report(result);
+      if (result.next === null) break;
     }
     return found;
   }
 
   async function round(): Promise<void> {
-    for (const look of watch.search) if ((await run(look)) > 0) isWatching = true;
+    for (const scan of watch.search) if ((await run(scan)) > 0) isWatching = true;
     if (!isWatching) return;
     const isFromStart = (cursors.get(watch.recheck) ?? null) === null;
     if ((await run(watch.recheck)) === 0 && isFromStart) isWatching = false;
   }
 
-  function tell({ stuck = [], recovered = [] }: ScanResult): void {
+  function report({ stuck = [], recovered = [] }: ScanResult): void {
     for (let i = 0; i < stuck.length; i += namedMax) {
       log.warn({ orders: stuck.slice(i, i + namedMax) }, 'orders are stuck');
     }
@@ -93,24 +103,8 @@ export function startSentinel(parts: {
     }
   }
 
-  async function watchUntilStopped(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        if (await isOnWatch()) await round();
-      } catch (error) {
-        log.debug({ err: messageOf(error) }, 'sentinel could not look');
-      }
-      await pause.sleep(Math.min(roundMs, stuckAfterMs / 2));
-    }
-  }
-
-  const watching = watchUntilStopped();
-  return {
-    async close(): Promise<void> {
-      stopping.abort();
-      await watching;
-    },
-  };
+  loop.start();
+  return { close: loop.stop };
 }
 
 export type Sentinel = ReturnType<typeof startSentinel>;

@@ -1,5 +1,6 @@
 import { messageOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
+import { createLoop } from '../process/loop.ts';
 
 const purgeEveryMs = 60_000;
 const purgeMax = 10_000;
@@ -10,32 +11,25 @@ const purgeRoundsMax = 50;
 export type Purge = (limit: number) => Promise<number>;
 
 /**
- * Deletes what has served now and then, a bounded number at a time. A failure waits for the next
- * turn.
+ * Deletes rows that have served, a bounded number every minute. A failure waits for the next turn.
  */
-export function startPurge(purges: Record<string, Purge>, log: Log): { close(): void } {
-  let isClosed = false;
-  let isPurging = false;
-  const purgeOne = async (name: string, purge: Purge): Promise<void> => {
-    try {
-      for (let round = 0; round < purgeRoundsMax && !isClosed; round += 1) {
-        if ((await purge(purgeMax)) < purgeMax) return;
-      }
-    } catch (error) {
-      log.debug({ err: messageOf(error) }, `${name} not purged`);
+export function startPurge(purges: Record<string, Purge>, log: Log): { close(): Promise<void> } {
+  const loop = createLoop({ turn: purgeAll, failed: () => purgeEveryMs });
+  loop.start();
+  return { close: loop.stop };
+
+  async function purgeAll(): Promise<number> {
+    for (const [name, purge] of Object.entries(purges)) {
+      await purgeOne(purge).catch((error) =>
+        log.debug({ err: messageOf(error) }, `${name} not purged`),
+      );
     }
-  };
-  const purgeAll = async (): Promise<void> => {
-    if (isPurging) return;
-    isPurging = true;
-    for (const [name, purge] of Object.entries(purges)) await purgeOne(name, purge);
-    isPurging = false;
-  };
-  const timer = setInterval(() => void purgeAll(), purgeEveryMs);
-  return {
-    close() {
-      isClosed = true;
-      clearInterval(timer);
-    },
-  };
+    return purgeEveryMs;
+  }
+
+  async function purgeOne(purge: Purge): Promise<void> {
+    for (let round = 0; round < purgeRoundsMax && !loop.isStopping; round += 1) {
+      if ((await purge(purgeMax)) < purgeMax) return;
+    }
+  }
 }

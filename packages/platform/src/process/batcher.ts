@@ -33,8 +33,6 @@ export type BatcherOptions<T, R> = {
   /** Items that may wait, and with `bytesOf` their bytes; bounds the memory. */
   queueMax: number;
   queueBytesMax?: number;
-  /** Batches carried out at the same time. */
-  parallel?: number;
   /** A batch smaller than `lingerItems` waits this long for company. */
   lingerMs?: number;
   lingerItems?: number;
@@ -53,15 +51,7 @@ type Waiting<T, R> = {
 };
 
 export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R> {
-  const {
-    name,
-    flush,
-    itemsMax,
-    queueMax,
-    parallel = 1,
-    lingerMs = 0,
-    lingerItems = itemsMax,
-  } = options;
+  const { name, flush, itemsMax, queueMax, lingerMs = 0, lingerItems = itemsMax } = options;
   const {
     bytesOf = () => 0,
     bytesMax = Number.POSITIVE_INFINITY,
@@ -69,14 +59,14 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
   } = options;
   let queue: Waiting<T, R>[] = [];
   let queuedBytes = 0;
-  let running = 0;
+  let isRunning = false;
   let inHand = 0;
   let timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   let isClosed = false;
   const drained = Promise.withResolvers<void>();
 
   function wake(): void {
-    if (queue.length === 0 || running >= parallel) return;
+    if (queue.length === 0 || isRunning) return;
     if (lingerMs > 0 && queue.length < lingerItems && !isClosed) {
       timer ??= setTimeout(run, lingerMs);
       return;
@@ -92,19 +82,18 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
       clearImmediate(timer as NodeJS.Immediate);
     }
     timer = undefined;
-    if (queue.length === 0 || running >= parallel) return;
+    if (queue.length === 0 || isRunning) return;
     const batch = takeBatch();
-    running += 1;
+    isRunning = true;
     inHand += batch.length;
     void carryOut(batch).finally(() => {
-      running -= 1;
+      isRunning = false;
       inHand -= batch.length;
-      if (isClosed && queue.length === 0 && running === 0) drained.resolve();
+      if (isClosed && queue.length === 0 && !isRunning) drained.resolve();
       // The commit that just ended was the linger of those who came meanwhile.
       if (lingerMs > 0) run();
       else wake();
     });
-    if (running < parallel) wake();
   }
 
   function takeBatch(): Waiting<T, R>[] {
@@ -153,7 +142,7 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R
     },
     async close() {
       isClosed = true;
-      if (queue.length === 0 && running === 0) return;
+      if (queue.length === 0 && !isRunning) return;
       wake();
       await drained.promise;
     },

@@ -105,17 +105,6 @@ test('an error that is not of one item fails the batch and no other', async () =
   assert.equal(await next, 30);
 });
 
-test('several batches run at once where that is allowed', async () => {
-  const { batcher, batches } = held({ itemsMax: 2, parallel: 2 });
-  const all = [1, 2, 3, 4, 5].map((n) => batcher.add(n));
-  await until('two batches run', () => batches.length === 2);
-  batches[0]?.end();
-  await until('the third began', () => batches.length === 3);
-  batches[1]?.end();
-  batches[2]?.end();
-  assert.deepEqual(await Promise.all(all), [10, 20, 30, 40, 50]);
-});
-
 test('closing carries out what waits, refuses what comes, and may be asked for twice', async () => {
   const { batcher, batches } = held({ lingerMs: 60_000, itemsMax: 2 });
   const all = [1, 2, 3].map((n) => batcher.add(n));
@@ -136,9 +125,8 @@ test('every item settles exactly once: bad ones alone are refused, whatever the 
       maxLength: 60,
     }),
     fc.integer({ min: 1, max: 20 }),
-    fc.integer({ min: 1, max: 3 }),
     fc.constantFrom(0, 1),
-    async (items, itemsMax, parallel, lingerMs) => {
+    async (items, itemsMax, lingerMs) => {
       const done = new Map<number, number>();
       const bad = new Error('bad item');
       const batcher = createBatcher<number, number>({
@@ -147,7 +135,6 @@ test('every item settles exactly once: bad ones alone are refused, whatever the 
         bytesMax: 40,
         bytesOf: (i) => items[i]?.bytes ?? 0,
         queueMax: 1_000,
-        parallel,
         lingerMs,
         splitOn: (error) => error === bad,
         flush: async (batch) => {

@@ -8,8 +8,8 @@ import type { OutboxRelay } from '@orders/platform/messaging/outbox-relay';
 import {
   type DeadLetter,
   type EventHandler,
+  reportDeadLetter,
   storeOrBury,
-  tellOfDeadLetter,
 } from '@orders/platform/messaging/store-or-bury';
 import type { Log } from '@orders/platform/process/log';
 import { isUuid } from '@orders/platform/process/uuid';
@@ -57,7 +57,7 @@ export function createOrderEventHandler(parts: {
   const { store, handover, relay, metrics } = parts;
   const log = parts.log.child({ station: 'receive' });
   const read = createOrderEventReader();
-  const tellBuried = tellOfDeadLetter(log, metrics.deadLetters);
+  const onBuried = reportDeadLetter(log, metrics.deadLetters);
 
   return async (events, isReplay) => {
     const began = performance.now();
@@ -89,14 +89,14 @@ export function createOrderEventHandler(parts: {
       for (const orderId of done.due) due.add(orderId);
       return done.filed;
     };
-    const filed = await storeOrBury(batch, letters, file, tellBuried, isReplay);
+    const filed = await storeOrBury(batch, letters, file, onBuried, isReplay);
 
     const fresh = orders.filter(({ orderId }) => filed.has(orderId));
     handover.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toClaimed), began);
     if (handedOver.size < fresh.length || due.size > 0) handover.noteBacklog();
     if (isHot && fresh.length > 0) relay.offer(fresh.map(({ event }) => event));
     const durationMs = Math.round(performance.now() - began);
-    tellFiled(fresh, durationMs);
+    reportFiled(fresh, durationMs);
     if (requested.size > 0)
       log.info(
         { orders: [...requested].map((orderId) => ({ orderId })), durationMs },
@@ -104,7 +104,7 @@ export function createOrderEventHandler(parts: {
       );
   };
 
-  function tellFiled(fresh: ReceivedOrder[], durationMs: number): void {
+  function reportFiled(fresh: ReceivedOrder[], durationMs: number): void {
     for (const { createdAt } of fresh) {
       // A leap second is a time that JavaScript does not know.
       const pickupMs = Date.now() - Date.parse(createdAt);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
-import { createWakeableSleep } from '@orders/platform/process/wakeable-sleep';
+import { createLoop } from '@orders/platform/process/loop';
 import type { Claimed, Policy } from '../fulfillment.ts';
 import { leaseMs } from '../lease.ts';
 import type { BreakerExchange } from './breaker-exchange.ts';
@@ -44,12 +44,9 @@ export function createPace(parts: {
 }): Pace {
   const { claims, dispatch, breaker, exchange, policy, concurrency } = parts;
   const log = parts.log.child({ station: 'dispatch' });
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const pause = createWakeableSleep(signal);
+  const loop = createLoop({ turn, failed });
   dispatch.notify({ onFree: pullWhenFree, onDue: sweepIn });
   let hasBacklog = true;
-  let sweeping: Promise<void> = Promise.resolve();
   let nextSweepAt = 0;
   let lastSweepAt = 0;
   /** Rows claimed while the breaker let no call leave, since when. */
@@ -81,19 +78,19 @@ export function createPace(parts: {
   }
 
   function pullWhenFree(): void {
-    if (isTimeToPull()) pause.wake();
+    if (isTimeToPull()) loop.wake();
   }
 
   function sweepIn(ms: number): void {
     const at = Math.max(performance.now() + ms, lastSweepAt + sweepMinMs);
     if (at >= nextSweepAt) return;
     nextSweepAt = at;
-    pause.wake();
+    loop.wake();
   }
 
   /** Claims what is due while there is room for it. */
   async function sweep(): Promise<void> {
-    while (!signal.aborted) {
+    while (!loop.isStopping) {
       const free = claimable();
       if (free <= 0) return;
       const isPutOff = breaker.room() <= 0;
@@ -119,39 +116,40 @@ export function createPace(parts: {
     for (const entry of old) if (renewed.has(entry.claimed.orderId)) entry.leasedAt = leasedAt;
   }
 
-  async function sweepUntilStopped(): Promise<void> {
-    while (!signal.aborted) {
-      lastSweepAt = performance.now();
-      nextSweepAt = lastSweepAt + sweepMs;
-      try {
-        await renew();
-        await exchange.look();
-        dispatch.startWaiting();
-        await sweep();
-      } catch (error) {
-        log.debug({ err: messageOf(error) }, 'sweep failed');
-      }
-      const probeMs = breaker.waitMs();
-      if (probeMs > 0 && hasBacklog) sweepIn(probeMs);
-      while (!signal.aborted && !isTimeToPull() && performance.now() < nextSweepAt) {
-        await pause.sleep(nextSweepAt - performance.now());
-      }
-    }
+  async function turn(): Promise<number> {
+    const earlyMs = nextSweepAt - performance.now();
+    if (earlyMs > 0 && !isTimeToPull()) return earlyMs;
+    lastSweepAt = performance.now();
+    nextSweepAt = lastSweepAt + sweepMs;
+    await renew();
+    await exchange.look();
+    dispatch.startWaiting();
+    await sweep();
+    return untilNextSweepMs();
+  }
+
+  function failed(error: unknown): number {
+    log.debug({ err: messageOf(error) }, 'sweep failed');
+    // A backlog is no reason to ask at once again: the database is away.
+    return sweepMs;
+  }
+
+  function untilNextSweepMs(): number {
+    const probeMs = breaker.waitMs();
+    if (probeMs > 0 && hasBacklog) sweepIn(probeMs);
+    return isTimeToPull() ? 0 : nextSweepAt - performance.now();
   }
 
   return {
-    room: () => (hasBacklog || signal.aborted ? 0 : dispatch.room()),
+    room: () => (hasBacklog || loop.isStopping ? 0 : dispatch.room()),
     take: dispatch.take,
     noteBacklog() {
       hasBacklog = true;
       pullWhenFree();
     },
-    start() {
-      sweeping = sweepUntilStopped();
-    },
+    start: loop.start,
     async close() {
-      stopping.abort();
-      await sweeping;
+      await loop.stop();
       dispatch.stopSending();
       const deadline = performance.now() + closeMs;
       while (!dispatch.isIdle() && performance.now() < deadline) await delay(20);

@@ -5,8 +5,8 @@ import { createEventReader } from '@orders/platform/messaging/event-reader';
 import {
   type DeadLetter,
   type EventHandler,
+  reportDeadLetter,
   storeOrBury,
-  tellOfDeadLetter,
 } from '@orders/platform/messaging/store-or-bury';
 import type { Log } from '@orders/platform/process/log';
 import { isUuid } from '@orders/platform/process/uuid';
@@ -34,7 +34,7 @@ export function createFulfillmentEventHandler(parts: {
 }): EventHandler {
   const { store, metrics } = parts;
   const log = parts.log.child({ station: 'project' });
-  const tell = tellOfDeadLetter(log, metrics.deadLetters);
+  const onBuried = reportDeadLetter(log, metrics.deadLetters);
   const read = createFulfillmentEventReader();
   return async (events, isReplay) => {
     const began = performance.now();
@@ -45,7 +45,7 @@ export function createFulfillmentEventHandler(parts: {
     );
     const project = (some: typeof newest, buried: DeadLetter[]): Promise<Set<string>> =>
       store.project(events[0]?.topic ?? '', some, buried);
-    const changed = await storeOrBury(newest, letters, project, tell, isReplay);
+    const changed = await storeOrBury(newest, letters, project, onBuried, isReplay);
     const updated = newest.filter(({ orderId }) => changed.has(orderId));
     for (const { orderId, status } of updated) {
       if (status === 'Shipped')
