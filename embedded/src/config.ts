@@ -34,7 +34,11 @@ export type EmbeddedConfig = Static<typeof EmbeddedConfig>;
  * owns its schemas.
  */
 export const embeddedRules: ConfigRules<EmbeddedConfig> = (config) => {
-  const faults = new Set([...orderRules(config), ...fulfillmentRules(config)]);
+  const faults = new Set([
+    ...orderRules(config),
+    ...fulfillmentRules(config),
+    ...samePortFaults(config),
+  ]);
   if (config.PROFILE === 'prod') {
     for (const name of ['ORDERS_DATABASE_URL', 'FULFILLMENT_DATABASE_URL'] as const) {
       if (config[name] === undefined)
@@ -43,3 +47,21 @@ export const embeddedRules: ConfigRules<EmbeddedConfig> = (config) => {
   }
   return [...faults];
 };
+
+const ports = ['ORDER_SERVICE_PORT', 'FULFILLMENT_SERVICE_PORT', 'SHIPPING_PROVIDER_PORT'] as const;
+
+/** Two of our own services on one port: the second could only say that the port is in use. */
+function samePortFaults(config: Partial<EmbeddedConfig>): string[] {
+  const used = ports.filter(
+    (name) => name !== 'SHIPPING_PROVIDER_PORT' || config.SHIPPING_BASE_URL === undefined,
+  );
+  // The rules see the values before defaults and types come in.
+  const portOf = (name: (typeof ports)[number]): number =>
+    Number(config[name] ?? (EmbeddedConfig.properties[name] as { default?: number }).default);
+  return used.flatMap((name, index) =>
+    used
+      .slice(index + 1)
+      .filter((other) => portOf(other) === portOf(name) && portOf(name) !== 0)
+      .map((other) => `${name} and ${other} must not be the same port (${portOf(name)})`),
+  );
+}

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeDirectory } from '@orders/platform/process/make-directory';
 import { errnoOf, startOfProcess } from './process-table.ts';
 
 type Owner = { pid: number; processStart: string };
@@ -30,7 +31,7 @@ export class DataDirectoryInUse extends Error {
  */
 export async function lockDataDirectory(dataDir: string): Promise<{ release(): Promise<void> }> {
   const directory = resolve(dataDir);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, 'DATA_DIR');
   const processStart = await startOfProcess(process.pid);
   if (processStart === undefined) throw new Error('the start time of this process is unknown');
   const path = join(directory, 'owner.json');

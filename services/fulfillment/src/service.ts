@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { orderEventsTopic } from '@orders/contracts/orders/events';
 import { addAccess } from '@orders/platform/http/access';
@@ -45,7 +46,7 @@ import { createReportOutcome } from './ship/report-outcome.ts';
 import { createReportStore } from './ship/report-store.ts';
 
 export const schema = 'fulfillment';
-export const migrations = new URL('../migrations', import.meta.url).pathname;
+export const migrations = join(import.meta.dirname, '../migrations');
 /**
  * Events of one filing statement; its join of what was filed with its events grows with the square.
  */

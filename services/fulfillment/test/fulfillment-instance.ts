@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { IncomingEvent } from '@orders/platform/messaging/broker';
 import { createOutboxRelay } from '@orders/platform/messaging/outbox-relay';
@@ -21,7 +22,7 @@ import { createShippingClient } from '../src/ship/provider-client.ts';
 import { createReportOutcome } from '../src/ship/report-outcome.ts';
 import { createReportStore } from '../src/ship/report-store.ts';
 
-export const migrations = new URL('../migrations', import.meta.url).pathname;
+export const migrations = join(import.meta.dirname, '../migrations');
 
 /** The statements of all stations of one instance. */
 export const fulfillmentStores = (database: Database, instance: string) => ({

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import { addAccess } from '@orders/platform/http/access';
@@ -44,7 +45,7 @@ import { createPublishFailedStore } from './take/publish-failed-store.ts';
 import { addCancelRoute, addPlaceRoute } from './take/routes.ts';
 
 export const schema = 'orders';
-export const migrations = new URL('../migrations', import.meta.url).pathname;
+export const migrations = join(import.meta.dirname, '../migrations');
 /** Events of one projecting statement. */
 const projectEventsMax = 500;
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { NewOrder } from '@orders/contracts/orders/api';
 import { createOutboxRelay } from '@orders/platform/messaging/outbox-relay';
@@ -11,7 +12,7 @@ import { createPlaceOrder } from '../src/take/place-order.ts';
 import { createPlacingStore } from '../src/take/placing-store.ts';
 import { createPublishFailedStore } from '../src/take/publish-failed-store.ts';
 
-export const migrations = new URL('../migrations', import.meta.url).pathname;
+export const migrations = join(import.meta.dirname, '../migrations');
 
 export const trace = { correlationId: 'test', traceparent: null };
 

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Log } from '@orders/platform/process/log';
+import { makeDirectory } from '@orders/platform/process/make-directory';
 import { type LedgerRecord, maxRecordBytes, readRecords, writeRecord } from './ledger-record.ts';
 
 /**
@@ -31,7 +32,7 @@ export async function openLedgerFile(
   log: Log,
   onRecord: (record: LedgerRecord) => void,
 ) {
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path), 'DATA_DIR');
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   try {
     const { position, torn } = await replay(handle, path, onRecord);

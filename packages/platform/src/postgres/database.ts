@@ -151,6 +151,8 @@ export type DatabaseFailure = 'data' | 'conflict' | 'lock' | 'bug' | 'unavailabl
 export function whatFailed(error: unknown): DatabaseFailure {
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
     return 'bug';
+  // A file of ours that cannot be read is no database that is away.
+  if (error instanceof Error && 'path' in error && 'syscall' in error) return 'bug';
   const state = codeOf(error) ?? '';
   if (!/^[0-9A-Z]{5}$/.test(state)) return 'unavailable';
   if (state === '40P01' || state === '40001') return 'conflict';

@@ -1,4 +1,6 @@
+import { isUtf8 } from 'node:buffer';
 import { existsSync, readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
 import type { Static, TObject, TSchema } from 'typebox';
 import { messageOf } from './errors.ts';
 import { createValidator } from './validator.ts';
@@ -24,12 +26,23 @@ export const isSecret = (schema: TSchema): boolean => 'x-secret' in schema;
 
 /**
  * Reads `.env` of the working directory into process.env where it exists; variables that are set
- * win. Returns the names it set.
+ * win. Returns the names it set. @throws ConfigError where the file is not text in UTF-8
  */
 export function loadEnvFile(): Set<string> {
-  const before = new Set(Object.keys(process.env));
-  if (existsSync('.env')) process.loadEnvFile('.env');
-  return new Set(Object.keys(process.env).filter((name) => !before.has(name)));
+  if (!existsSync('.env')) return new Set();
+  const values = Object.entries(parseEnv(readEnvFile('.env')));
+  const unset = values.filter(([name]) => process.env[name] === undefined);
+  for (const [name, value] of unset) process.env[name] = value;
+  return new Set(unset.map(([name]) => name));
+}
+
+/** Without the byte order mark, which would become a part of the first name. */
+function readEnvFile(path: string): string {
+  const bytes = readFileSync(path);
+  // PowerShell writes UTF-16, with a NUL in each character of the usual letters.
+  if (!isUtf8(bytes) || bytes.includes(0))
+    throw new ConfigError([`${path} is not text in UTF-8; save it again as UTF-8`]);
+  return bytes.toString('utf8').replace(/^\uFEFF/, '');
 }
 
 /**

@@ -8,10 +8,12 @@ export type Running = { close(): Promise<void> };
  * restart.
  */
 const closeMs = 12_000;
+const parentCheckMs = 1_000;
 
 /**
- * Runs a process: starts it, closes it on SIGINT or SIGTERM and exits 0, or 1 when it cannot start
- * (with a message for a person, no stack, where the configuration or a port is at fault).
+ * Runs a process: starts it, closes it on SIGINT or SIGTERM, or when the npm that runs it is gone,
+ * and exits 0, or 1 when it cannot start (with a message for a person, no stack, where the
+ * configuration or a port is at fault).
  *
  * Signals after the first are ignored while it drains: a terminal sends Ctrl-C to the whole group
  * and npm forwards it again, so one press arrives twice. This is why `close-with-grace` is not used
@@ -20,12 +22,12 @@ const closeMs = 12_000;
 export async function runProcess(start: (signal: AbortSignal) => Promise<Running>): Promise<void> {
   const stopping = new AbortController();
   const stopped = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        stopping.abort();
-        resolve();
-      });
-    }
+    const stop = (): void => {
+      stopping.abort();
+      resolve();
+    };
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+    whenNpmIsGone(stop);
   });
   try {
     const running = await start(stopping.signal);
@@ -40,7 +42,21 @@ export async function runProcess(start: (signal: AbortSignal) => Promise<Running
   process.exit(0);
 }
 
-/** A fault of the set-up is told in a sentence, a fault of the code with its stack. */
+/**
+ * A killed npm cannot hand its signal on, and what it ran would keep the ports. Only where npm runs
+ * this very file: a parent of another kind may end while its child is meant to stay.
+ */
+function whenNpmIsGone(stop: () => void): void {
+  const file = process.env.npm_lifecycle_script?.split(' ').at(-1);
+  if (file === undefined || process.argv[1]?.endsWith(`/${file}`) !== true) return;
+  const parent = process.ppid;
+  const check = setInterval(() => {
+    if (process.ppid !== parent) stop();
+  }, parentCheckMs);
+  check.unref();
+}
+
+/** A fault of the set-up is reported in a sentence, a fault of the code with its stack. */
 function whyNot(error: unknown): string {
   const isBug =
     error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError;

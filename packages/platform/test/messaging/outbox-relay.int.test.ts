@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { type OutgoingEvent, RefusedEvent } from '../../src/messaging/broker.ts';
@@ -11,7 +12,7 @@ import { silentLog, startTestPostgres } from '../kit/test-postgres.ts';
 import { until, within } from '../kit/until.ts';
 
 const postgres = await startTestPostgres();
-const migrations = new URL('../../../../services/fulfillment/migrations', import.meta.url).pathname;
+const migrations = join(import.meta.dirname, '../../../../services/fulfillment/migrations');
 
 const rowsNamed = (keys: string[]): OutboxRow[] =>
   keys.map((key) => ({

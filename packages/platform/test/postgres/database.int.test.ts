@@ -10,7 +10,7 @@ import { silentLog, startTestPostgres } from '../kit/test-postgres.ts';
 import { until, within } from '../kit/until.ts';
 
 const postgres = await startTestPostgres();
-const empty = new URL('./', import.meta.url).pathname;
+const empty = import.meta.dirname;
 
 async function directory(t: TestContext, files: Record<string, string>): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'migrations-'));
