@@ -6,6 +6,30 @@ const connectTimeoutMs = 5_000;
 const statementTimeoutMs = 30_000;
 export const pageSize = 5_000;
 
+/**
+ * Set by a statement, because poolers refuse them at the start of a connection. What a role or a
+ * database has as its default may change the meaning of SQL or of a value.
+ */
+const settings = `
+  SET array_nulls = on;
+  SET bytea_output = hex;
+  SET DateStyle = ISO, MDY;
+  SET default_transaction_isolation = 'read committed';
+  SET default_transaction_read_only = on;
+  SET extra_float_digits = 1;
+  SET idle_session_timeout = 0;
+  SET IntervalStyle = postgres;
+  SET quote_all_identifiers = off;
+  SET standard_conforming_strings = on;
+  SET statement_timeout = ${statementTimeoutMs};
+  SET TimeZone = UTC;
+  SET transform_null_equals = off;
+  -- Pages are ranges of the primary key, also where a table has no statistics yet.
+  SET enable_seqscan = off;
+  SET enable_bitmapscan = off;
+  SET enable_indexscan = on;
+  SET jit = off`;
+
 /** The way into a service's database: reads only, one short statement at a time. */
 export type Schema = {
   /** Rejects with AuditError, which names the database and what it says. */
@@ -19,11 +43,7 @@ export async function openSchema(variable: string, url: string): Promise<Schema>
     connectionString: url,
     application_name: 'audit',
     connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + 1_000,
-    // Pages are ranges of the primary key, also where a table has no statistics yet.
-    options:
-      '-c default_transaction_read_only=on -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off',
   });
   const attempt = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -36,7 +56,10 @@ export async function openSchema(variable: string, url: string): Promise<Schema>
   };
   // A connection lost between two statements; the next one says so.
   client.on('error', () => undefined);
-  await attempt(() => client.connect());
+  await attempt(async () => {
+    await client.connect();
+    await client.query(settings);
+  });
   return {
     query: (text, values = []) => attempt(async () => (await client.query(text, values)).rows),
     close: () => client.end(),

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { codeOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
+import { sessionSettings, setSession } from './session.ts';
 
 /** A named statement: prepared once per connection, planned once (see `pinnedPlans`). */
 type Statement = { name: string; text: string };
@@ -29,28 +30,10 @@ export type Database = {
  * second or two.
  */
 const connectTimeoutMs = 1_000;
-/** No statement of the house takes longer; one that does waits for a lock or a broken disk. */
-const statementTimeoutMs = 5_000;
 /** The client's own clock, for a server that does not even send the statement's timeout. */
 const queryTimeoutMs = 6_000;
-/** A row lock is held for one autocommit statement, so a longer wait means trouble elsewhere. */
-const lockTimeoutMs = 2_000;
-
-/**
- * Tables start empty, and a generic plan made then may choose a scan that grows with the table. The
- * hot statements reach every row through an index, so other ways are switched off for these
- * connections, and no plan is made per call.
- */
-const pinnedPlans = {
-  plan_cache_mode: 'force_generic_plan',
-  enable_seqscan: 'off',
-  // Lists of ids are then locked in the order of the index, as in every other statement, and not in
-  // that of the table.
-  enable_bitmapscan: 'off',
-  enable_hashjoin: 'off',
-  enable_mergejoin: 'off',
-  jit: 'off',
-};
+/** A firewall forgets connections that are silent for long. */
+const keepAliveMs = 10_000;
 
 /**
  * A pool of connections to a service's own schema. `relaxed`: commits return before they are on
@@ -66,24 +49,17 @@ export function createDatabase(options: {
   log: Log;
 }): Database {
   const { schema, log } = options;
-  const settings = {
-    ...pinnedPlans,
-    search_path: schema,
-    lock_timeout: String(lockTimeoutMs),
-    synchronous_commit: options.relaxed ? 'off' : 'on',
-  };
+  const settings = sessionSettings(options);
   const pool = new pg.Pool({
     connectionString: options.url,
     application_name: `${schema}-${options.instance}`,
     max: options.connections,
     connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: statementTimeoutMs,
     query_timeout: queryTimeoutMs,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
-    options: Object.entries(settings)
-      .map(([name, value]) => `-c ${name}=${value}`)
-      .join(' '),
+    keepAliveInitialDelayMillis: keepAliveMs,
+    onConnect: (client) => setSession(client, settings, connectTimeoutMs),
   });
   let isAway = false;
   const notice = (error: unknown): void => {
@@ -95,10 +71,14 @@ export function createDatabase(options: {
     if (isAway) log.info({ part: 'database', schema }, 'database back');
     isAway = false;
   };
-  // An idle connection that the server closes reports here; without a listener it would end the
-  // process.
-  pool.on('error', notice);
-  pool.on('connect', (client) => client.on('error', notice));
+  // An idle connection that is closed reports here; without a listener it would end the process. It
+  // is no outage: a firewall, a pooler or an operator may close it, and the next statement opens
+  // another.
+  pool.on('error', (error) =>
+    log.debug({ part: 'database', schema, err: error.message }, 'idle connection closed'),
+  );
+  // A busy one tells its statement too.
+  pool.on('connect', (client) => client.on('error', () => undefined));
 
   const run = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -111,26 +91,23 @@ export function createDatabase(options: {
     }
   };
   return {
-    query: (statement, values) =>
-      run(
-        async () => (await pool.query({ name: statement.name, text: statement.text, values })).rows,
-      ),
+    query: (statement, values) => {
+      const send = () => pool.query({ name: statement.name, text: statement.text, values });
+      return run(async () => (await onOpenConnection(send)).rows);
+    },
     withConnection: async (use) => {
-      const client = await pool.connect();
+      const client = await onOpenConnection(() => pool.connect());
       try {
-        const result = await use(client);
-        client.release();
-        return result;
-      } catch (error) {
-        // Whatever it was in (an aborted transaction, a lock, a statement that still runs) ends
-        // with the connection.
+        return await use(client);
+      } finally {
+        // Whatever it was in (settings of its own, an aborted transaction, a lock, a statement that
+        // still runs) ends with the connection.
         client.release(true);
-        throw error;
       }
     },
     unreachable: async () => {
       try {
-        await run(() => pool.query('SELECT 1'));
+        await run(() => onOpenConnection(() => pool.query('SELECT 1')));
         return undefined;
       } catch {
         return 'PostgreSQL cannot be reached.';
@@ -138,6 +115,26 @@ export function createDatabase(options: {
     },
     close: () => pool.end(),
   };
+}
+
+/** A statement that met an idle connection just as it was closed goes to another, once. */
+async function onOpenConnection<T>(send: () => Promise<T>): Promise<T> {
+  try {
+    return await send();
+  } catch (error) {
+    if (!wasClosedIdle(error)) throw error;
+    return await send();
+  }
+}
+
+/**
+ * Whether the connection had been closed before the statement was carried out: the server says that
+ * it closed it because nothing came (it reads the statement only after that), or the driver had
+ * noticed the end and sent nothing.
+ */
+function wasClosedIdle(error: unknown): boolean {
+  if (codeOf(error) === '57P05') return true;
+  return error instanceof Error && /not queryable$/.test(error.message);
 }
 
 export type DatabaseFailure = 'data' | 'conflict' | 'lock' | 'bug' | 'unavailable';
@@ -168,5 +165,6 @@ export function whatFailed(error: unknown): DatabaseFailure {
 export function wasNeverSent(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   if (['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', '57P03', '53300'].includes(code)) return true;
+  if (wasClosedIdle(error)) return true;
   return error instanceof Error && /timeout exceeded when trying to connect/.test(error.message);
 }

@@ -67,7 +67,7 @@ export async function migrate(options: Migration): Promise<void> {
         );
         log.info({ part: 'database', schema, migration: name }, 'schema migrated');
       }
-      await query(`SELECT pg_advisory_unlock(${lockNumber}); RESET ALL`);
+      await query(`SELECT pg_advisory_unlock(${lockNumber})`);
     });
   }
 }

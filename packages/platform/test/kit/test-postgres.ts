@@ -6,7 +6,7 @@ import { startEmbeddedPostgres } from '@orders/embedded/postgres/server';
 import pg from 'pg';
 import { createDatabase, type Database } from '../../src/postgres/database.ts';
 import { migrate } from '../../src/postgres/migrate.ts';
-import { createLog } from '../../src/process/log.ts';
+import { createLog, type Log } from '../../src/process/log.ts';
 
 export const silentLog = createLog({ level: 'silent', isTerminal: false });
 
@@ -52,7 +52,7 @@ export async function startTestPostgres(
       const schema = `test_${schemas}`;
       const connect = (
         instance: string,
-        options: { connections?: number; relaxed?: boolean; url?: string } = {},
+        options: { connections?: number; relaxed?: boolean; url?: string; log?: Log } = {},
       ) => {
         const database = createDatabase({
           url,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createDatabase, wasNeverSent, whatFailed } from '../../src/postgres/database.ts';
 import { migrate } from '../../src/postgres/migrate.ts';
+import type { Log } from '../../src/process/log.ts';
 import { silentLog, startTestPostgres } from '../kit/test-postgres.ts';
 import { until, within } from '../kit/until.ts';
 
@@ -114,6 +115,32 @@ test('terminated connections, busy and idle, end neither the process nor the poo
     );
   await Promise.all([assert.rejects(slow), kill()]);
   await until('it answers again', async () => (await database.unreachable()) === undefined, 5_000);
+});
+
+test('an idle connection that is closed is no outage, even as a statement is about to use it', async (t) => {
+  const { connect, sql } = await postgres.schema(t, empty);
+  const said: string[] = [];
+  const warn = (_: object, line: string) => void said.push(line);
+  const database = connect('idle', { connections: 1, log: { ...silentLog, warn } as Log });
+  const pid = async () =>
+    (
+      await database.query<{ pid: number }>(
+        { name: '', text: 'SELECT pg_backend_pid() AS pid' },
+        [],
+      )
+    )[0]?.pid;
+  const isOpen = async (backend: number | undefined) =>
+    (await sql('SELECT FROM pg_stat_activity WHERE pid = $1', [backend])).length > 0;
+  const first = await pid();
+  await sql('SELECT pg_terminate_backend($1)', [first]);
+  await until('its end', async () => !(await isOpen(first)), 5_000);
+  const second = await pid();
+  assert.notEqual(second, first);
+  await database.query({ name: '', text: "SET idle_session_timeout = '100ms'" }, []);
+  // The process sleeps, so it has not read that the server closes the connection.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+  assert.notEqual(await pid(), second);
+  assert.deepEqual(said, []);
 });
 
 test('a server that takes connections and says nothing is away within bounds', async (t) => {
