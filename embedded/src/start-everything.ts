@@ -98,7 +98,7 @@ async function startMock(
   const mock = await createShippingProvider({
     config,
     log: log.child({ service: 'shipping-provider' }),
-    ledgerFile: join(config.DATA_DIR, 'shipping-provider', 'ledger'),
+    ledgerFile: join(config.DATA_DIR, 'shipping-provider', 'ledger.sqlite'),
   });
   keep(mock);
   return await mock.listen();

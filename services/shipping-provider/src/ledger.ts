@@ -1,7 +1,8 @@
+import { DatabaseSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LedgerEntry } from '@orders/contracts/shipping';
+import { messageOf } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
-import { type LedgerFile, openLedgerFile } from './ledger-file.ts';
-import { inOrder } from './sorted-references.ts';
 
 /**
  * A booking: its number, counted from 1 in the order of booking, and its time in milliseconds since
@@ -9,135 +10,202 @@ import { inOrder } from './sorted-references.ts';
  */
 export type Booking = { number: number; at: number };
 
-/** What the ledger knows of a reference; `first` is its first booking. */
+/** The ledger's account of a reference; `first` is its first booking. */
 type Account = { posts: number; bookings: number; first: Booking | undefined };
 
-export type Ledger = Awaited<ReturnType<typeof openLedger>>;
+export type Ledger = ReturnType<typeof openLedger>;
 
-/**
- * Tracking numbers are the booking numbers in other clothes, so that the ledger need not keep them.
- */
+/** A tracking number is the booking number in other clothes: the ledger need not keep it. */
 export const trackingNumberOf = (booking: Booking): string =>
   `MP${String(booking.number).padStart(12, '0')}`;
 
+/** A power cut costs at most the POSTs of this long. A killed process loses nothing. */
+const syncEveryMs = 1_000;
+/** A listing of the ledger reads this many references at a time. */
+const pageSize = 1_000;
+
+const schema = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  PRAGMA wal_autocheckpoint = 0;
+  CREATE TABLE IF NOT EXISTS accounts (
+    reference BLOB PRIMARY KEY,
+    posts INTEGER NOT NULL,
+    bookings INTEGER NOT NULL,
+    first_number INTEGER,
+    first_at INTEGER
+  ) WITHOUT ROWID`;
+
+const countPost = `
+  INSERT INTO accounts (reference, posts, bookings, first_number, first_at)
+  VALUES (?, 1, ?, ?, ?)
+  ON CONFLICT (reference) DO UPDATE SET
+    posts = posts + 1,
+    bookings = bookings + excluded.bookings,
+    first_number = coalesce(first_number, excluded.first_number),
+    first_at = coalesce(first_at, excluded.first_at)`;
+
+const findOne = `
+  SELECT posts, bookings, first_number, first_at
+  FROM accounts
+  WHERE reference = ?`;
+
+const findPage = `
+  SELECT reference, posts, bookings, first_number, first_at
+  FROM accounts
+  WHERE reference > ?
+  ORDER BY reference
+  LIMIT ${pageSize}`;
+
+const sumUp = `
+  SELECT count(*) AS size, coalesce(sum(bookings), 0) AS booked
+  FROM accounts`;
+
+type Numbers = {
+  posts: number;
+  bookings: number;
+  first_number: number | null;
+  first_at: number | null;
+};
+type Row = Numbers & { reference: Uint8Array };
+
 /**
- * The ledger of all POSTs and bookings by reference, in memory (about 100 bytes a reference), and
- * in `path` where it is given. What is recorded holds at once; show it to a caller only after
- * `written`.
+ * The ledger of all POSTs and bookings by reference: a table of SQLite in the file `path`, in
+ * memory without one. All POSTs of one turn of the event loop share a transaction. Show a record to
+ * a caller only after `written`. Throws an Error that names the file where it cannot be opened.
  */
-export async function openLedger(options: { path?: string | undefined; log: Log }) {
-  const accounts = createAccounts();
-  const file: LedgerFile | undefined =
-    options.path === undefined
-      ? undefined
-      : await openLedgerFile(options.path, options.log, ({ reference, bookedAt }) =>
-          accounts.count(reference, bookedAt),
-        );
+export function openLedger({ path, log }: { path?: string | undefined; log: Log }) {
+  const { database, find, post, page, totals } = openTable(path);
+  let { booked } = totals();
+  let open: PromiseWithResolvers<void> | undefined;
+  let isDirty = false;
+  let fault: Error | undefined;
+
+  /** Carries out the work, unless SQLite has failed before: then the file is left as it is. */
+  function attempt<T>(work: () => T): T | undefined {
+    if (fault !== undefined) return undefined;
+    try {
+      return work();
+    } catch (error) {
+      fault = error as Error;
+      log.error({ err: error }, 'the ledger cannot be used: no shipments until a restart');
+      return undefined;
+    }
+  }
+
+  function begin(): void {
+    if (path === undefined || open !== undefined) return;
+    open = Promise.withResolvers();
+    attempt(() => database.exec('BEGIN IMMEDIATE'));
+    setImmediate(commit);
+  }
+
+  function commit(): void {
+    if (open === undefined) return;
+    attempt(() => database.exec('COMMIT'));
+    isDirty = true;
+    open.resolve();
+    open = undefined;
+  }
+
+  /** Moves the write-ahead log into the table, with fsync; no transaction may be open for that. */
+  function sync(): void {
+    commit();
+    if (isDirty) attempt(() => database.exec('PRAGMA wal_checkpoint(PASSIVE)'));
+    isDirty = false;
+  }
+  const syncTimer = path === undefined ? undefined : setInterval(sync, syncEveryMs).unref();
+
   return {
-    find: accounts.find,
+    /** The reference's account; an empty one where the ledger has none, or has a `fault`. */
+    find: (reference: string): Account => toAccount(attempt(() => find(toKey(reference)))),
     /**
      * Counts a POST, and books where `bookedAt` (milliseconds since 1970) is given; returns that
      * booking.
      */
     record(reference: string, bookedAt: number | undefined): Booking | undefined {
-      file?.append({ reference, bookedAt });
-      return accounts.count(reference, bookedAt);
+      begin();
+      const booking = bookedAt === undefined ? undefined : { number: ++booked, at: bookedAt };
+      attempt(() => post(toKey(reference), booking));
+      return booking;
     },
     /**
      * Resolves, never rejects, when all that is recorded so far survives a kill or `fault` says why
      * not; undefined when it does.
      */
-    written: (): Promise<void> | undefined => file?.written(),
-    /** The disk does not keep up: record nothing more for now. */
-    isFull: (): boolean => file?.isFull() ?? false,
-    /** Why the file cannot be written; memory is then ahead of it and must not be shown. */
-    fault: (): Error | undefined => file?.fault(),
-    references: (): number => accounts.size(),
+    written: (): Promise<void> | undefined => open?.promise,
+    /** Why the file cannot be read or written; the ledger must not be shown any more. */
+    fault: (): Error | undefined => fault,
+    references: (): number => totals().size,
     /**
-     * Every reference of now, sorted by UTF-16 code units, in pieces. What is recorded while it is
-     * read may or may not show.
+     * Every reference of now, sorted by UTF-16 code units, in pages. A POST that is recorded
+     * meanwhile may or may not show. Throws where the file cannot be read.
      */
     async *entries(): AsyncGenerator<LedgerEntry[]> {
-      for await (const references of inOrder(accounts.references())) {
-        yield references.map((reference) => {
-          const { posts, bookings, first } = accounts.find(reference);
-          return {
-            reference,
-            bookings,
-            posts,
-            trackingNumber: first === undefined ? null : trackingNumberOf(first),
-          };
-        });
-      }
+      let rows: Row[] = [];
+      let last: Uint8Array = Buffer.alloc(0);
+      do {
+        rows = page(last);
+        last = rows.at(-1)?.reference ?? last;
+        yield rows.map(toEntry);
+        await nextTurn();
+      } while (rows.length === pageSize);
     },
-    close: async (): Promise<void> => await file?.close(),
+    /** Writes the rest, with fsync. Record nothing afterwards. */
+    async close(): Promise<void> {
+      clearInterval(syncTimer);
+      sync();
+      database.close();
+    },
   };
 }
 
-/**
- * One page holds the numbers of this many references: growing neither copies nor leaves half of it
- * unused.
- */
-const pageSize = 65_536;
-/**
- * Several maps, because one holds at most 16.7 million entries and stops the process for long when
- * it grows.
- */
-const shardCount = 64;
-
-const createPage = () => ({
-  posts: new Uint32Array(pageSize),
-  bookings: new Uint32Array(pageSize),
-  firstNumber: new Uint32Array(pageSize),
-  firstAt: new Float64Array(pageSize),
-});
-
-function createAccounts() {
-  const shards = Array.from({ length: shardCount }, () => new Map<string, number>());
-  const pages: ReturnType<typeof createPage>[] = [];
-  let size = 0;
-  let bookingCount = 0;
-
-  const shardOf = (reference: string): Map<string, number> => {
-    const { length } = reference;
-    // The last characters differ in every kind of UUID.
-    const mixed =
-      reference.charCodeAt(length - 1) * 31 + (reference.charCodeAt(length - 2) || 0) * 7 + length;
-    return shards[mixed % shardCount] as Map<string, number>;
-  };
-  const pageOf = (index: number) => (pages[Math.floor(index / pageSize)] ??= createPage());
-
-  function add(shard: Map<string, number>, reference: string): number {
-    shard.set(reference, size);
-    return size++;
-  }
-
+/** The file and its four statements. */
+function openTable(path: string | undefined) {
+  const database = openDatabase(path);
+  const [find, post] = [database.prepare(findOne), database.prepare(countPost)];
+  const [page, totals] = [database.prepare(findPage), database.prepare(sumUp)];
   return {
-    find(reference: string): Account {
-      const index = shardOf(reference).get(reference);
-      if (index === undefined) return { posts: 0, bookings: 0, first: undefined };
-      const { posts, bookings, firstNumber, firstAt } = pageOf(index);
-      const at = index % pageSize;
-      const number = firstNumber[at] ?? 0;
-      const first = number === 0 ? undefined : { number, at: firstAt[at] ?? 0 };
-      return { posts: posts[at] ?? 0, bookings: bookings[at] ?? 0, first };
+    database,
+    find: (key: Uint8Array) => find.get(key) as Numbers | undefined,
+    post(key: Uint8Array, booking: Booking | undefined): void {
+      post.run(key, booking === undefined ? 0 : 1, booking?.number ?? null, booking?.at ?? null);
     },
-    count(reference: string, bookedAt: number | undefined): Booking | undefined {
-      const shard = shardOf(reference);
-      const index = shard.get(reference) ?? add(shard, reference);
-      const page = pageOf(index);
-      const at = index % pageSize;
-      page.posts[at] = (page.posts[at] ?? 0) + 1;
-      if (bookedAt === undefined) return undefined;
-      const number = ++bookingCount;
-      page.bookings[at] = (page.bookings[at] ?? 0) + 1;
-      if (page.firstNumber[at] === 0) {
-        page.firstNumber[at] = number;
-        page.firstAt[at] = bookedAt;
-      }
-      return { number, at: bookedAt };
-    },
-    size: () => size,
-    references: () => shards.flatMap((shard) => [...shard.keys()]),
+    page: (after: Uint8Array) => page.all(after) as Row[],
+    totals: () => totals.get() as { size: number; booked: number },
   };
+}
+
+function openDatabase(path: string | undefined): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path ?? ':memory:', { timeout: 5_000 });
+    database.exec(schema);
+    return database;
+  } catch (cause) {
+    database?.close();
+    throw new Error(
+      `The ledger ${path} cannot be opened: ${messageOf(cause)}. Move it away to start with an empty one.`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * UTF-16, most significant byte first: SQLite then sorts as JavaScript does, and no two references
+ * become one, as those with lone surrogates would in UTF-8.
+ */
+const toKey = (reference: string): Uint8Array => Buffer.from(reference, 'utf16le').swap16();
+const toReference = (key: Uint8Array): string => Buffer.from(key).swap16().toString('utf16le');
+
+function toAccount(row: Numbers | undefined): Account {
+  if (row === undefined) return { posts: 0, bookings: 0, first: undefined };
+  const { posts, bookings, first_number: number, first_at: at } = row;
+  return { posts, bookings, first: number === null || at === null ? undefined : { number, at } };
+}
+
+function toEntry(row: Row): LedgerEntry {
+  const { posts, bookings, first } = toAccount(row);
+  const trackingNumber = first === undefined ? null : trackingNumberOf(first);
+  return { reference: toReference(row.reference), bookings, posts, trackingNumber };
 }

@@ -14,7 +14,9 @@ await runProcess(async () => {
   metrics.observeProcess();
   const { DATA_DIR } = config;
   const ledgerFile =
-    DATA_DIR === undefined ? {} : { ledgerFile: join(DATA_DIR, 'shipping-provider', 'ledger') };
+    DATA_DIR === undefined
+      ? {}
+      : { ledgerFile: join(DATA_DIR, 'shipping-provider', 'ledger.sqlite') };
   const provider = await createShippingProvider({ config, log, metrics, ...ledgerFile });
   try {
     await provider.listen();

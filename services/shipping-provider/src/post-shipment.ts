@@ -4,9 +4,9 @@ import { parameterError } from '@orders/platform/http/request-validation';
 import { CodedError } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
 import type { Metrics } from '@orders/platform/process/metrics';
-import type { HeldRequests } from './held-requests.ts';
 import type { Booking, Ledger } from './ledger.ts';
 import type { Fate, Simulator } from './simulation.ts';
+import type { WaitingRequests } from './waiting-requests.ts';
 
 /** A hanging request is cut off after this long, whatever its caller does. */
 const hangMs = 120_000;
@@ -17,7 +17,7 @@ type Reply = { raw: ServerResponse; hijack(): unknown };
 type Parts = {
   ledger: Ledger;
   simulator: Simulator;
-  held: HeldRequests;
+  waiting: WaitingRequests;
   metrics: Metrics;
   log: Log;
 };
@@ -30,7 +30,7 @@ type Parts = {
 export type PostShipment = (request: Request, reply: Reply) => Promise<Booking | undefined>;
 
 export function createPostShipment(parts: Parts): PostShipment {
-  const { ledger, simulator, held } = parts;
+  const { ledger, simulator, waiting } = parts;
   const note = createNotes(parts);
 
   /**
@@ -48,7 +48,7 @@ export function createPostShipment(parts: Parts): PostShipment {
       hasKey,
       past,
     });
-    const fate = (waitMs > 0 || wanted === 'hang') && held.isFull() ? 'overloaded' : wanted;
+    const fate = (waitMs > 0 || wanted === 'hang') && waiting.isFull() ? 'overloaded' : wanted;
     const books = fate === 'book' || fate === 'lose_response';
     const booking = ledger.record(reference, books ? Date.now() : undefined);
     note(fate, request);
@@ -57,11 +57,11 @@ export function createPostShipment(parts: Parts): PostShipment {
 
   return async (request, reply) => {
     refuseOtherKey(request);
-    refuseWithoutRoom(ledger);
+    refuseUnwritable(ledger);
     const waitMs = simulator.latencyMs();
     const { fate, booking } = arrive(request, waitMs);
-    if (fate === 'hang') await held.wait(reply.raw, hangMs);
-    else if (waitMs > 0 && fate !== 'overloaded') await held.wait(reply.raw, waitMs);
+    if (fate === 'hang') await waiting.wait(reply.raw, hangMs);
+    else if (waitMs > 0 && fate !== 'overloaded') await waiting.wait(reply.raw, waitMs);
     const refusal = refusals[fate];
     if (refusal !== undefined) throw refusal();
     const written = ledger.written();
@@ -77,17 +77,15 @@ export function createPostShipment(parts: Parts): PostShipment {
 }
 
 const refusals: Partial<Record<Fate | 'overloaded', () => CodedError>> = {
-  overloaded: () => new CodedError('overloaded', 'Too many requests are held; nothing was booked.'),
+  overloaded: () => new CodedError('overloaded', 'Too many requests wait; nothing was booked.'),
   unavailable: () => new CodedError('provider_unavailable', 'Nothing was booked; try again.'),
   refuse: () => new CodedError('shipment_refused', 'The carrier does not take this shipment.'),
 };
 
-/** Before anything is counted, so that nothing is ever booked in memory only. */
-function refuseWithoutRoom(ledger: Ledger): void {
+/** Before anything is counted, so that nothing is booked that a restart forgets. */
+function refuseUnwritable(ledger: Ledger): void {
   if (ledger.fault() !== undefined)
     throw new CodedError('provider_unavailable', 'The ledger cannot be written.');
-  if (ledger.isFull())
-    throw new CodedError('overloaded', 'The ledger waits for its disk; nothing was booked.');
 }
 
 function refuseOtherKey(request: Request): void {
@@ -108,7 +106,7 @@ function createNotes({
   );
   const bookings = metrics.counter('shipping_provider_bookings_total', 'Shipments booked');
   let booked = 0;
-  const tell = () => {
+  const logBooked = () => {
     log.debug({ count: booked }, 'shipments booked');
     booked = 0;
   };
@@ -117,7 +115,7 @@ function createNotes({
     if (fate === 'book' || fate === 'lose_response') bookings.inc();
     if (!log.isLevelEnabled('debug')) return;
     if (fate === 'book') {
-      if (booked++ === 0) setTimeout(tell, 1_000).unref();
+      if (booked++ === 0) setTimeout(logBooked, 1_000).unref();
       return;
     }
     const { 'x-correlation-id': correlationId, traceparent } = request.headers;

@@ -45,12 +45,13 @@ export function addRoutes(app: HttpServer, { ledger, simulator, postShipment }: 
     async (request) => {
       const { reference } = request.params;
       const { first } = ledger.find(reference);
+      refuseUnwritten(ledger);
       const { lookupDelayMs } = simulator.settings();
       if (first === undefined || (lookupDelayMs > 0 && first.at > Date.now() - lookupDelayMs)) {
         throw new CodedError('shipment_not_found', `There is no shipment ${reference}.`);
       }
       await ledger.written();
-      refuseAheadOfFile(ledger);
+      refuseUnwritten(ledger);
       return toShipment(reference, first);
     },
   );
@@ -64,17 +65,14 @@ export function addRoutes(app: HttpServer, { ledger, simulator, postShipment }: 
 
   app.get('/simulation/ledger', async (_request, reply) => {
     await ledger.written();
-    refuseAheadOfFile(ledger);
+    refuseUnwritten(ledger);
     reply.type('application/x-ndjson');
     return Readable.from(lines(ledger), { objectMode: false });
   });
 }
 
-/**
- * 503 where memory holds what the file may never get: a caller must not rely on what a restart
- * forgets.
- */
-function refuseAheadOfFile(ledger: Ledger): void {
+/** 503 after a fault: a caller must not rely on what a restart forgets, nor on a lost booking. */
+function refuseUnwritten(ledger: Ledger): void {
   const cause = ledger.fault();
   if (cause !== undefined)
     throw new CodedError('provider_unavailable', 'The ledger cannot be written.');

@@ -1,17 +1,19 @@
 import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
 import { addOperationsRoutes } from '@orders/platform/http/health-routes';
 import { createHttpServer, listen } from '@orders/platform/http/server';
 import type { Log } from '@orders/platform/process/log';
+import { makeDirectory } from '@orders/platform/process/make-directory';
 import { createMetrics, type Metrics } from '@orders/platform/process/metrics';
 import { type ShippingProviderConfig, simulationOf } from './config.ts';
-import { createHeldRequests } from './held-requests.ts';
 import { openLedger } from './ledger.ts';
 import { createPostShipment } from './post-shipment.ts';
 import { addRoutes } from './routes.ts';
 import { createSimulator } from './simulation.ts';
+import { createWaitingRequests } from './waiting-requests.ts';
 
 /** More requests than this never wait for their answer at once. */
-const heldMax = 10_000;
+const waitingMax = 10_000;
 
 /**
  * The mock shipping provider. `ledgerFile`: where bookings are kept across restarts; without it
@@ -24,18 +26,19 @@ export async function createShippingProvider(parts: {
   ledgerFile?: string;
 }) {
   const { config, log, metrics = createMetrics('shipping-provider'), ledgerFile } = parts;
-  const ledger = await openLedger({ path: ledgerFile, log });
+  if (ledgerFile !== undefined) await makeDirectory(dirname(ledgerFile), 'DATA_DIR');
+  const ledger = openLedger({ path: ledgerFile, log });
   const simulator = createSimulator(simulationOf(config));
-  const held = createHeldRequests(heldMax);
+  const waiting = createWaitingRequests(waitingMax);
   const app = createHttpServer({ log });
   addOperationsRoutes(app, { metrics, isReady: async () => ledger.fault()?.message });
   addRoutes(app, {
     ledger,
     simulator,
-    postShipment: createPostShipment({ ledger, simulator, held, metrics, log }),
+    postShipment: createPostShipment({ ledger, simulator, waiting, metrics, log }),
   });
-  // Fastify waits for open requests before it has closed: let go of the held ones first.
-  app.addHook('preClose', async () => held.close());
+  // Fastify waits for open requests before it has closed: let go of the waiting ones first.
+  app.addHook('preClose', async () => waiting.close());
   return {
     app,
     /**

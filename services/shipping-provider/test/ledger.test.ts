@@ -1,32 +1,17 @@
 import assert from 'node:assert/strict';
-import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { LedgerEntry } from '@orders/contracts/shipping';
 import fc from 'fast-check';
 import { type Ledger, openLedger } from '../src/ledger.ts';
 import { listOf, silentLog, temporaryFolder } from './running-provider.ts';
 
-const open = (path?: string): Promise<Ledger> => openLedger({ path, log: silentLog });
+const open = (path?: string): Ledger => openLedger({ path, log: silentLog });
 const entriesOf = async (ledger: Ledger): Promise<LedgerEntry[]> =>
   (await listOf(ledger.entries())).flat();
 
-/** Records, one frame each, and returns the file's size after each. */
-async function recordFrames(path: string, references: string[]): Promise<number[]> {
-  const ledger = await open(path);
-  const sizes: number[] = [];
-  for (const [index, reference] of references.entries()) {
-    ledger.record(reference, index % 3 === 0 ? undefined : 1_000 + index);
-    await ledger.written();
-    sizes.push((await stat(path)).size);
-  }
-  await ledger.close();
-  return sizes;
-}
-
-test('the file replays to the same state: counts, first bookings and the next number', async (t) => {
+test('the file keeps the state: counts, first bookings and the next number', async (t) => {
   const folder = await temporaryFolder(t);
   let run = 0;
   const step = fc.record({
@@ -41,7 +26,7 @@ test('the file replays to the same state: counts, first bookings and the next nu
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const path = join(folder, String(run++));
-      const before = await open(path);
+      const before = open(path);
       for (const { reference, bookedAt, isWritten } of steps) {
         before.record(reference, bookedAt);
         if (isWritten) await before.written();
@@ -49,7 +34,7 @@ test('the file replays to the same state: counts, first bookings and the next nu
       const expected = await entriesOf(before);
       const accounts = steps.map(({ reference }) => before.find(reference));
       await before.close();
-      const after = await open(path);
+      const after = open(path);
       assert.deepEqual(await entriesOf(after), expected);
       assert.deepEqual(
         steps.map(({ reference }) => after.find(reference)),
@@ -63,7 +48,7 @@ test('the file replays to the same state: counts, first bookings and the next nu
 });
 
 test('the model: posts, bookings and first booking are those of the steps', async () => {
-  const ledger = await open();
+  const ledger = open();
   assert.deepEqual(ledger.find('a'), { posts: 0, bookings: 0, first: undefined });
   assert.equal(ledger.record('a', undefined), undefined);
   assert.deepEqual(ledger.record('b', 7), { number: 1, at: 7 });
@@ -73,87 +58,52 @@ test('the model: posts, bookings and first booking are those of the steps', asyn
   assert.equal(ledger.written(), undefined);
 });
 
-test('a last frame cut at any byte is dropped, the frames before it stay, and writing goes on behind them', async (t) => {
-  const path = join(await temporaryFolder(t), 'ledger');
-  const sizes = await recordFrames(path, ['a', 'b', 'c']);
-  const whole = await readFile(path);
-  for (let size = (sizes[1] ?? 0) + 1; size < whole.length; size++) {
-    await writeFile(path, whole);
-    await truncate(path, size);
-    const ledger = await open(path);
-    assert.deepEqual(
-      (await entriesOf(ledger)).map(({ reference }) => reference),
-      ['a', 'b'],
-    );
-    ledger.record('d', 1);
-    await ledger.close();
-    const again = await open(path);
-    assert.equal(again.references(), 3);
-    await again.close();
-  }
-});
+const anyReferences = fc.uniqueArray(fc.string({ unit: 'binary', minLength: 1, maxLength: 128 }));
 
-test('opening alone does not touch the file, so that a second process that fails to start does no harm', async (t) => {
-  const path = join(await temporaryFolder(t), 'ledger');
-  await recordFrames(path, ['a', 'b']);
-  const torn = (await readFile(path)).subarray(0, -1);
-  await writeFile(path, torn);
-  await (await open(path)).close();
-  assert.deepEqual(await readFile(path), torn);
-});
-
-test('a damaged frame stops the start with its file and byte', async (t) => {
-  const path = join(await temporaryFolder(t), 'ledger');
-  const sizes = await recordFrames(path, ['a', 'b', 'c']);
-  const bytes = await readFile(path);
-  const flipped = (sizes[0] ?? 0) + 10;
-  bytes[flipped] = (bytes[flipped] ?? 0) ^ 1;
-  await writeFile(path, bytes);
-  await assert.rejects(
-    open(path),
-    new RegExp(`${path} is damaged at byte ${sizes[0]}: move it away`),
+test('references come sorted by UTF-16 code units and unchanged, lone surrogates included', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyReferences, async (references) => {
+      const ledger = open();
+      for (const reference of references) ledger.record(reference, 1);
+      const listed = (await entriesOf(ledger)).map(({ reference }) => reference);
+      assert.deepEqual(listed, references.toSorted());
+      await ledger.close();
+    }),
   );
-  await writeFile(path, Buffer.alloc(64));
-  await assert.rejects(open(path), /damaged at byte 0/);
 });
 
-test('what arrives during one turn leaves in one frame, however much it is', async (t) => {
-  const path = join(await temporaryFolder(t), 'ledger');
-  const ledger = await open(path);
+test('many references come in pages, and others get their turn between them', async (t) => {
+  const ledger = open(join(await temporaryFolder(t), 'ledger'));
   const count = 20_000;
-  for (let index = 0; index < count; index++) ledger.record(`reference-${index}`, index);
-  await ledger.written();
-  const bytes = await readFile(path);
-  assert.equal(bytes.readUInt32LE(0), bytes.length - 8);
-  await ledger.close();
-  const again = await open(path);
-  assert.equal(again.references(), count);
-  await again.close();
-});
-
-test('a disk that does not keep up makes the ledger full until it has caught up', async (t) => {
-  const ledger = await open(join(await temporaryFolder(t), 'ledger'));
-  let recorded = 0;
-  while (!ledger.isFull() && recorded < 1_000_000) ledger.record(`reference-${recorded++}`, 1);
-  assert.ok(recorded < 1_000_000 && recorded > 100_000, `${recorded} records`);
-  await ledger.written();
-  assert.equal(ledger.isFull(), false);
-  await ledger.close();
-});
-
-test('a reference takes at most 120 bytes of memory', async () => {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  const memory = () => {
-    collect();
-    const { heapUsed, arrayBuffers } = process.memoryUsage();
-    return heapUsed + arrayBuffers;
-  };
-  const ledger = await open();
-  const before = memory();
-  const count = 500_000;
   for (let index = 0; index < count; index++) ledger.record(crypto.randomUUID(), index);
-  const bytes = (memory() - before) / count;
-  assert.ok(bytes <= 120, `${bytes} bytes a reference`);
-  assert.equal(ledger.references(), count);
+  await ledger.written();
+  let turns = 0;
+  const counting = setInterval(() => turns++, 0);
+  const pages = await listOf(ledger.entries());
+  clearInterval(counting);
+  const references = pages.flat().map(({ reference }) => reference);
+  assert.deepEqual([references.length, references], [count, references.toSorted()]);
+  assert.ok(Math.max(...pages.map((page) => page.length)) <= 1_000);
+  assert.ok(turns > 3, `${turns} turns`);
+  await ledger.close();
+});
+
+test('the POSTs of one turn are committed together, and another process sees all of them or none', async (t) => {
+  const path = join(await temporaryFolder(t), 'ledger');
+  const [ledger, other] = [open(path), open(path)];
+  ledger.record('a', 1);
+  ledger.record('b', undefined);
+  assert.equal(other.references(), 0);
+  await ledger.written();
+  assert.equal(other.references(), 2);
+  await Promise.all([ledger.close(), other.close()]);
+});
+
+test('a file that is no ledger stops the start with its name', async (t) => {
+  const path = join(await temporaryFolder(t), 'ledger');
+  await writeFile(path, 'x'.repeat(5_000));
+  assert.throws(
+    () => open(path),
+    new RegExp(`${path} cannot be opened: .*not a database.*Move it`),
+  );
 });

@@ -36,7 +36,7 @@ test('kill -9 under load forgets no booking that was answered, looked up or list
 
 test('a full disk: no booking is answered that a restart forgets, then 503 until that restart', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
-  const limited = await spawnProvider(t, { DATA_DIR }, 'ulimit -f 4;');
+  const limited = await spawnProvider(t, { DATA_DIR }, 'ulimit -f 256;');
   const answered: string[] = [];
   let lost: string | undefined;
   while (lost === undefined && answered.length < 1_000) {
@@ -72,7 +72,7 @@ test('it says in its log line where it listens and whether it keeps its ledger',
   assert.match(keeping.lines[0]?.msg ?? '', /bookings are kept/);
 });
 
-test('at debug level bookings are told together, other fates one by one with their correlation', async (t) => {
+test('at debug level bookings are logged together, other fates one by one with their correlation', async (t) => {
   const provider = await spawnProvider(t, { LOG_LEVEL: 'debug' });
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
   const headers = { 'x-correlation-id': 'c-1', traceparent };

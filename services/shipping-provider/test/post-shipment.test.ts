@@ -5,29 +5,29 @@ import { test } from 'node:test';
 import { readConfig } from '@orders/platform/process/config';
 import { createMetrics } from '@orders/platform/process/metrics';
 import { ShippingProviderConfig, simulationOf } from '../src/config.ts';
-import { createHeldRequests } from '../src/held-requests.ts';
 import { openLedger } from '../src/ledger.ts';
 import { createPostShipment } from '../src/post-shipment.ts';
 import { createSimulator } from '../src/simulation.ts';
+import { createWaitingRequests } from '../src/waiting-requests.ts';
 import { silentLog } from './running-provider.ts';
 
-async function createParts(options: { heldMax: number; env?: NodeJS.ProcessEnv }) {
-  const ledger = await openLedger({ log: silentLog });
+async function createParts(options: { waitingMax: number; env?: NodeJS.ProcessEnv }) {
+  const ledger = openLedger({ log: silentLog });
   const simulator = createSimulator(
     simulationOf(readConfig(ShippingProviderConfig, options.env ?? {})),
   );
-  const held = createHeldRequests(options.heldMax);
+  const waiting = createWaitingRequests(options.waitingMax);
   const post = createPostShipment({
     ledger,
     simulator,
-    held,
+    waiting,
     metrics: createMetrics('test'),
     log: silentLog,
   });
   const dropped: string[] = [];
   return {
     ledger,
-    held,
+    waiting,
     dropped,
     post(reference: string, productId: string) {
       const body = {
@@ -47,8 +47,8 @@ async function createParts(options: { heldMax: number; env?: NodeJS.ProcessEnv }
   };
 }
 
-test('with as many requests held as may be, one that would wait is 503 overloaded, counted and not booked', async () => {
-  const parts = await createParts({ heldMax: 0, env: { SIMULATION_LATENCY_MS: '10' } });
+test('with as many requests waiting as may be, one that would wait is 503 overloaded, counted and not booked', async () => {
+  const parts = await createParts({ waitingMax: 0, env: { SIMULATION_LATENCY_MS: '10' } });
   for (const productId of ['p', 'TEST-HANG']) {
     await assert.rejects(parts.post('a', productId), { code: 'overloaded', status: 503 });
   }
@@ -57,17 +57,17 @@ test('with as many requests held as may be, one that would wait is 503 overloade
 
 test('a hanging request is cut off after two minutes', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const parts = await createParts({ heldMax: 1 });
+  const parts = await createParts({ waitingMax: 1 });
   const hanging = parts.post('a', 'TEST-HANG');
   t.mock.timers.tick(119_999);
-  assert.deepEqual([parts.held.count(), parts.dropped], [1, []]);
+  assert.deepEqual([parts.waiting.count(), parts.dropped], [1, []]);
   t.mock.timers.tick(1);
   assert.equal(await hanging, undefined);
-  assert.deepEqual([parts.held.count(), parts.dropped], [0, ['answer', 'a']]);
+  assert.deepEqual([parts.waiting.count(), parts.dropped], [0, ['answer', 'a']]);
 });
 
-test('without latency and ledger file nothing is held and no timer starts', async (t) => {
+test('without latency and ledger file nothing is waiting and no timer starts', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate'] });
-  const parts = await createParts({ heldMax: 0 });
+  const parts = await createParts({ waitingMax: 0 });
   assert.equal((await parts.post('a', 'p'))?.number, 1);
 });

@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http';
 
-export type HeldRequests = ReturnType<typeof createHeldRequests>;
+export type WaitingRequests = ReturnType<typeof createWaitingRequests>;
 
 /** Requests whose answer waits, at most `limit` of them. */
-export function createHeldRequests(limit: number) {
-  const held = new Set<() => void>();
+export function createWaitingRequests(limit: number) {
+  const waiting = new Set<() => void>();
   let isClosed = false;
   return {
-    isFull: (): boolean => held.size >= limit,
-    count: (): number => held.size,
+    isFull: (): boolean => waiting.size >= limit,
+    count: (): number => waiting.size,
     /** Resolves after `ms` milliseconds, or before when the client goes away or at `close`. */
     wait(response: ServerResponse, ms: number): Promise<void> {
       if (isClosed || response.destroyed) return Promise.resolve();
@@ -16,18 +16,18 @@ export function createHeldRequests(limit: number) {
         const end = () => {
           clearTimeout(timer);
           response.off('close', end);
-          held.delete(end);
+          waiting.delete(end);
           resolve();
         };
         const timer = setTimeout(end, ms);
         response.once('close', end);
-        held.add(end);
+        waiting.add(end);
       });
     },
     /** Ends every wait now, and each later one at once. */
     close(): void {
       isClosed = true;
-      for (const end of held) end();
+      for (const end of waiting) end();
     },
   };
 }
