@@ -93,10 +93,14 @@ export default {
       { path: '^tools/' },
       above('lab', 'system-tests', 'console'),
     ),
+    // The reader of the process table and the port finder too: plumbing that judges nothing.
     forbidden(
-      'only-the-way-in-of-embedded',
+      'only-the-way-in-and-plumbing-of-embedded',
       { path: '^(?:system-tests|lab)/', pathNot: '^lab/(?:src|test)/bench/' },
-      { path: '^embedded/', pathNot: '^embedded/src/(?:main|start[^/]*)\\.ts$' },
+      {
+        path: '^embedded/',
+        pathNot: '^embedded/src/(?:main|start[^/]*|processes/(?:process-table|server-port))\\.ts$',
+      },
     ),
     forbidden('src-never-imports-test', { path: '/src/' }, { path: '/test/|\\.test\\.ts$' }),
     forbidden('no-cycles', {}, { circular: true }),

@@ -8,7 +8,7 @@ import type { LocalKafka } from '@orders/lab/kit/local-kafka';
 import { startMemoryWatch } from '@orders/lab/kit/memory-watch';
 import { startOrderWatch } from '@orders/lab/kit/order-watch';
 import { readOrders, readPage } from '@orders/lab/kit/orders';
-import { tellsCpuTime } from '@orders/lab/kit/process-table';
+import { showsUsage } from '@orders/lab/kit/process-table';
 import { reconcile } from '@orders/lab/kit/reconcile';
 import { readLedger } from '@orders/lab/kit/shipping-provider';
 import { elapse, until } from '@orders/lab/kit/until';
@@ -118,7 +118,7 @@ for (const [what, { seconds, begin, end }] of Object.entries({ killed, hung })) 
         `only ${during.length} requests in the outage`,
       );
       assert.ok(p95 < 500, `p95 ${p95} ms`);
-      for (const { name } of tellsCpuTime ? services : []) {
+      for (const { name } of showsUsage ? services : []) {
         const [waiting = Number.NaN, draining = Number.NaN] = [
           residentDuring[name],
           residentDraining[name],

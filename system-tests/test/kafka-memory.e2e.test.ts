@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { skipWithout, startKafkaSystem } from '@orders/lab/kit/kafka-system';
 import { anOrder, place, untilOrder } from '@orders/lab/kit/orders';
-import { peakResidentMb, tellsCpuTime } from '@orders/lab/kit/process-table';
+import { residentMb, showsUsage } from '@orders/lab/kit/process-table';
 import { readLedger } from '@orders/lab/kit/shipping-provider';
 import { until } from '@orders/lab/kit/until';
 import { startOrderLoad } from '@orders/lab/load/order-load';
@@ -13,7 +13,7 @@ import { readRealOrders } from '@orders/lab/load/real-orders';
 const backlog = Number(process.env.KAFKA_BACKLOG ?? 5_000);
 const residentMaxMb = 300;
 const system = await startKafkaSystem();
-const options = tellsCpuTime ? skipWithout(system) : { skip: 'this platform has no /proc' };
+const options = showsUsage ? skipWithout(system) : { skip: 'this platform has no /proc' };
 
 test(
   `One process of each service stays below ${residentMaxMb} MB while ${backlog} orders queued in Kafka are worked off`,
@@ -50,7 +50,7 @@ test(
     await untilOrder(url, await place(url, anOrder()), 'Shipped', 60);
     const peaks = services.map(({ name, program }) => ({
       name,
-      mb: Math.round(peakResidentMb(program.pid)),
+      mb: Math.round(residentMb(program.pid)?.peak ?? Number.NaN),
     }));
     const seconds = (ms: number) => (ms / 1_000).toFixed(1);
     t.diagnostic(

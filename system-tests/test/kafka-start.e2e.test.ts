@@ -3,10 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { freePorts, isFree } from '@orders/lab/kit/free-ports';
+import { livingProcesses, sendSignal } from '@orders/embedded/processes/process-table';
+import { isFree } from '@orders/embedded/processes/server-port';
+import { freePorts } from '@orders/lab/kit/free-ports';
 import { call } from '@orders/lab/kit/http';
 import { place, untilOrder } from '@orders/lab/kit/orders';
-import { livingProcesses, signalTo, treeOf } from '@orders/lab/kit/process-table';
+import { treeOf } from '@orders/lab/kit/process-table';
 import { type Program, startScript } from '@orders/lab/kit/program';
 import { until } from '@orders/lab/kit/until';
 
@@ -59,7 +61,7 @@ test('npm run start:kafka takes an order to Shipped, stops on SIGTERM and leaves
     );
 
     const stopping = performance.now();
-    signalTo(program.pid, 'SIGTERM');
+    sendSignal(program.pid, 'SIGTERM');
     const { code } = await program.untilExit(40);
     const ms = [shippedAfter, performance.now() - stopping].map(Math.round);
     t.diagnostic(`${start} start: Shipped ${ms[0]} ms after it, ended ${ms[1]} ms after SIGTERM`);
@@ -73,7 +75,7 @@ test('npm run start:kafka takes an order to Shipped, stops on SIGTERM and leaves
 
 function killTree(program: Program): void {
   if (program.exit === undefined)
-    for (const { pid } of treeOf(program.pid)) signalTo(pid, 'SIGKILL');
+    for (const { pid } of treeOf(program.pid)) sendSignal(pid, 'SIGKILL');
 }
 
 /** Without Java or Maven it says so and ends; with REQUIRE_KAFKA=1 that is a failure. */

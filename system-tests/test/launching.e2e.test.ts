@@ -4,10 +4,11 @@ import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { freePorts, isFree } from '@orders/lab/kit/free-ports';
+import { sendSignal } from '@orders/embedded/processes/process-table';
+import { isFree } from '@orders/embedded/processes/server-port';
+import { freePorts } from '@orders/lab/kit/free-ports';
 import { call } from '@orders/lab/kit/http';
 import { anOrder, place, untilOrder } from '@orders/lab/kit/orders';
-import { signalTo } from '@orders/lab/kit/process-table';
 import { systemFor } from '@orders/lab/kit/started-system';
 import { until } from '@orders/lab/kit/until';
 
@@ -96,7 +97,7 @@ async function launch(t: TestContext, cwd: string, command: string[]): Promise<L
     stream?.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-10_000);
     });
-  t.after(() => signalTo(-(child.pid ?? 0), 'SIGKILL'));
+  t.after(() => sendSignal(-(child.pid ?? 0), 'SIGKILL'));
   const url = `http://127.0.0.1:${port}`;
   const untilReady = async () => {
     await until('the system to be ready', 60, async () => {

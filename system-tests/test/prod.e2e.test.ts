@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { sendSignal } from '@orders/embedded/processes/process-table';
 import { call } from '@orders/lab/kit/http';
 import { skipWithout } from '@orders/lab/kit/kafka-system';
 import { localhostAuthority } from '@orders/lab/kit/localhost-certificate';
 import { anOrder, post } from '@orders/lab/kit/orders';
-import { signalTo } from '@orders/lab/kit/process-table';
 import { runScript, startScript } from '@orders/lab/kit/program';
 import { type SecuredSystem, startSecuredSystem } from '@orders/lab/kit/secured-system';
 import { readLedger } from '@orders/lab/kit/shipping-provider';
@@ -213,12 +213,12 @@ test('npm run start:kafka runs the same with TLS in prod', options, async (t) =>
     DATA_DIR: `${directory}/start-kafka`,
   };
   const program = startScript('start:kafka', { directory, env });
-  t.after(() => program.exit ?? signalTo(program.pid, 'SIGTERM'));
+  t.after(() => program.exit ?? sendSignal(program.pid, 'SIGTERM'));
   const isReady = (line: string) => line.includes('"start-kafka"') && line.includes('"ready"');
   await until('it is ready or gone', 90, () => program.exit ?? program.lines.some(isReady));
   assert.equal(program.exit, undefined, program.tail());
   await untilStatus(await placed(keys.shop), 'Shipped');
-  signalTo(program.pid, 'SIGTERM');
+  sendSignal(program.pid, 'SIGTERM');
   assert.equal((await program.untilExit(40)).code, 0, program.tail());
   for (const secret of secretsOf()) assert.ok(!program.lines.join('\n').includes(secret));
 });

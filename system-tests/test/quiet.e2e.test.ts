@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { anOrder, anOrderOf, place, readOrders, untilOrder } from '@orders/lab/kit/orders';
-import { cpuMsOf, tellsCpuTime } from '@orders/lab/kit/process-table';
+import { cpuMsOf, showsUsage } from '@orders/lab/kit/process-table';
 import { startSystem } from '@orders/lab/kit/started-system';
 import { elapse, until } from '@orders/lab/kit/until';
 import { startOrderLoad } from '@orders/lab/load/order-load';
@@ -93,7 +93,7 @@ test('After a load it is quiet: no log line, hardly any CPU, few statements', as
   );
 });
 
-const cpuMs = (): number => (tellsCpuTime ? cpuMsOf(system.program.pid) : 0);
+const cpuMs = (): number => (showsUsage ? cpuMsOf(system.program.pid) : 0);
 
 /**
  * Transactions of all databases of the embedded server since its start, as its statistics tell a

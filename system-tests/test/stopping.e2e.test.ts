@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isFree } from '@orders/lab/kit/free-ports';
+import { livingProcesses } from '@orders/embedded/processes/process-table';
+import { isFree } from '@orders/embedded/processes/server-port';
 import { anOrderOf, place, readOrder, readOrders, untilOrder } from '@orders/lab/kit/orders';
-import { livingProcesses } from '@orders/lab/kit/process-table';
 import { reconcile } from '@orders/lab/kit/reconcile';
 import { readLedger, simulate } from '@orders/lab/kit/shipping-provider';
 import { startSystem } from '@orders/lab/kit/started-system';

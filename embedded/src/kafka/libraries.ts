@@ -4,9 +4,9 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { codeOf } from '@orders/platform/process/errors';
 import type { ServerLog } from '../postgres/postmaster.ts';
 import { pathExists } from '../processes/path-exists.ts';
-import { errnoOf } from '../processes/process-table.ts';
 
 const run = promisify(execFile);
 const javaVersionMin = 17;
@@ -98,7 +98,7 @@ async function fetchJars(
   } catch (error) {
     signal.throwIfAborted();
     // Another process was quicker.
-    if (['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '')) return;
+    if (['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) return;
     throw new Error(whyNotFetched(error), { cause: error });
   } finally {
     await rm(unfinished, { recursive: true, force: true });
@@ -106,7 +106,7 @@ async function fetchJars(
 }
 
 function whyNotFetched(error: unknown): string {
-  if (errnoOf(error) === 'ENOENT') {
+  if (codeOf(error) === 'ENOENT') {
     return `A local Kafka needs Maven (mvn) to be fetched. Install it (Debian, Ubuntu: apt-get install maven; macOS: brew install maven) ${ownBroker}.`;
   }
   const { stdout = '', message } = error as Error & { stdout?: string };

@@ -3,9 +3,9 @@ import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { codeOf } from '@orders/platform/process/errors';
 import pg from 'pg';
 import { pathExists } from '../processes/path-exists.ts';
-import { errnoOf } from '../processes/process-table.ts';
 import { type Launcher, launchEnvironment } from './unprivileged.ts';
 
 const run = promisify(execFile);
@@ -172,7 +172,7 @@ async function readPassword(path: string, directory: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    if (errnoOf(cause) !== 'ENOENT') throw cause;
+    if (codeOf(cause) !== 'ENOENT') throw cause;
     const remedy = `Put it back from a backup, or remove ${directory} to start with empty databases.`;
     throw new Error(
       `${path}, the password of the databases in ${directory}, is missing. ${remedy}`,

@@ -1,12 +1,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '@orders/platform/process/errors';
 import { holdsWithin } from '../processes/bounded-wait.ts';
-import {
-  errnoOf,
-  isTakenByAnother,
-  postgresProcessesIn,
-  sendSignal,
-} from '../processes/process-table.ts';
+import { isTakenByAnother, postgresProcessesIn, sendSignal } from '../processes/process-table.ts';
 import type { ServerLog } from './postmaster.ts';
 import { shutDownServer } from './shut-down.ts';
 
@@ -25,7 +21,7 @@ export async function endLeftoverServer(
   signal: AbortSignal,
 ): Promise<void> {
   const recorded = await recordedPid(directory);
-  const found = await postgresProcessesIn(directory);
+  const found = postgresProcessesIn(directory);
   if (found.length > 0)
     await end(
       directory,
@@ -43,7 +39,7 @@ async function end(
   signal: AbortSignal,
 ): Promise<void> {
   const gone = (withinMs: number) =>
-    holdsWithin(withinMs, async () => (await postgresProcessesIn(directory)).length === 0, {
+    holdsWithin(withinMs, () => postgresProcessesIn(directory).length === 0, {
       signal,
     });
   if (server !== undefined) {
@@ -53,10 +49,10 @@ async function end(
     );
     if (await shutDownServer(server, gone)) return;
   }
-  for (const pid of await postgresProcessesIn(directory)) sendSignal(pid, 'SIGKILL');
+  for (const pid of postgresProcessesIn(directory)) sendSignal(pid, 'SIGKILL');
   if (await gone(killedWithinMs)) return;
   throw new Error(
-    `PostgreSQL processes ${await postgresProcessesIn(directory)} of ${directory} cannot be ended`,
+    `PostgreSQL processes ${postgresProcessesIn(directory)} of ${directory} cannot be ended`,
   );
 }
 
@@ -64,7 +60,7 @@ async function recordedPid(directory: string): Promise<number | undefined> {
   try {
     return Number.parseInt(await readFile(join(directory, 'postmaster.pid'), 'utf8'), 10);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -76,6 +72,6 @@ async function recordedPid(directory: string): Promise<number | undefined> {
  * second one write to its files.
  */
 async function forgetReusedPid(directory: string, recorded: number | undefined): Promise<void> {
-  if (recorded === undefined || !(await isTakenByAnother(recorded))) return;
+  if (recorded === undefined || !isTakenByAnother(recorded)) return;
   await rm(join(directory, 'postmaster.pid'), { force: true });
 }

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { open, readFile, rename, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from '@orders/platform/process/errors';
 import { settlesWithin } from '../processes/bounded-wait.ts';
-import { errnoOf } from '../processes/process-table.ts';
 import { type Cluster, connectAsSuperuser } from './cluster.ts';
 import { shutDownServer } from './shut-down.ts';
 import { type Launcher, launchEnvironment } from './unprivileged.ts';
@@ -139,7 +139,7 @@ async function refusalOf(cluster: Cluster, port: number): Promise<string | undef
     await client.end();
     return undefined;
   } catch (error) {
-    if (errnoOf(error)?.startsWith('28')) throw error;
+    if (codeOf(error)?.startsWith('28')) throw error;
     return (error as Error).message;
   }
 }
@@ -154,7 +154,7 @@ async function sizeOf(path: string): Promise<number> {
   try {
     return (await stat(path)).size;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return 0;
+    if (codeOf(error) === 'ENOENT') return 0;
     throw error;
   }
 }

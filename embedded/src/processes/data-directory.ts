@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { codeOf } from '@orders/platform/process/errors';
 import { makeDirectory } from '@orders/platform/process/make-directory';
-import { errnoOf, startOfProcess } from './process-table.ts';
+import { startOfProcess } from './process-table.ts';
 
 type Owner = { pid: number; processStart: string };
 
@@ -32,7 +33,7 @@ export class DataDirectoryInUse extends Error {
 export async function lockDataDirectory(dataDir: string): Promise<{ release(): Promise<void> }> {
   const directory = resolve(dataDir);
   await makeDirectory(directory, 'DATA_DIR');
-  const processStart = await startOfProcess(process.pid);
+  const processStart = startOfProcess(process.pid);
   if (processStart === undefined) throw new Error('the start time of this process is unknown');
   const path = join(directory, 'owner.json');
   const candidate = `${path}.${randomUUID()}`;
@@ -88,7 +89,7 @@ async function linked(from: string, to: string): Promise<boolean> {
     await link(from, to);
     return true;
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
 }
@@ -98,13 +99,11 @@ async function livingHolder(path: string): Promise<Owner | 'stale' | 'released'>
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return 'released';
+    if (codeOf(error) === 'ENOENT') return 'released';
     throw error;
   }
   const owner = parseOwner(text);
-  return owner !== undefined && (await startOfProcess(owner.pid)) === owner.processStart
-    ? owner
-    : 'stale';
+  return owner !== undefined && startOfProcess(owner.pid) === owner.processStart ? owner : 'stale';
 }
 
 /** Undefined for what a crash of the machine can leave of a file: nothing, zeros. */

@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { errnoOf } from './process-table.ts';
+import { codeOf } from '@orders/platform/process/errors';
 
 /**
  * Whether there is something at the path. Throws what is no answer, such as a folder that may not
@@ -10,7 +10,7 @@ export async function pathExists(path: string): Promise<boolean> {
     await access(path);
     return true;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
+    if (codeOf(error) === 'ENOENT') return false;
     throw error;
   }
 }

@@ -1,15 +1,27 @@
-import { execFile } from 'node:child_process';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { codeOf } from '@orders/platform/process/errors';
 
-const run = promisify(execFile);
 const onLinux = process.platform === 'linux';
+/** CPU time in /proc counts in ticks of 10 ms on every platform that Node runs on (USER_HZ). */
+const tickMs = 10;
 
-/** What an errno error says, or undefined for any other error. */
-export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
+export type LivingProcess = { pid: number; parent: number; group: number; name: string };
+
+/** Every process that lives now; zombies, which some containers never reap, are dead. */
+export function livingProcesses(): LivingProcess[] {
+  if (onLinux) {
+    return readdirSync('/proc').flatMap((name) => {
+      const entry = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
+      return entry === undefined || isDead(entry.state) ? [] : [entry];
+    });
+  }
+  return psLines(['-A', '-o', 'stat=,pid=,ppid=,pgid=,comm=']).flatMap((line) => {
+    const [state = 'Z', pid, parent, group, ...name] = line.trim().split(/\s+/);
+    if (isDead(state)) return [];
+    const numbers = { pid: Number(pid), parent: Number(parent), group: Number(group) };
+    return [{ ...numbers, name: name.join(' ') }];
+  });
 }
 
 /**
@@ -17,40 +29,57 @@ export function errnoOf(error: unknown): string | undefined {
  * ticks since boot; elsewhere the text of `ps`). Undefined when there is no such process, or only a
  * zombie that nobody has reaped.
  */
-export async function startOfProcess(pid: number): Promise<string | undefined> {
+export function startOfProcess(pid: number): string | undefined {
   if (onLinux) {
-    const entry = await linuxProcess(pid);
-    return entry === undefined || entry.state === 'Z' ? undefined : entry.startedAt;
+    const entry = statOf(pid);
+    return entry === undefined || isDead(entry.state) ? undefined : entry.startedAt;
   }
-  const lines = await psLines(['-o', 'stat=,lstart=', '-p', String(pid)]);
-  const [state = '', ...start] = lines[0]?.trim().split(/\s+/) ?? [];
-  return start.length === 0 || state.startsWith('Z') ? undefined : start.join(' ');
+  const [line = ''] = psLines(['-o', 'stat=,lstart=', '-p', String(pid)]);
+  const [state = '', ...start] = line.trim().split(/\s+/);
+  return start.length === 0 || isDead(state) ? undefined : start.join(' ');
+}
+
+/** CPU time in milliseconds: of the process itself, and of its children that have ended. */
+export type CpuTime = { ownMs: number; endedChildrenMs: number };
+
+/** The CPU time used so far; undefined where there is no /proc or no such process. */
+export function cpuTimeOf(pid: number): CpuTime | undefined {
+  const entry = onLinux ? statOf(pid) : undefined;
+  return entry && { ownMs: entry.ownMs, endedChildrenMs: entry.endedChildrenMs };
+}
+
+/**
+ * Reads the memory of a process, in bytes, by the names of /proc/<pid>/status (VmRSS, VmHWM, …), 0
+ * for a name that is not there. Undefined where there is no /proc or no such process.
+ */
+export function memoryOf(pid: number): ((name: string) => number) | undefined {
+  const text = onLinux ? textOf(`/proc/${pid}/status`) : undefined;
+  if (text === undefined) return undefined;
+  return (name) => Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024;
 }
 
 /**
  * Pids of the living PostgreSQL processes that work on this data directory: the server and, on
  * Linux, its backends too, which outlive a server that was killed.
  */
-export async function postgresProcessesIn(directory: string): Promise<number[]> {
-  if (!onLinux) {
-    const lines = await psLines(['-axww', '-o', 'pid=,command=']);
-    const servers = lines.filter(
-      (line) => /^\s*\d+ \S*postgres /.test(line) && line.includes(` -D ${directory} `),
-    );
-    return servers.map((line) => Number.parseInt(line, 10));
+export function postgresProcessesIn(directory: string): number[] {
+  if (onLinux) {
+    const servers = livingProcesses().filter(({ name }) => name === 'postgres');
+    return servers.map(({ pid }) => pid).filter((pid) => worksIn(pid, directory));
   }
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const ours = await Promise.all(pids.map((pid) => isPostgresIn(pid, directory)));
-  return pids.filter((_, index) => ours[index]);
+  const servers = psLines(['-axww', '-o', 'pid=,command=']).filter(
+    (line) => /^\s*\d+ \S*postgres /.test(line) && line.includes(` -D ${directory} `),
+  );
+  return servers.map((line) => Number.parseInt(line, 10));
 }
 
 /**
  * True when the pid certainly belongs to no running PostgreSQL process although it is taken; false
  * where that cannot be told.
  */
-export async function isTakenByAnother(pid: number): Promise<boolean> {
-  const entry = onLinux ? await linuxProcess(pid) : undefined;
-  return entry !== undefined && (entry.name !== 'postgres' || entry.state === 'Z');
+export function isTakenByAnother(pid: number): boolean {
+  const entry = onLinux ? statOf(pid) : undefined;
+  return entry !== undefined && (entry.name !== 'postgres' || isDead(entry.state));
 }
 
 /**
@@ -62,62 +91,67 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
     return process.kill(pid, signal);
   } catch (error) {
     // EPERM is what macOS answers for a group of zombies.
-    if (errnoOf(error) === 'ESRCH' || errnoOf(error) === 'EPERM') return false;
+    if (codeOf(error) === 'ESRCH' || codeOf(error) === 'EPERM') return false;
     throw error;
   }
 }
 
-async function isPostgresIn(pid: number, directory: string): Promise<boolean> {
-  const entry = await linuxProcess(pid);
-  if (entry?.name !== 'postgres' || entry.state === 'Z') return false;
+function worksIn(pid: number, directory: string): boolean {
   try {
     // The working directory of every PostgreSQL process is its data directory; the inode holds even
     // after a move.
-    const [works, wanted] = await Promise.all([stat(`/proc/${pid}/cwd`), stat(directory)]);
+    const [works, wanted] = [statSync(`/proc/${pid}/cwd`), statSync(directory)];
     return works.ino === wanted.ino && works.dev === wanted.dev;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return false;
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return false;
     // Another user's process in a container without CAP_SYS_PTRACE: its command line is still
     // readable.
-    return (await textOf(`/proc/${pid}/cmdline`))?.split('\0').includes(directory) ?? false;
+    return textOf(`/proc/${pid}/cmdline`)?.split('\0').includes(directory) ?? false;
   }
 }
 
-async function linuxProcess(
-  pid: number,
-): Promise<{ name: string; state: string; startedAt: string } | undefined> {
-  const text = await textOf(`/proc/${pid}/stat`);
+const isDead = (state: string): boolean => state.startsWith('Z') || state.startsWith('X');
+
+function statOf(pid: number) {
+  const text = textOf(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;
-  // "pid (name) state …": the name may itself hold spaces and parentheses. Field 3 is the state,
-  // field 22 the start.
+  // "pid (name) state …": the name may itself hold spaces and parentheses. The fields are numbered
+  // as in proc(5), where the state is the third.
   const end = text.lastIndexOf(')');
   const fields = text.slice(end + 2).split(' ');
+  const at = (number: number): string => fields[number - 3] ?? '';
   return {
+    pid,
     name: text.slice(text.indexOf('(') + 1, end),
-    state: fields[0] ?? '',
-    startedAt: fields[19] ?? '',
+    state: at(3),
+    parent: Number(at(4)),
+    group: Number(at(5)),
+    ownMs: (Number(at(14)) + Number(at(15))) * tickMs,
+    endedChildrenMs: (Number(at(16)) + Number(at(17))) * tickMs,
+    startedAt: at(22),
   };
 }
 
-async function textOf(path: string): Promise<string | undefined> {
+function textOf(path: string): string | undefined {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) return undefined;
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')) return undefined;
     throw error;
   }
 }
 
-async function psLines(args: string[]): Promise<string[]> {
+function psLines(args: string[]): string[] {
   try {
-    const { stdout } = await run('ps', args, {
+    const stdout = execFileSync('ps', args, {
       env: { ...process.env, LC_ALL: 'C' },
+      encoding: 'utf8',
       timeout: 5_000,
     });
     return stdout.split('\n').filter((line) => line !== '');
   } catch (error) {
     // `ps -p` answers exit code 1 and nothing for a pid that does not exist.
-    if (error instanceof Error && 'code' in error && error.code === 1) return [];
+    if (error instanceof Error && 'status' in error && error.status === 1) return [];
     throw error;
   }
 }

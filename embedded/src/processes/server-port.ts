@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
  * taken by any outgoing connection while the server restarts, and a client that keeps connecting to
  * it there can end up connected to itself.
  */
-const lowest = 20_000;
+const lowest = 10_000;
 const highest = 32_000;
 const attemptsMax = 50;
 
@@ -22,7 +22,8 @@ export async function choosePort(preferred: number | undefined): Promise<number>
   throw new Error(`found no free port between ${lowest} and ${highest}`);
 }
 
-function isFree(port: number): Promise<boolean> {
+/** True when nobody listens on this port of 127.0.0.1. */
+export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));

@@ -45,7 +45,7 @@ test('a lock whose process is dead, or whose pid went to another process, or tha
     JSON.stringify({ pid: await pidOfDeadProcess(), processStart: '1' }),
     JSON.stringify({
       pid: process.ppid,
-      processStart: `not ${await startOfProcess(process.ppid)}`,
+      processStart: `not ${startOfProcess(process.ppid)}`,
     }),
     '',
     '\0\0\0',

@@ -1,7 +1,7 @@
+import { sendSignal } from '@orders/embedded/processes/process-table';
 import { freePorts } from '../kit/free-ports.ts';
 import { type LocalPostgres, startLocalPostgres } from '../kit/local-postgres.ts';
 import { databaseUrls } from '../kit/postgres-processes.ts';
-import { signalTo } from '../kit/process-table.ts';
 import { startShippingProvider } from '../kit/shipping-provider.ts';
 import { createSystem, type System } from '../kit/system.ts';
 import { everything, networkOf } from './fault-kinds.ts';
@@ -102,7 +102,7 @@ function systemVictim(system: System, logs: Logs): Victim {
     async untilReady() {
       await system.untilReady(60);
     },
-    signal: (signal) => signalTo(system.program.pid, signal),
+    signal: (signal) => sendSignal(system.program.pid, signal),
   };
 }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
+import { sendSignal } from '@orders/embedded/processes/process-table';
 import type { LocalKafka } from '../kit/local-kafka.ts';
 import type { LocalPostgres } from '../kit/local-postgres.ts';
 import { killAll, livingPostmaster, postgresProcesses } from '../kit/postgres-processes.ts';
-import { signalTo } from '../kit/process-table.ts';
 import type { Program } from '../kit/program.ts';
 import { until } from '../kit/until.ts';
 import type { Logs } from './kept-logs.ts';
@@ -37,7 +37,7 @@ export function processVictim(name: string, service: Restarted, logs: Logs): Vic
       logs.add(name, service.program);
     },
     untilReady: () => service.untilReady(),
-    signal: (signal) => signalTo(service.program.pid, signal),
+    signal: (signal) => sendSignal(service.program.pid, signal),
   };
 }
 
@@ -59,7 +59,7 @@ export function postgresVictim(dataDir: string): Victim {
     signal(signal) {
       // The server first, so that no backend comes while they are stopped; the same ones go on.
       if (signal === 'SIGSTOP') paused = postgresProcesses(dataDir).map(({ pid }) => pid);
-      for (const pid of paused) signalTo(pid, signal);
+      for (const pid of paused) sendSignal(pid, signal);
     },
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { signalTo } from './process-table.ts';
+import { sendSignal } from '@orders/embedded/processes/process-table';
 import { type Program, startScript } from './program.ts';
 import { until } from './until.ts';
 
@@ -59,7 +59,7 @@ export async function startLocalKafka(options: {
     const { pid } = JSON.parse(readFileSync(join(dataDir, 'kafka.json'), 'utf8')) as {
       pid: number;
     };
-    if (program.exit === undefined) signalTo(-pid, name);
+    if (program.exit === undefined) sendSignal(-pid, name);
   };
   return {
     bootstrapServers: `127.0.0.1:${advertisedPort}`,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { sendSignal } from '@orders/embedded/processes/process-table';
 import { databaseUrls, livingPostmaster } from './postgres-processes.ts';
-import { signalTo } from './process-table.ts';
 import { type Program, startProgram } from './program.ts';
 import { until } from './until.ts';
 
@@ -31,7 +31,7 @@ export async function startLocalPostgres(directory: string): Promise<LocalPostgr
   // ended half-way.
   const endServer = () => {
     const server = livingPostmaster(dataDir);
-    if (server !== undefined) signalTo(server.pid, 'SIGINT');
+    if (server !== undefined) sendSignal(server.pid, 'SIGINT');
   };
   process.once('exit', endServer);
   return {

@@ -1,5 +1,5 @@
 import { setInterval as ticks } from 'node:timers/promises';
-import { residentMb, tellsCpuTime } from './process-table.ts';
+import { residentMb } from './process-table.ts';
 import type { ServiceProcess } from './service-process.ts';
 
 /** Resident memory of services in MB, by name. */
@@ -22,7 +22,7 @@ export function startMemoryWatch(services: readonly ServiceProcess[]): MemoryWat
   let most = new Map<string, number>();
   const look = () => {
     for (const { name, program } of services) {
-      const mb = tellsCpuTime ? Math.round(residentMb(program.pid) ?? 0) : 0;
+      const mb = Math.round(residentMb(program.pid)?.now ?? 0);
       if (mb > 0) most.set(name, Math.max(mb, most.get(name) ?? 0));
     }
   };

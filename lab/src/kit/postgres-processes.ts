@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LivingProcess, livingProcesses, signalTo, treeOf } from './process-table.ts';
+import {
+  type LivingProcess,
+  livingProcesses,
+  sendSignal,
+} from '@orders/embedded/processes/process-table';
+import { treeOf } from './process-table.ts';
 import { until } from './until.ts';
 
 export const isPostgres = (name: string): boolean => /(^|\/)postgres$/.test(name);
@@ -39,7 +44,7 @@ export function postgresProcesses(dataDir: string): LivingProcess[] {
 
 /** kill -9, and waits until they are gone. */
 export async function killAll(victims: LivingProcess[]): Promise<void> {
-  for (const { pid } of victims) signalTo(pid, 'SIGKILL');
+  for (const { pid } of victims) sendSignal(pid, 'SIGKILL');
   const pids = new Set(victims.map(({ pid }) => pid));
   await until(
     'killed processes to be gone',

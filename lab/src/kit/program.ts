@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { signalTo } from './process-table.ts';
+import { sendSignal } from '@orders/embedded/processes/process-table';
 import { until } from './until.ts';
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
@@ -51,7 +51,7 @@ export function startProgram(
   child.once('error', (error) => lines.push(`cannot be started: ${error.message}`));
   const pid = child.pid ?? 0;
   const signalGroup = (signal: NodeJS.Signals) => {
-    if (pid !== 0 && exit === undefined) signalTo(-pid, signal);
+    if (pid !== 0 && exit === undefined) sendSignal(-pid, signal);
   };
   // A test that is ended half-way must not leave a system behind that takes the next one's time.
   const endAtExit = () => signalGroup('SIGKILL');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import { sendSignal } from '@orders/embedded/processes/process-table';
 import { call } from './http.ts';
-import { signalTo } from './process-table.ts';
 import { type Exit, type Program, startScript } from './program.ts';
 import { until } from './until.ts';
 
@@ -71,7 +71,7 @@ export function createServiceProcess(options: {
       await untilReady();
     },
     async stop(seconds = 20) {
-      signalTo(current().pid, 'SIGTERM');
+      sendSignal(current().pid, 'SIGTERM');
       return await current().untilExit(seconds);
     },
     async kill() {

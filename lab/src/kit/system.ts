@@ -2,10 +2,15 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  type LivingProcess,
+  livingProcesses,
+  sendSignal,
+} from '@orders/embedded/processes/process-table';
 import { freePorts } from './free-ports.ts';
 import { call } from './http.ts';
 import { isPostgres, killAll, livingPostmaster } from './postgres-processes.ts';
-import { type LivingProcess, livingProcesses, signalTo, treeOf } from './process-table.ts';
+import { treeOf } from './process-table.ts';
 import { type Exit, type Program, startProgram } from './program.ts';
 import { until } from './until.ts';
 
@@ -114,7 +119,7 @@ export async function createSystem(env: Record<string, string> = {}): Promise<Sy
       );
     if (part !== 'postgres') await current().untilExit(10);
   };
-  const killAtExit = () => processes().forEach(({ pid }) => void signalTo(pid, 'SIGKILL'));
+  const killAtExit = () => processes().forEach(({ pid }) => void sendSignal(pid, 'SIGKILL'));
   process.once('exit', killAtExit);
   return {
     url,
@@ -136,7 +141,7 @@ export async function createSystem(env: Record<string, string> = {}): Promise<Sy
     stop: async (signal = 'SIGTERM', seconds = 20) => {
       const begun = performance.now();
       if (signal === 'SIGINT') current().signalGroup(signal);
-      else signalTo(current().pid, signal);
+      else sendSignal(current().pid, signal);
       return { ...(await current().untilExit(seconds)), ms: performance.now() - begun };
     },
     kill,
