@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { startProvider, until } from './running-provider.ts';
+import { until } from '@orders/platform/test/kit/until';
+import { startProvider } from './running-provider.ts';
 
 test('TEST-REFUSE answers 422 with a message and books nothing', async (t) => {
   const provider = await startProvider(t);
@@ -63,10 +64,10 @@ test('close drops hanging requests and answers delayed ones', async (t) => {
   const hanging = assert.rejects(provider.post('h', { productId: 'TEST-HANG' }), {
     message: 'fetch failed',
   });
-  await until(async () => (await provider.ledger()).length === 1);
+  await until('the first POST is counted', async () => (await provider.ledger()).length === 1);
   await provider.simulate({ latencyMs: 600_000 });
   const delayed = provider.post('d');
-  await until(async () => (await provider.ledger()).length === 2);
+  await until('the second POST is counted', async () => (await provider.ledger()).length === 2);
   await provider.close();
   await hanging;
   assert.equal((await delayed).status, 201);

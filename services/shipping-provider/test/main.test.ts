@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { spawnProvider, temporaryFolder, until } from './running-provider.ts';
+import { until } from '@orders/platform/test/kit/until';
+import { spawnProvider, temporaryFolder } from './running-provider.ts';
 
 test('kill -9 under load forgets no booking that was answered, looked up or listed', async (t) => {
   const DATA_DIR = await temporaryFolder(t);
@@ -16,7 +17,7 @@ test('kill -9 under load forgets no booking that was answered, looked up or list
       }
     });
     const goal = answered.size + 300;
-    await until(() => answered.size >= goal);
+    await until('the load is answered', () => answered.size >= goal);
     await provider.kill('SIGKILL');
     isDead = true;
     await Promise.all(posting);
@@ -80,7 +81,7 @@ test('at debug level bookings are logged together, other fates one by one with t
     Array.from({ length: 20 }, () => provider.post(crypto.randomUUID(), { headers })),
   );
   await provider.post('r', { productId: 'TEST-REFUSE', headers });
-  await until(() => provider.lines.length >= 3);
+  await until('it logs three lines', () => provider.lines.length >= 3);
   const [, refused, booked] = provider.lines;
   assert.deepEqual([refused?.reference, refused?.fate], ['r', 'refuse']);
   assert.deepEqual([refused?.correlationId, refused?.traceparent], ['c-1', traceparent]);

@@ -143,16 +143,3 @@ export async function listOf<T>(source: AsyncIterable<T>): Promise<T[]> {
   for await (const one of source) all.push(one);
   return all;
 }
-
-/** Waits until the condition holds, at most `ms` milliseconds. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  ms = 10_000,
-): Promise<void> {
-  const deadline = Date.now() + ms;
-  while (!(await condition())) {
-    if (Date.now() > deadline)
-      throw new Error(`It did not come true within ${ms} ms: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

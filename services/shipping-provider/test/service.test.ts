@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startProvider, temporaryFolder, until } from './running-provider.ts';
+import { until } from '@orders/platform/test/kit/until';
+import { startProvider, temporaryFolder } from './running-provider.ts';
 
 test('POST books and answers 201 with the shipment, and the look-up shows the same', async (t) => {
   const provider = await startProvider(t);
@@ -82,7 +83,7 @@ test('the answer waits for the latency, the booking does not', async (t) => {
   });
   const begun = performance.now();
   const posted = provider.post('a');
-  await until(async () => (await provider.lookUp('a')).status === 200);
+  await until('the look-up shows it', async () => (await provider.lookUp('a')).status === 200);
   assert.ok(performance.now() - begun < 290, 'booked before the answer');
   const { status } = await posted;
   assert.ok(performance.now() - begun >= 295);
@@ -108,7 +109,7 @@ test('lookupDelayMs hides younger bookings', async (t) => {
   const provider = await startProvider(t, { SIMULATION_LOOKUP_DELAY_MS: '300' });
   const { body } = await provider.post('a');
   assert.equal((await provider.lookUp('a')).status, 404);
-  await until(async () => (await provider.lookUp('a')).status === 200);
+  await until('the look-up shows it', async () => (await provider.lookUp('a')).status === 200);
   assert.ok(Date.now() - Date.parse(String(body.createdAt)) >= 300);
 });
 
