@@ -1,4 +1,7 @@
-import { axisUpTo, height, lineAt, round, svgDocument, textAt, width } from './svg.ts';
+import { axisUpTo, barAt, lineAt, round, svgDocument, textAt } from '../kit/svg.ts';
+
+const width = 720;
+const height = 340;
 
 export type Bar = { label: string; value: number; min: number; max: number };
 
@@ -17,10 +20,9 @@ export function barPlot(title: string, unit: string, bars: readonly Bar[]): stri
   const rows = bars.flatMap(({ label, value, min, max }, index) => {
     const y = top + step * index + step * 0.2;
     const middle = y + step * 0.3;
-    const bar = `<rect x="${left}" y="${round(y)}" width="${round(x(value) - left)}" height="${round(step * 0.6)}" rx="2" class="bar"/>`;
     return [
       textAt(left - 10, middle + 4, label, '', 'end'),
-      bar,
+      barAt(left, x(value), y, step * 0.6),
       lineAt(x(min), middle, x(max), middle, 'whisker'),
       textAt(x(max) + 8, middle + 4, format(value)),
     ];
@@ -29,7 +31,7 @@ export function barPlot(title: string, unit: string, bars: readonly Bar[]): stri
     lineAt(x(tick), top, x(tick), bottom, tick === 0 ? 'axis' : 'grid'),
     textAt(x(tick), bottom + 18, format(tick), 'note', 'middle'),
   ]);
-  return svgDocument(title, [
+  return svgDocument(title, { width, height }, [
     ...grid,
     ...rows,
     textAt((left + right) / 2, height - 14, unit, 'note', 'middle'),
@@ -74,7 +76,7 @@ export function linePlot(
       textAt(legend + 30, 56, one.label),
     ];
   });
-  return svgDocument(title, [...grid, ...lines]);
+  return svgDocument(title, { width, height }, [...grid, ...lines]);
 }
 
 function format(value: number): string {

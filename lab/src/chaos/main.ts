@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { NewOrder } from '@orders/contracts/orders/api';
 import { runCommand } from '@orders/platform/process/command-line';
+import { startProgress } from '../kit/progress.ts';
 import { readRealOrders } from '../load/real-orders.ts';
 import {
   type ChaosOptions,
@@ -20,7 +21,6 @@ import { startEmbeddedSubject } from './embedded-subject.ts';
 import type { Mode } from './fault-kinds.ts';
 import { startKafkaSubject } from './kafka-subject.ts';
 import { matrixOf } from './matrix.ts';
-import { startProgress } from './progress.ts';
 import { faultsOf, planRound } from './round-plan.ts';
 import { appendResult, isGreen, type RoundResult, readResults } from './round-result.ts';
 import { runRound } from './run-round.ts';

@@ -8,8 +8,8 @@ import { reportOf } from '../../src/bench/report.ts';
 import { type Rounds, ratioOf, type Turn } from '../../src/bench/rounds.ts';
 import { readSampleBodies } from '../../src/bench/samples.ts';
 import { percentileOf, spreadOf } from '../../src/bench/statistics.ts';
-import { axisUpTo } from '../../src/bench/svg.ts';
 import { judge, judgeMemory } from '../../src/bench/targets.ts';
+import { axisUpTo } from '../../src/kit/svg.ts';
 
 test('percentiles lie between the values, the median of an even count in their middle', () => {
   assert.deepEqual(spreadOf([4, 1, 3, 2]), { median: 2.5, min: 1, max: 4 });

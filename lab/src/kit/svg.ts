@@ -15,23 +15,26 @@ export function axisUpTo(max: number): Axis {
   };
 }
 
-export const width = 720;
-export const height = 340;
-
 // Readable on light and dark pages: its own background, and colours of equal weight on both.
 const style = `
   svg { background: #ffffff; font: 12px system-ui, sans-serif; }
   text { fill: #333a45; } .title { font-size: 15px; font-weight: 600; } .note { fill: #5b6472; }
+  .bad { fill: #c2280c; font-weight: 700; }
   .grid { stroke: #d9dee6; } .axis { stroke: #667080; } .whisker { stroke: #1d222a; stroke-width: 1.5; } .line { fill: none; stroke-width: 2; }
   .bar { fill: #5b8fe0; } .s0 { stroke: #2563c9; } .s1 { stroke: #c2570c; } .s2 { stroke: #7a8594; }
   @media (prefers-color-scheme: dark) {
     svg { background: #14181f; } text { fill: #d6dbe3; } .note { fill: #99a3b3; }
+    .bad { fill: #ff7a5c; }
     .grid { stroke: #2b323d; } .axis { stroke: #99a3b3; } .whisker { stroke: #f0f3f7; }
     .bar { fill: #3f6fb5; } .s0 { stroke: #6aa3ff; } .s1 { stroke: #ff9a52; } .s2 { stroke: #8b96a6; }
   }`;
 
-/** An SVG document with a title that is shown and read out. */
-export function svgDocument(title: string, content: readonly string[]): string {
+/** An SVG document with a title that is shown and read out. Sizes are in pixels. */
+export function svgDocument(
+  title: string,
+  { width, height }: { width: number; height: number },
+  content: readonly string[],
+): string {
   const size = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img">
 <title>${escapeText(title)}</title>
@@ -46,6 +49,11 @@ ${content.join('\n')}
 /** A text; `anchor` is start, middle or end. */
 export function textAt(x: number, y: number, text: string, name = '', anchor = 'start'): string {
   return `<text x="${round(x)}" y="${round(y)}" class="${name}" text-anchor="${anchor}">${escapeText(text)}</text>`;
+}
+
+/** A bar from `left` to `right`, with round corners. */
+export function barAt(left: number, right: number, y: number, height: number): string {
+  return `<rect x="${left}" y="${round(y)}" width="${round(right - left)}" height="${round(height)}" rx="2" class="bar"/>`;
 }
 
 export function lineAt(x1: number, y1: number, x2: number, y2: number, name: string): string {
