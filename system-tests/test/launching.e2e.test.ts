@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { sendSignal } from '@orders/embedded/processes/process-table';
+import { test } from 'node:test';
 import { isFree } from '@orders/embedded/processes/server-port';
-import { freePorts } from '@orders/lab/kit/free-ports';
-import { call } from '@orders/lab/kit/http';
 import { anOrder, place, untilOrder } from '@orders/lab/kit/orders';
 import { systemFor } from '@orders/lab/kit/started-system';
 import { until } from '@orders/lab/kit/until';
+import { launch, temporaryFolder } from './launched.ts';
 
 const repository = join(import.meta.dirname, '../..');
 
@@ -51,12 +47,6 @@ test('A place for the data where no directory can be made ends the start at once
   assert.match(system.program.lines.join('\n'), /^DATA_DIR \/proc\/x cannot be used/m);
 });
 
-async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'orders-launch-'));
-  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  return folder;
-}
-
 /** The source as it is; packages of others by links, ours by links into the copy. */
 async function copyRepository(folder: string): Promise<void> {
   await mkdir(join(folder, 'node_modules'), { recursive: true });
@@ -70,41 +60,4 @@ async function copyRepository(folder: string): Promise<void> {
       ? cp(from, join(folder, 'node_modules', name), { recursive: true, verbatimSymlinks: true })
       : symlink(from, join(folder, 'node_modules', name)));
   }
-}
-
-type Launched = { child: ChildProcess; url: string; port: number; untilReady(): Promise<void> };
-
-async function launch(t: TestContext, cwd: string, command: string[]): Promise<Launched> {
-  const [port = 0, ...others] = await freePorts(3);
-  const { PATH = '', HOME = '' } = process.env;
-  const env = {
-    PATH,
-    HOME,
-    ORDER_SERVICE_PORT: String(port),
-    FULFILLMENT_SERVICE_PORT: String(others[0]),
-    SHIPPING_PROVIDER_PORT: String(others[1]),
-    DATA_DIR: join(await temporaryFolder(t), 'data'),
-  };
-  const [program = '', ...args] = command;
-  const child = spawn(program, args, {
-    cwd,
-    env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.setEncoding('utf8').on('data', (text: string) => {
-      output = (output + text).slice(-10_000);
-    });
-  t.after(() => sendSignal(-(child.pid ?? 0), 'SIGKILL'));
-  const url = `http://127.0.0.1:${port}`;
-  const untilReady = async () => {
-    await until('the system to be ready', 60, async () => {
-      if (child.exitCode !== null) return true;
-      return (await call('GET', `${url}/health/ready`, { timeoutMs: 2_000 })).status === 200;
-    });
-    assert.equal(child.exitCode, null, output);
-  };
-  return { child, url, port, untilReady };
 }

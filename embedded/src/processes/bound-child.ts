@@ -15,10 +15,11 @@ export type BoundChild = {
 /**
  * A shell between us and the program holds the end of a pipe: when the other end is closed, by us
  * or by the death of our process (SIGKILL too), it sends the program SIGTERM. It ends when the
- * program does, with the program's exit code.
+ * program does, with the program's exit code. It gets the output under other numbers: of its own
+ * 1 and 2 libuv makes every sharer's writes block, ours too.
  */
 const leash = `
-exec 3<&0
+exec 3<&0 >&4 2>&5 4>&- 5>&-
 "$@" </dev/null 3<&- & program=$!
 { cat <&3 >/dev/null; kill "$program"; } 2>/dev/null & watch=$!
 exec 3<&-
@@ -36,7 +37,8 @@ export function spawnBound(
   options: { env: NodeJS.ProcessEnv; cwd?: string; output: number | 'inherit' },
 ): BoundChild {
   const { env, cwd = process.cwd(), output } = options;
-  const stdio: StdioOptions = ['pipe', output, output === 'inherit' ? 'inherit' : output];
+  const [stdout, stderr] = output === 'inherit' ? [1, 2] : [output, output];
+  const stdio: StdioOptions = ['pipe', 'ignore', 'ignore', 'ignore', stdout, stderr];
   const child = spawn('/bin/sh', ['-c', leash, 'sh', ...command], {
     env,
     cwd,

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { standardOutput } from './standard-output.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -13,6 +14,15 @@ export function createMetrics(service: string) {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   const registers = [registry];
+  new Counter({
+    name: 'log_lines_dropped_total',
+    help: 'Log lines of this process that standard output did not take',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(standardOutput().dropped());
+    },
+  });
   return {
     registry,
     breakerState: new Gauge({

@@ -1,4 +1,5 @@
 import { messageOf } from './errors.ts';
+import { createLineWriter, standardOutput } from './standard-output.ts';
 
 /** What a composition root runs: closing ends it in good order and may take up to `closeMs`. */
 export type Running = { close(): Promise<void> };
@@ -36,7 +37,7 @@ export async function runProcess(start: (signal: AbortSignal) => Promise<Running
     await running.close();
   } catch (error) {
     if (stopping.signal.aborted) process.exit(0);
-    process.stderr.write(`${whyNot(error)}\n`);
+    say(whyNot(error));
     process.exit(1);
   }
   process.exit(0);
@@ -51,9 +52,26 @@ function whenNpmIsGone(stop: () => void): void {
   if (file === undefined || process.argv[1]?.endsWith(`/${file}`) !== true) return;
   const parent = process.ppid;
   const check = setInterval(() => {
-    if (process.ppid !== parent) stop();
+    if (process.ppid === parent) return;
+    clearInterval(check);
+    if (!diedOfItsOutput()) return stop();
+    say(`npm cannot write and has ended; process ${process.pid} runs on without it.`);
   }, parentCheckMs);
   check.unref();
+}
+
+/** npm ends when the output that it shares with us is a full disk or has no reader; we do not. */
+function diedOfItsOutput(): boolean {
+  const output = standardOutput();
+  const before = output.dropped();
+  output.write('npm has ended, and with it ends what it ran.\n');
+  return output.dropped() > before;
+}
+
+function say(sentence: string): void {
+  const output = createLineWriter(2);
+  output.write(`${sentence}\n`);
+  output.flush();
 }
 
 /** A fault of the set-up is reported in a sentence, a fault of the code with its stack. */
