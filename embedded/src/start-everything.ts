@@ -5,6 +5,7 @@ import { createFulfillmentService } from '@orders/fulfillment-service/service';
 import { createOrderService } from '@orders/order-service/service';
 import { createInProcessBroker } from '@orders/platform/messaging/broker-in-process';
 import type { Log } from '@orders/platform/process/log';
+import { drainSeconds } from '@orders/platform/process/variables';
 import { createShippingProvider } from '@orders/shipping-provider/service';
 import type { EmbeddedConfig } from './config.ts';
 import { supplyDatabases } from './postgres/supply-databases.ts';
@@ -14,6 +15,7 @@ export type Everything = {
   orderServiceUrl: string;
   fulfillmentServiceUrl: string;
   shippingProviderUrl: string;
+  drainMs: number;
   /** Ends all parts, last started first. */
   close(): Promise<void>;
 };
@@ -77,11 +79,16 @@ export async function startEverything(
     // Closed first: orders in flight are published while the Fulfillment Service still listens, and
     // its events while the order service does.
     keep({ close: () => orderService.stopTaking() });
+    keep({
+      close: async () =>
+        void (await Promise.all([orderService.drain(), fulfillmentService.drain()])),
+    });
     const fulfillmentServiceUrl = await fulfillmentService.listen();
     return {
       orderServiceUrl: await orderService.listen(),
       fulfillmentServiceUrl,
       shippingProviderUrl,
+      drainMs: drainSeconds(config) * 1_000,
       close,
     };
   } catch (error) {

@@ -3,6 +3,7 @@ import { type ConfigRules, loadEnvFile, readConfig } from '@orders/platform/proc
 import { createLog, type Log } from '@orders/platform/process/log';
 import { kafkaFaults } from '@orders/platform/process/profile';
 import { runProcess } from '@orders/platform/process/run-process';
+import { drainSeconds } from '@orders/platform/process/variables';
 import Type, { type Static } from 'typebox';
 import { EmbeddedConfig, embeddedRules } from './config.ts';
 import { startKafka } from './kafka/server.ts';
@@ -47,6 +48,7 @@ await runProcess(async (signal) => {
 async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSignal) {
   const foundation: Closable[] = [];
   const services: Closable[] = [];
+  const drainMs = drainSeconds(config) * 1_000;
   // Services need the foundation until they have drained; among themselves they need no order,
   // Kafka keeps what is not read yet.
   const close = async (): Promise<void> => {
@@ -81,7 +83,7 @@ async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSign
       const scheme =
         config.TLS_CERT_FILE !== undefined && name !== 'shipping-provider' ? 'https' : 'http';
       const url = `${scheme}://${config.HOST === '0.0.0.0' ? '127.0.0.1' : config.HOST}:${chosen}`;
-      const options = { module: `@orders/${name}/main`, url, signal };
+      const options = { module: `@orders/${name}/main`, url, signal, drainMs };
       const itsEnv = { ...env, ...extra, [portVariable]: String(chosen) };
       services.push(
         await keepRunning(name, log, () => startServiceProcess({ ...options, env: itsEnv })),
@@ -99,7 +101,7 @@ async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSign
         SHIPPING_BASE_URL: provider,
       }),
     ]);
-    return { url, fulfillmentServiceUrl, close };
+    return { url, fulfillmentServiceUrl, drainMs, close };
   } catch (error) {
     await close();
     throw error;

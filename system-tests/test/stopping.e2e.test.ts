@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { livingProcesses } from '@orders/embedded/processes/process-table';
 import { isFree } from '@orders/embedded/processes/server-port';
-import { anOrderOf, place, readOrder, readOrders, untilOrder } from '@orders/lab/kit/orders';
+import { call } from '@orders/lab/kit/http';
+import { anOrderOf, place, post, readOrder, readOrders, untilOrder } from '@orders/lab/kit/orders';
 import { reconcile } from '@orders/lab/kit/reconcile';
 import { readLedger, simulate } from '@orders/lab/kit/shipping-provider';
 import { startSystem } from '@orders/lab/kit/started-system';
@@ -37,6 +38,36 @@ test('SIGINT and SIGTERM under load end everything within 10 s with exit code 0,
   );
   const found = reconcile(load.sent, await readOrders(url), await readLedger(system.providerUrl));
   assert.deepEqual(found, { lost: [], doubled: [], stuck: [], orphans: [] });
+});
+
+test('After SIGTERM a load balancer is told first: the port still answers for DRAIN_SECONDS, and no order is refused', async (t) => {
+  const system = await startSystem({ t, env: { DRAIN_SECONDS: '4' } });
+  const { url, fulfillmentUrl } = system;
+  let stopped = false;
+  const orderIds: string[] = [];
+  const stopping = system.stop('SIGTERM').finally(() => {
+    stopped = true;
+  });
+  for (const base of [url, fulfillmentUrl])
+    await until(`${base} to say so`, 1, async () => {
+      const { status, body } = await call('GET', `${base}/health/ready`);
+      return status === 503 && body.code === 'stopping';
+    });
+  // A balancer that asks every two seconds sends orders for that long.
+  const end = performance.now() + 2_000;
+  while (performance.now() < end) {
+    const answer = await post(url, anOrderOf('product-456'));
+    assert.equal(answer.status, 201, answer.text);
+    assert.equal(answer.headers.connection, 'close');
+    orderIds.push(answer.body.orderId);
+  }
+  assert.equal((await call('GET', `${url}/health/live`)).status, 200);
+  assert.equal(stopped, false);
+  const { code, ms } = await stopping;
+  assert.equal(code, 0);
+  assert.ok(ms >= 4_000 && ms < 14_000, `${ms} ms`);
+  await system.start();
+  for (const orderId of orderIds.slice(-5)) await untilOrder(url, orderId, 'Shipped');
 });
 
 test('A call to the provider that never ends does not hold up the stop', async (t) => {

@@ -7,7 +7,7 @@ import type { Life } from './keep-running.ts';
 
 /** Migrations and the database may take their time after a crash. */
 const readyWithinMs = 60_000;
-/** A service ends itself after 12 s. */
+/** A service ends itself 12 s after it has drained. */
 const stopWithinMs = 13_000;
 const probeMs = 2_000;
 /**
@@ -27,6 +27,7 @@ export async function startServiceProcess(o: {
   url: string;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
+  drainMs: number;
 }): Promise<Life> {
   const main = fileURLToPath(import.meta.resolve(o.module));
   const child = spawnBound([process.execPath, ...memoryFlags, main], {
@@ -37,7 +38,7 @@ export async function startServiceProcess(o: {
   void child.exited.then((how) => {
     end = how;
   });
-  const close = (): Promise<void> => child.stop(stopWithinMs);
+  const close = (): Promise<void> => child.stop(o.drainMs + stopWithinMs);
   try {
     const isSettled = async (): Promise<boolean> =>
       end !== undefined || (await answers(`${o.url}/health/live`));

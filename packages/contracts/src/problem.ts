@@ -32,6 +32,7 @@ export const errorCatalogue = {
   headers_too_large: { status: 431, title: 'The headers are too large' },
   overloaded: { status: 503, title: 'Too many requests are waiting' },
   store_unavailable: { status: 503, title: 'The database cannot be reached' },
+  stopping: { status: 503, title: 'The process is stopping' },
   internal_error: { status: 503, title: 'The request could not be carried out' },
   provider_unavailable: { status: 503, title: 'The provider takes no shipments now' },
 } as const;

@@ -13,6 +13,7 @@ import {
 import {
   commonVariables,
   connectionsVariable,
+  drainVariable,
   portVariable,
   stuckAfterVariable,
 } from '@orders/platform/process/variables';
@@ -25,6 +26,7 @@ const whole = (minimum: number, maximum: number, value: number, description: str
 export const FulfillmentConfig = Type.Object({
   ...commonVariables,
   ...entranceVariables,
+  ...drainVariable,
   FULFILLMENT_SERVICE_PORT: portVariable(5001, 'the Fulfillment Service'),
   FULFILLMENT_DATABASE_URL: databaseUrlVariable('Fulfillment Service'),
   FULFILLMENT_DATABASE_CONNECTIONS: connectionsVariable('Fulfillment Service'),

@@ -18,6 +18,7 @@ import { retryWhileUnavailable } from '@orders/platform/postgres/wait-for-databa
 import { instanceName } from '@orders/platform/process/instance-name';
 import type { Log } from '@orders/platform/process/log';
 import { createMetrics, type Metrics } from '@orders/platform/process/metrics';
+import { drainSeconds } from '@orders/platform/process/variables';
 import type { FulfillmentConfig } from './config.ts';
 import type { Policy } from './fulfillment.ts';
 import { createFulfillmentMetrics } from './metrics.ts';
@@ -58,9 +59,11 @@ export type FulfillmentService = {
    * URL.
    */
   listen(): Promise<string>;
+  /** Tells callers to go elsewhere and still answers them, for DRAIN_SECONDS. */
+  drain(): Promise<void>;
   /**
-   * Leaves the group, lets calls in flight finish or hands them back, publishes what it can, leaves
-   * the database.
+   * Drains, leaves the group, lets calls in flight finish or hands them back, publishes what it
+   * can, leaves the database.
    */
   close(): Promise<void>;
 };
@@ -171,6 +174,7 @@ export async function createFulfillmentService(parts: {
   addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
+  const drain = (): Promise<void> => app.drain(drainSeconds(config));
   return {
     async listen() {
       pace.start();
@@ -193,7 +197,9 @@ export async function createFulfillmentService(parts: {
       metrics.observeProcess();
       return app.listeningOrigin;
     },
+    drain,
     async close() {
+      await drain();
       await app.close();
       await watching?.close();
       await subscription.close();

@@ -12,6 +12,7 @@ import {
 import {
   commonVariables,
   connectionsVariable,
+  drainVariable,
   portVariable,
   stuckAfterVariable,
 } from '@orders/platform/process/variables';
@@ -21,6 +22,7 @@ import Type, { type Static } from 'typebox';
 export const OrderConfig = Type.Object({
   ...commonVariables,
   ...entranceVariables,
+  ...drainVariable,
   ORDER_SERVICE_PORT: portVariable(5000, 'the Order Service'),
   ORDERS_DATABASE_URL: databaseUrlVariable('Order Service'),
   ORDERS_DATABASE_CONNECTIONS: connectionsVariable('Order Service'),

@@ -19,6 +19,7 @@ import { retryWhileUnavailable } from '@orders/platform/postgres/wait-for-databa
 import { instanceName } from '@orders/platform/process/instance-name';
 import type { Log } from '@orders/platform/process/log';
 import { createMetrics, type Metrics } from '@orders/platform/process/metrics';
+import { drainSeconds } from '@orders/platform/process/variables';
 import { createOrderChangesStore } from './change-log.ts';
 import type { OrderConfig } from './config.ts';
 import { createOrderMetrics } from './metrics.ts';
@@ -52,9 +53,11 @@ const projectEventsMax = 500;
 export type OrderService = {
   /** Begins to publish what waits and opens the port; resolves to the service's URL. */
   listen(): Promise<string>;
+  /** Tells callers to go elsewhere and still answers them, for DRAIN_SECONDS. */
+  drain(): Promise<void>;
   /**
-   * Takes no further order, commits and publishes what is in flight; still shows what it hears of
-   * its orders.
+   * Drains, takes no further order, commits and publishes what is in flight; still shows what it
+   * hears of its orders.
    */
   stopTaking(): Promise<void>;
   /**
@@ -183,6 +186,7 @@ export async function createOrderService(parts: {
       metrics.observeProcess();
       return app.listeningOrigin;
     },
+    drain,
     stopTaking: () => (stopped ??= stopTaking()),
     async close() {
       stopped ??= stopTaking();
@@ -192,7 +196,12 @@ export async function createOrderService(parts: {
     },
   };
 
+  function drain(): Promise<void> {
+    return app.drain(drainSeconds(config));
+  }
+
   async function stopTaking(): Promise<void> {
+    await drain();
     // Ends who waits at once; its last look ends while the rest is closed.
     const unfollowed = changes.close();
     await app.close();

@@ -6,6 +6,7 @@ import fastify, {
 } from 'fastify';
 import { CodedError, codeOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
+import { addDraining } from './draining.ts';
 import { bodyLimitBytes, readJsonBodies } from './json-body.ts';
 import { refuseOtherMethods } from './other-methods.ts';
 import { clientErrorHandler, sendError } from './problems.ts';
@@ -73,6 +74,7 @@ export function createHttpServer(options: {
     clientErrorHandler,
   });
   app.server.maxConnections = connectionsMax;
+  addDraining(app);
   readJsonBodies(app);
   refuseRepeatedHeaders(app);
   const validation = createRequestValidation();

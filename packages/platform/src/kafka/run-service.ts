@@ -4,6 +4,7 @@ import { type ConfigRules, loadEnvFile, readConfig } from '../process/config.ts'
 import { createLog, type Log } from '../process/log.ts';
 import type { Metrics } from '../process/metrics.ts';
 import { runProcess } from '../process/run-process.ts';
+import { drainSeconds } from '../process/variables.ts';
 import { createKafkaBroker } from './broker.ts';
 import { type KafkaConfig, kafkaBrokerOptions } from './config.ts';
 import { observeKafkaLag } from './lag.ts';
@@ -58,7 +59,7 @@ export async function runKafkaService<S extends TObject>(parts: {
         await service.close();
         await broker.close();
       };
-      return { close };
+      return { close, drainMs: drainSeconds(config) * 1_000 };
     } catch (error) {
       await broker.close();
       throw error;

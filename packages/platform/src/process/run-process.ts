@@ -1,8 +1,12 @@
 import { messageOf } from './errors.ts';
 import { createLineWriter, standardOutput } from './standard-output.ts';
 
-/** What a composition root runs: closing ends it in good order and may take up to `closeMs`. */
-export type Running = { close(): Promise<void> };
+/** What a composition root runs: closing ends it in good order, within `closeMs` after draining. */
+export type Running = {
+  close(): Promise<void>;
+  /** Of `close`: how long callers are still answered before anything ends. Unset: 0. */
+  drainMs?: number;
+};
 
 /**
  * A process that has not drained by then is ended: whatever it still held is taken up again after a
@@ -33,7 +37,7 @@ export async function runProcess(start: (signal: AbortSignal) => Promise<Running
   try {
     const running = await start(stopping.signal);
     await stopped;
-    setTimeout(() => process.exit(1), closeMs).unref();
+    setTimeout(() => process.exit(1), (running.drainMs ?? 0) + closeMs).unref();
     await running.close();
   } catch (error) {
     if (stopping.signal.aborted) process.exit(0);
