@@ -13,6 +13,7 @@ import { type Sentinel, startSentinel } from '@orders/platform/operate/sentinel'
 import { createSentinelStore } from '@orders/platform/operate/sentinel-store';
 import { observeStuck } from '@orders/platform/operate/stuck-routes';
 import { createDatabase } from '@orders/platform/postgres/database';
+import { observeDatabase } from '@orders/platform/postgres/database-metrics';
 import { migrate, requireMigrated } from '@orders/platform/postgres/migrate';
 import { retryWhileUnavailable } from '@orders/platform/postgres/wait-for-database';
 import { instanceName } from '@orders/platform/process/instance-name';
@@ -96,7 +97,7 @@ export async function createFulfillmentService(parts: {
     ...connect,
     connections: config.FULFILLMENT_DATABASE_CONNECTIONS,
   });
-  const relaxed = createDatabase({ ...connect, connections: 2, relaxed: true });
+  const relaxed = database.beside({ connections: 2, relaxed: true });
   const migration = {
     database,
     schema,
@@ -110,6 +111,7 @@ export async function createFulfillmentService(parts: {
 
   const metrics = createMetrics('fulfillment-service');
   parts.observe?.(metrics);
+  observeDatabase(metrics, database);
   const claims = createClaimStore(database, instance);
   const outbox = createOutboxStore(relaxed, instance);
   const fulfillmentMetrics = createFulfillmentMetrics(metrics, { database, outbox });
@@ -205,7 +207,7 @@ export async function createFulfillmentService(parts: {
       await subscription.close();
       await pace.close();
       await relay.close();
-      await Promise.all([client.close(), database.close(), relaxed.close()]);
+      await Promise.all([client.close(), database.close()]);
     },
   };
 }

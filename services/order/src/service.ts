@@ -13,6 +13,7 @@ import { type Sentinel, startSentinel } from '@orders/platform/operate/sentinel'
 import { createSentinelStore } from '@orders/platform/operate/sentinel-store';
 import { observeStuck } from '@orders/platform/operate/stuck-routes';
 import { createDatabase } from '@orders/platform/postgres/database';
+import { observeDatabase } from '@orders/platform/postgres/database-metrics';
 import { migrate, requireMigrated } from '@orders/platform/postgres/migrate';
 import { startPurge } from '@orders/platform/postgres/purge';
 import { retryWhileUnavailable } from '@orders/platform/postgres/wait-for-database';
@@ -92,7 +93,7 @@ export async function createOrderService(parts: {
   const instance = instanceName(parts.instance);
   const connect = { url: config.ORDERS_DATABASE_URL, schema, instance, log };
   const database = createDatabase({ ...connect, connections: config.ORDERS_DATABASE_CONNECTIONS });
-  const relaxed = createDatabase({ ...connect, connections: 2, relaxed: true });
+  const relaxed = database.beside({ connections: 2, relaxed: true });
   const migration = {
     database,
     schema,
@@ -106,6 +107,7 @@ export async function createOrderService(parts: {
 
   const metrics = createMetrics('order-service');
   parts.observe?.(metrics);
+  observeDatabase(metrics, database);
   const placing = createPlacingStore(database);
   const publishFailed = createPublishFailedStore(database);
   const outbox = createOutboxStore(relaxed, instance);
@@ -192,7 +194,7 @@ export async function createOrderService(parts: {
       stopped ??= stopTaking();
       await stopped;
       await subscription.close();
-      await Promise.all([database.close(), relaxed.close()]);
+      await database.close();
     },
   };
 

@@ -1,7 +1,15 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { codeOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
-import { sessionSettings, setSession } from './session.ts';
+import {
+  createRenewablePool,
+  isBusyPool,
+  openPool,
+  type RenewablePool,
+  wasClosedIdle,
+} from './pool.ts';
+import { createProbe } from './probe.ts';
+import { createServerState, reasonOf, type Trouble } from './server-state.ts';
 
 /** A named statement: prepared once per connection, planned once (see `pinnedPlans`). */
 type Statement = { name: string; text: string };
@@ -18,123 +26,91 @@ export type Database = {
    */
   withConnection<R>(use: (client: pg.ClientBase) => Promise<R>): Promise<R>;
   /**
-   * The reason why the database does not answer now, or undefined. Bounded by the connect and
-   * statement timeouts.
+   * The reason why the database does not answer or takes no writes now, or undefined. Asked on a
+   * connection of its own; bounded by the connect timeout and a second.
    */
   unreachable(): Promise<string | undefined>;
+  /** What is known to be wrong with the server; asks nothing. */
+  readonly trouble: Trouble | undefined;
+  /** Another pool on the same server, which closes with this one. */
+  beside(options: Pool): Database;
   close(): Promise<void>;
 };
+
+/**
+ * `relaxed`: commits return before they are on disk; only for the marking of published events,
+ * where a lost commit means a second copy and no loss.
+ */
+type Pool = { connections: number; relaxed?: boolean };
 
 /**
  * A server that does not take a connection in this time is away: an order is answered 503 within a
  * second or two.
  */
 const connectTimeoutMs = 1_000;
-/** The client's own clock, for a server that does not even send the statement's timeout. */
-const queryTimeoutMs = 6_000;
-/** A firewall forgets connections that are silent for long. */
-const keepAliveMs = 10_000;
 
-/**
- * A pool of connections to a service's own schema. `relaxed`: commits return before they are on
- * disk; only for the marking of published events, where a lost commit means a second copy and no
- * loss.
- */
-export function createDatabase(options: {
-  url: string;
-  schema: string;
-  instance: string;
-  connections: number;
-  relaxed?: boolean;
-  log: Log;
-}): Database {
-  const { schema, log } = options;
-  const settings = sessionSettings(options);
-  const pool = new pg.Pool({
-    connectionString: options.url,
-    application_name: `${schema}-${options.instance}`,
-    max: options.connections,
-    connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: queryTimeoutMs,
-    idleTimeoutMillis: 60_000,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: keepAliveMs,
-    onConnect: (client) => setSession(client, settings, connectTimeoutMs),
+/** A pool of connections to a service's own schema. */
+export function createDatabase(
+  options: Pool & { url: string; schema: string; instance: string; log: Log },
+): Database {
+  const { url, schema, instance, log } = options;
+  const name = `${schema}-probe-${instance}`;
+  const pools: RenewablePool[] = [];
+  const state = createServerState({
+    probe: createProbe({ url, name, connectMs: connectTimeoutMs }),
+    schema,
+    log,
+    renewConnections() {
+      for (const pool of pools) pool.renew();
+    },
   });
-  let isAway = false;
-  const notice = (error: unknown): void => {
-    if (isAway || whatFailed(error) !== 'unavailable') return;
-    isAway = true;
-    log.warn({ part: 'database', schema, err: (error as Error).message }, 'database away');
+  const close = async (): Promise<void> => {
+    await state.close();
+    await Promise.all(pools.map((pool) => pool.close()));
   };
-  const noticeBack = (): void => {
-    if (isAway) log.info({ part: 'database', schema }, 'database back');
-    isAway = false;
-  };
-  // An idle connection that is closed reports here; without a listener it would end the process. It
-  // is no outage: a firewall, a pooler or an operator may close it, and the next statement opens
-  // another.
-  pool.on('error', (error) =>
-    log.debug({ part: 'database', schema, err: error.message }, 'idle connection closed'),
-  );
-  // A busy one tells its statement too.
-  pool.on('connect', (client) => client.on('error', () => undefined));
-
-  const run = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      const result = await work();
-      noticeBack();
-      return result;
-    } catch (error) {
-      notice(error);
-      throw error;
-    }
-  };
-  return {
-    query: (statement, values) => {
-      const send = () => pool.query({ name: statement.name, text: statement.text, values });
-      return run(async () => (await onOpenConnection(send)).rows);
-    },
-    withConnection: async (use) => {
-      const client = await onOpenConnection(() => pool.connect());
+  const open = (of: Pool): Database => {
+    const pool = createRenewablePool(() =>
+      openPool({ ...options, ...of, connectMs: connectTimeoutMs }),
+    );
+    pools.push(pool);
+    const run = async <T>(work: () => Promise<T>): Promise<T> => {
       try {
-        return await use(client);
-      } finally {
-        // Whatever it was in (settings of its own, an aborted transaction, a lock, a statement that
-        // still runs) ends with the connection.
-        client.release(true);
+        const result = await work();
+        state.succeeded();
+        return result;
+      } catch (error) {
+        if (whatFailed(error) === 'unavailable') state.failed(error);
+        throw error;
       }
-    },
-    unreachable: async () => {
-      try {
-        await run(() => onOpenConnection(() => pool.query('SELECT 1')));
-        return undefined;
-      } catch {
-        return 'PostgreSQL cannot be reached.';
-      }
-    },
-    close: () => pool.end(),
+    };
+    return {
+      query: (statement, values) =>
+        run(async () => {
+          const query = { name: statement.name, text: statement.text, values };
+          return (await pool.onOpenConnection((current) => current.query(query))).rows;
+        }),
+      withConnection: async (use) => {
+        const client = await pool.onOpenConnection((current) => current.connect());
+        try {
+          return await use(client);
+        } finally {
+          // Whatever it was in (settings of its own, an aborted transaction, a lock, a statement
+          // that still runs) ends with the connection.
+          client.release(true);
+        }
+      },
+      unreachable: async () => {
+        const trouble = await state.look();
+        return trouble && reasonOf(trouble);
+      },
+      get trouble() {
+        return state.trouble;
+      },
+      beside: open,
+      close,
+    };
   };
-}
-
-/** A statement that met an idle connection just as it was closed goes to another, once. */
-async function onOpenConnection<T>(send: () => Promise<T>): Promise<T> {
-  try {
-    return await send();
-  } catch (error) {
-    if (!wasClosedIdle(error)) throw error;
-    return await send();
-  }
-}
-
-/**
- * Whether the connection had been closed before the statement was carried out: the server says that
- * it closed it because nothing came (it reads the statement only after that), or the driver had
- * noticed the end and sent nothing.
- */
-function wasClosedIdle(error: unknown): boolean {
-  if (codeOf(error) === '57P05') return true;
-  return error instanceof Error && /not queryable$/.test(error.message);
+  return open(options);
 }
 
 export type DatabaseFailure = 'data' | 'conflict' | 'lock' | 'bug' | 'unavailable';
@@ -165,6 +141,5 @@ export function whatFailed(error: unknown): DatabaseFailure {
 export function wasNeverSent(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   if (['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', '57P03', '53300'].includes(code)) return true;
-  if (wasClosedIdle(error)) return true;
-  return error instanceof Error && /timeout exceeded when trying to connect/.test(error.message);
+  return wasClosedIdle(error) || isBusyPool(error);
 }

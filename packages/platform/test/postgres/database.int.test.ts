@@ -178,3 +178,38 @@ test('a statement that found no connection was surely never sent', async (t) => 
   await assert.rejects(busy.query({ name: 'x', text: 'SELECT 1' }, []), wasNeverSent);
   await holding;
 });
+
+test('a full disk is named until the server can write again, with one warning', async (t) => {
+  const { connect, sql } = await postgres.schema(t, empty);
+  const said: string[] = [];
+  const warn = (_: object, line: string) => void said.push(line);
+  const database = connect('a', { log: { ...silentLog, warn } as Log });
+  await sql(`
+    CREATE TABLE things (id int);
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON things EXECUTE FUNCTION full_disk()`);
+  const insert = () => database.query({ name: '', text: 'INSERT INTO things VALUES (1)' }, []);
+  const full = 'The disk of PostgreSQL is full.';
+  for (let i = 0; i < 20; i += 1) await assert.rejects(insert(), { code: '53100' });
+  assert.equal(await database.unreachable(), full);
+  assert.deepEqual(await database.query({ name: '', text: 'SELECT id FROM things' }, []), []);
+  assert.equal(await database.unreachable(), full, 'a read proves nothing');
+  assert.equal(database.trouble, 'disk_full');
+  await sql('DROP TRIGGER full_disk ON things');
+  await insert();
+  await until('it heals', async () => (await database.unreachable()) === undefined, 15_000);
+  assert.deepEqual(said, ['disk of the database is full']);
+});
+
+test('a pool whose connections are all busy does not make the server look away', async (t) => {
+  const { connect } = await postgres.schema(t, empty);
+  const said: string[] = [];
+  const warn = (_: object, line: string) => void said.push(line);
+  const database = connect('b', { connections: 1, log: { ...silentLog, warn } as Log });
+  const slow = database.query({ name: '', text: 'SELECT pg_sleep(2)' }, []);
+  await assert.rejects(database.query({ name: '', text: 'SELECT 1' }, []), wasNeverSent);
+  assert.equal(await within('an answer', database.unreachable(), 1_000), undefined);
+  await slow;
+  assert.deepEqual(said, []);
+});
