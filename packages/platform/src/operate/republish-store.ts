@@ -1,6 +1,7 @@
 import type { RepublishFilter } from '@orders/contracts/operate/republish';
 import { insertLaterEvents } from '../messaging/outbox-insert.ts';
 import type { OutboxRow } from '../messaging/outbox-store.ts';
+import { boundedWalk, pageOf, type WalkRow } from '../postgres/bounded-walk.ts';
 import type { Database } from '../postgres/database.ts';
 import { insertAction } from './operator-journal.ts';
 
@@ -38,15 +39,13 @@ export function createRepublishStore(database: Database, table: RepublishTable) 
     ): Promise<{ orderIds: string[]; next: string | null }> {
       const isIndexed = table.indexedStates.includes(state);
       const window = [before, createdFrom ?? null, createdTo ?? null, state, olderThanSeconds];
-      const [row] = await database.query<WalkRow>(isIndexed ? indexed : all, [
+      const rows = await database.query<WalkRow>(isIndexed ? indexed : all, [
         ...window,
         walkBudget,
         limit + 1,
       ]);
-      const { ids = [], walked = 0, last = null } = row ?? {};
-      const orderIds = ids.slice(0, limit);
-      if (ids.length > limit) return { orderIds, next: orderIds.at(-1) ?? null };
-      return { orderIds, next: walked === walkBudget ? last : null };
+      const { hits, next } = pageOf(rows, { budget: walkBudget, limit });
+      return { orderIds: hits.flatMap(({ orderId }) => orderId ?? []), next };
     },
     /** When each of these events would be sent; sorted as given. Changes nothing. */
     async plan(events: { row: OutboxRow; delayMs: number }[]): Promise<PlannedEvent[]> {
@@ -96,8 +95,6 @@ export function createRepublishStore(database: Database, table: RepublishTable) 
 
 export type RepublishStore = ReturnType<typeof createRepublishStore>;
 
-type WalkRow = { ids: string[]; walked: number; last: string | null };
-
 const keysOf = (events: { row: OutboxRow }[]): [string[], number[]] => [
   events.map(({ row }) => row.key),
   events.map(({ row }) => row.sequence),
@@ -109,17 +106,26 @@ const firstIdAt = (time: string) =>
 
 function walkStatements({ name, stateColumn, indexCondition }: RepublishTable) {
   const walk = (condition: string) => `
-    WITH walked AS MATERIALIZED (
-      SELECT order_id, ${stateColumn} AS state, updated_at FROM ${name}
-      WHERE order_id < $1::uuid AND order_id >= ${firstIdAt('$2::timestamptz')} AND ${condition}
-        AND order_id < CASE WHEN $3::timestamptz IS NULL THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
-                            ELSE ${firstIdAt("($3::timestamptz + interval '1 ms')")} END
-      ORDER BY order_id DESC LIMIT $6),
-    hits AS MATERIALIZED (
-      SELECT order_id FROM walked WHERE state = $4 AND updated_at <= now() - $5::float8 * interval '1 s'
-      ORDER BY order_id DESC LIMIT $7)
-    SELECT (SELECT count(*)::int FROM walked) AS walked, (SELECT order_id FROM walked ORDER BY order_id LIMIT 1) AS last,
-      (SELECT coalesce(json_agg(order_id ORDER BY order_id DESC), '[]') FROM hits) AS ids`;
+    WITH ${boundedWalk({
+      table: name,
+      columns: `${stateColumn} AS state, updated_at`,
+      where: `
+        order_id < $1::uuid
+        AND order_id >= ${firstIdAt('$2::timestamptz')}
+        AND order_id < CASE
+          WHEN $3::timestamptz IS NULL THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid
+          ELSE ${firstIdAt("($3::timestamptz + interval '1 ms')")}
+        END
+        AND ${condition}`,
+      direction: 'DESC',
+      budget: '$6',
+      matches: `state = $4 AND updated_at <= now() - $5::float8 * interval '1 s'`,
+      limitPlusOne: '$7',
+    })}
+    SELECT ends.*, hits.order_id AS "orderId"
+    FROM ends
+    LEFT JOIN hits ON true
+    ORDER BY hits.order_id DESC`;
   return {
     all: { name: 'republish-find', text: walk('true') },
     indexed: { name: 'republish-find-indexed', text: walk(indexCondition) },
@@ -133,7 +139,8 @@ const planStatement = {
   text: `
     SELECT i.n::int AS n, now() + i.delay_ms * interval '1 ms' AS "sendAt"
     FROM ${input} WITH ORDINALITY AS i (key, sequence, delay_ms, n)
-    WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.key = i.key AND o.sequence = i.sequence AND o.refused IS NULL)`,
+    WHERE NOT EXISTS (
+      SELECT FROM outbox o WHERE o.key = i.key AND o.sequence = i.sequence AND o.refused IS NULL)`,
 };
 
 const sendStatement = {
@@ -148,7 +155,8 @@ const sendStatement = {
           string_to_array($7, E'\\n'), $8::text[])
           AS i (key, sequence, delay_ms, event_id, event_type, payload, correlation_id)`)}
       ON CONFLICT (key, sequence) DO UPDATE
-        SET refused = NULL, claimed_by = NULL, created_at = excluded.created_at, claim_until = excluded.claim_until
+        SET refused = NULL, claimed_by = NULL, created_at = excluded.created_at,
+          claim_until = excluded.claim_until
         WHERE outbox.refused IS NOT NULL
       RETURNING key, sequence, claim_until),
     recorded AS (

@@ -6,6 +6,7 @@ import type {
 } from '@orders/contracts/fulfillments/api';
 import type { NewShipment } from '@orders/contracts/shipping';
 import { fromPageToken, highestId, toPageToken } from '@orders/platform/http/paging';
+import { boundedWalk, pageOf, type WalkRow } from '@orders/platform/postgres/bounded-walk';
 import type { Database } from '@orders/platform/postgres/database';
 
 /**
@@ -34,11 +35,8 @@ export function createFulfillmentQueries(database: Database) {
       const statement = hasIndex ? attentionPageStatement : pageStatement;
       const values = [before, state ?? null, budget, limit + 1];
       const rows = await database.query<PageRow>(statement, values);
-      const hits = rows.filter((row) => row.orderId !== null);
-      const items = hits.slice(0, limit).map(toEntry);
-      const lastSeen = hits.length > limit ? items.at(-1)?.orderId : rows[0]?.last_walked;
-      const isMore = hits.length > limit || (rows[0]?.walked ?? 0) === budget;
-      return { items, nextPageToken: isMore && lastSeen ? toPageToken(lastSeen) : null };
+      const { hits, next } = pageOf(rows, { budget, limit });
+      return { items: hits.map(toEntry), nextPageToken: next && toPageToken(next) };
     },
   };
 }
@@ -55,7 +53,7 @@ type EntryRow = Omit<FulfillmentEntry, Moments> & {
   claimedBy: string | null;
   cancelRequestedAt: Date | null;
 };
-type PageRow = EntryRow & { walked: number; last_walked: string | null };
+type PageRow = EntryRow & WalkRow;
 type DetailRow = EntryRow & {
   sequence: number;
   failedAttempts: string;
@@ -113,22 +111,30 @@ const columns = `
 const oneStatement = {
   name: 'fulfillment-one',
   text: `
-    SELECT ${columns}, f.sequence, f.failed_attempts AS "failedAttempts", f.retried_at AS "retriedAt", f.source_topic AS topic,
-      f.source_partition AS partition, f.source_offset AS offset, f.payload, f.correlation_id AS "correlationId"
-    FROM fulfillments f LEFT JOIN cancellations c USING (order_id) WHERE f.order_id = $1`,
+    SELECT ${columns}, f.sequence, f.failed_attempts AS "failedAttempts",
+      f.retried_at AS "retriedAt", f.source_topic AS topic, f.source_partition AS partition,
+      f.source_offset AS offset, f.payload, f.correlation_id AS "correlationId"
+    FROM fulfillments f
+    LEFT JOIN cancellations c USING (order_id)
+    WHERE f.order_id = $1`,
 };
 
 const pageStatementOf = (name: string, condition: string) => ({
   name,
   text: `
-    WITH walked AS MATERIALIZED (
-      SELECT order_id, state FROM fulfillments
-      WHERE order_id < $1::uuid AND ${condition} ORDER BY order_id DESC LIMIT $3),
-    hits AS MATERIALIZED (
-      SELECT order_id FROM walked WHERE $2::text IS NULL OR state = $2 ORDER BY order_id DESC LIMIT $4)
-    SELECT ends.walked, ends.last_walked, ${columns}
-    FROM (SELECT count(*)::int AS walked, (SELECT order_id FROM walked ORDER BY order_id LIMIT 1) AS last_walked FROM walked) ends
-    LEFT JOIN hits ON true LEFT JOIN fulfillments f ON f.order_id = hits.order_id
+    WITH ${boundedWalk({
+      table: 'fulfillments',
+      columns: 'state',
+      where: `order_id < $1::uuid AND ${condition}`,
+      direction: 'DESC',
+      budget: '$3',
+      matches: '$2::text IS NULL OR state = $2',
+      limitPlusOne: '$4',
+    })}
+    SELECT ends.*, ${columns}
+    FROM ends
+    LEFT JOIN hits ON true
+    LEFT JOIN fulfillments f ON f.order_id = hits.order_id
     LEFT JOIN cancellations c ON c.order_id = hits.order_id
     ORDER BY hits.order_id DESC`,
 });

@@ -31,13 +31,13 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log }):
   return {
     async retry(request, operator) {
       const { dryRun, ratePerSecond, reason } = request;
-      const { candidates, unknown, last } = await select(request);
+      const { candidates, unknown, next } = await select(request);
       const { retries, skipped } = planRetry(candidates, ratePerSecond);
       const answer = {
         dryRun,
         matched: candidates.length,
-        more: last !== null,
-        nextPageToken: last && toPageToken(last),
+        more: next !== null,
+        nextPageToken: next && toPageToken(next),
       };
       const readAt = Date.now();
       if (dryRun) {
@@ -70,7 +70,7 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log }):
   async function select({ orderIds, filter, limit, pageToken }: RetryRequest): Promise<{
     candidates: RetryCandidate[];
     unknown: RetrySkipped[];
-    last: string | null;
+    next: string | null;
   }> {
     if (filter !== undefined && orderIds === undefined) {
       const after = pageToken === undefined ? undefined : fromPageToken(pageToken, 'body');
@@ -84,7 +84,7 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log }):
     const unknown = asked
       .filter((orderId) => !found.has(orderId))
       .map((orderId) => ({ orderId, why: 'is not known' }));
-    return { candidates, unknown, last: null };
+    return { candidates, unknown, next: null };
   }
 
   function toWriting({ candidate, dueMs }: PlannedRetry, now: Date): RetryWriting {

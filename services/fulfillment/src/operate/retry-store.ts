@@ -2,6 +2,7 @@ import type { FulfillmentState, RetryFilter } from '@orders/contracts/fulfillmen
 import { insertEvents } from '@orders/platform/messaging/outbox-insert';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
 import { insertAction } from '@orders/platform/operate/operator-journal';
+import { boundedWalk, pageOf, type WalkRow } from '@orders/platform/postgres/bounded-walk';
 import type { Database } from '@orders/platform/postgres/database';
 import { momentsOf } from '../fulfillment-event.ts';
 import type { RetryCandidate } from './retry-plan.ts';
@@ -25,18 +26,16 @@ export function createRetryStore(database: Database) {
     },
     /**
      * Up to `limit` fulfillments that the filter finds above the id `after`, lowest id first
-     * (oldest, where ids carry the time). `last` is where a further look begins, null when all was
+     * (oldest, where ids carry the time). `next` is where a further look begins, null when all was
      * seen.
      */
     async ofFilter(
       filter: RetryFilter,
       limit: number,
       after: string | undefined,
-    ): Promise<{ candidates: RetryCandidate[]; last: string | null }> {
+    ): Promise<{ candidates: RetryCandidate[]; next: string | null }> {
       const { state, errorContains = null, createdFrom = null, createdTo = null } = filter;
-      const rows = await database.query<
-        CandidateRow & { walked: number; last_walked: string | null }
-      >(ofFilterStatement, [
+      const rows = await database.query<CandidateRow & WalkRow>(ofFilterStatement, [
         state,
         after ?? lowestId,
         walkBudget,
@@ -45,12 +44,8 @@ export function createRetryStore(database: Database) {
         createdTo,
         limit + 1,
       ]);
-      const candidates = rows.filter((row) => row.orderId !== null).map(toCandidate);
-      const found = candidates.slice(0, limit);
-      if (candidates.length > limit)
-        return { candidates: found, last: found.at(-1)?.orderId ?? null };
-      const [ends] = rows;
-      return { candidates: found, last: ends?.walked === walkBudget ? ends.last_walked : null };
+      const { hits, next } = pageOf(rows, { budget: walkBudget, limit });
+      return { candidates: hits.map(toCandidate), next };
     },
     /**
      * Hands fulfillments back to the dispatcher with their events and the record of it, in one
@@ -102,32 +97,42 @@ const toCandidate = (row: CandidateRow): RetryCandidate => ({
 });
 
 const columns = `
-  f.order_id AS "orderId", f.state, f.claim, f.sequence, f.attempts, f.error, f.failed_attempts AS "failedAttempts",
-  f.attempt_open AS "isAttemptOpen", coalesce(f.claimed_by IS NOT NULL AND f.due_at > now(), false) AS "isInHand",
-  (extract(epoch FROM f.due_at - now()) * 1000)::float8 AS "dueInMs", c.order_id IS NOT NULL AS "isCancelRequested",
-  f.correlation_id AS "correlationId", f.traceparent, f.published_at AS "publishedAt", f.filed_at AS "startedAt"`;
+  f.order_id AS "orderId", f.state, f.claim, f.sequence, f.attempts, f.error,
+  f.failed_attempts AS "failedAttempts", f.attempt_open AS "isAttemptOpen",
+  coalesce(f.claimed_by IS NOT NULL AND f.due_at > now(), false) AS "isInHand",
+  (extract(epoch FROM f.due_at - now()) * 1000)::float8 AS "dueInMs",
+  c.order_id IS NOT NULL AS "isCancelRequested",
+  f.correlation_id AS "correlationId", f.traceparent, f.published_at AS "publishedAt",
+  f.filed_at AS "startedAt"`;
 
 const ofOrdersStatement = {
   name: 'retry-of-orders',
   text: `
     SELECT ${columns} FROM unnest($1::uuid[]) AS i (order_id)
-    JOIN fulfillments f USING (order_id) LEFT JOIN cancellations c USING (order_id) ORDER BY f.order_id`,
+    JOIN fulfillments f USING (order_id)
+    LEFT JOIN cancellations c USING (order_id)
+    ORDER BY f.order_id`,
 };
 
 const ofFilterStatement = {
   name: 'retry-of-filter',
   text: `
-    WITH walked AS MATERIALIZED (
-      SELECT order_id, error, created_at FROM fulfillments
-      WHERE state = $1 AND state IN ('Retrying', 'Failed', 'Cancelled') AND order_id > $2::uuid ORDER BY order_id LIMIT $3),
-    hits AS MATERIALIZED (
-      SELECT order_id FROM walked
-      WHERE ($4::text IS NULL OR strpos(lower(error), lower($4)) > 0) AND ($5::timestamptz IS NULL OR created_at >= $5)
-        AND ($6::timestamptz IS NULL OR created_at < $6 + interval '1 ms')
-      ORDER BY order_id LIMIT $7)
-    SELECT ends.walked, ends.last_walked, ${columns}
-    FROM (SELECT count(*)::int AS walked, (SELECT order_id FROM walked ORDER BY order_id DESC LIMIT 1) AS last_walked FROM walked) ends
-    LEFT JOIN hits ON true LEFT JOIN fulfillments f ON f.order_id = hits.order_id
+    WITH ${boundedWalk({
+      table: 'fulfillments',
+      columns: 'error, created_at',
+      where: `state = $1 AND state IN ('Retrying', 'Failed', 'Cancelled') AND order_id > $2::uuid`,
+      direction: 'ASC',
+      budget: '$3',
+      matches: `
+        ($4::text IS NULL OR strpos(lower(error), lower($4)) > 0)
+        AND ($5::timestamptz IS NULL OR created_at >= $5)
+        AND ($6::timestamptz IS NULL OR created_at < $6 + interval '1 ms')`,
+      limitPlusOne: '$7',
+    })}
+    SELECT ends.*, ${columns}
+    FROM ends
+    LEFT JOIN hits ON true
+    LEFT JOIN fulfillments f ON f.order_id = hits.order_id
     LEFT JOIN cancellations c ON c.order_id = hits.order_id
     ORDER BY hits.order_id`,
 };
@@ -141,18 +146,24 @@ const retryStatement = {
   name: 'fulfillment-retry',
   text: `
     WITH input AS (
-      SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[], string_to_array($6, E'\\n'), $13::text[])
+      SELECT *
+      FROM unnest(
+        $1::uuid[], $2::int[], $3::int[], $4::int[], $5::uuid[],
+        string_to_array($6, E'\\n'), $13::text[])
         AS i (order_id, claim, sequence, due_ms, event_id, event_payload, state)),
     retried AS (
       UPDATE fulfillments f
-      SET state = 'Retrying', sequence = f.sequence + 1, claim = f.claim + 1, claimed_by = NULL, retries = 0,
-          attempts_before = f.attempts - f.abandoned, retried_at = now(), may_resend = true, attempt_open = true,
+      SET state = 'Retrying', sequence = f.sequence + 1, claim = f.claim + 1, claimed_by = NULL,
+          retries = 0, attempts_before = f.attempts - f.abandoned, retried_at = now(),
+          may_resend = true, attempt_open = true,
           settle_at = CASE WHEN f.attempt_open THEN f.settle_at ELSE now() END,
           due_at = now() + i.due_ms * interval '1 ms', updated_at = now()
       FROM input i
-      WHERE f.order_id = i.order_id AND f.claim = i.claim AND f.sequence = i.sequence AND f.state = i.state
+      WHERE f.order_id = i.order_id
+        AND f.claim = i.claim AND f.sequence = i.sequence AND f.state = i.state
         AND NOT coalesce(f.claimed_by IS NOT NULL AND f.due_at > now(), false)
-      RETURNING f.order_id, f.sequence, f.due_at, f.correlation_id, f.traceparent, i.event_id, i.event_payload),
+      RETURNING f.order_id, f.sequence, f.due_at, f.correlation_id, f.traceparent, i.event_id,
+        i.event_payload),
     published AS (
       ${insertEvents(
         `SELECT order_id::text AS key, sequence, $7 AS topic, event_id, $8 AS event_type,

@@ -6,6 +6,7 @@ import type {
 } from '@orders/contracts/orders/api';
 import { fromPageToken, highestId, toPageToken } from '@orders/platform/http/paging';
 import { parameterError } from '@orders/platform/http/request-validation';
+import { boundedWalk, pageOf, type WalkRow } from '@orders/platform/postgres/bounded-walk';
 import type { Database } from '@orders/platform/postgres/database';
 import { CodedError } from '@orders/platform/process/errors';
 import { cancellationOf, firstIdAt } from '../order.ts';
@@ -60,13 +61,9 @@ export function createOrderQueries(database: Database) {
         budget,
         limit + 1,
       ]);
-      const hits = rows.filter((row) => row.order_id !== null);
-      const items = hits
-        .slice(0, limit)
-        .map((row) => ({ ...toEntry(row), itemCount: row.item_count }));
-      const lastSeen = hits.length > limit ? items.at(-1)?.orderId : rows[0]?.last_walked;
-      const isMore = hits.length > limit || (rows[0]?.walked ?? 0) === budget;
-      return { items, nextPageToken: isMore && lastSeen ? toPageToken(lastSeen) : null };
+      const { hits, next } = pageOf(rows, { budget, limit });
+      const items = hits.map((row) => ({ ...toEntry(row), itemCount: row.item_count }));
+      return { items, nextPageToken: next && toPageToken(next) };
     },
   };
 }
@@ -98,12 +95,7 @@ type OrderRow = Omit<OrderEntry, 'createdAt' | 'updatedAt' | 'cancellation'> & {
   updatedAt: Date;
   cancelRequestedAt: Date | null;
 };
-type PageRow = OrderRow & {
-  order_id: string | null;
-  item_count: number;
-  walked: number;
-  last_walked: string | null;
-};
+type PageRow = OrderRow & WalkRow & { item_count: number };
 
 function toEntry({ cancelRequestedAt, ...row }: OrderRow): OrderEntry {
   return {
@@ -133,22 +125,31 @@ const historyStatement = {
   name: 'order-history',
   text: `
     SELECT o.order_id AS "orderId", o.created_at AS "createdAt",
-           o.cancel_requested_at AS "cancelRequestedAt", o.cancel_reason AS "cancelReason", o.fulfillment,
-           NOT EXISTS (SELECT FROM outbox WHERE key = o.order_id::text AND sequence = 1) AS published
-    FROM orders o WHERE o.order_id = $1`,
+           o.cancel_requested_at AS "cancelRequestedAt", o.cancel_reason AS "cancelReason",
+           o.fulfillment,
+           NOT EXISTS (
+             SELECT FROM outbox
+             WHERE key = o.order_id::text AND sequence = 1) AS published
+    FROM orders o
+    WHERE o.order_id = $1`,
 };
 
 const pageStatement = (name: string, condition: string) => ({
   name: `order-page-${name}`,
   text: `
-    WITH walked AS MATERIALIZED (
-      SELECT order_id, status FROM orders
-      WHERE order_id < $1::uuid AND order_id >= $2::uuid AND ${condition} ORDER BY order_id DESC LIMIT $5),
-    hits AS MATERIALIZED (
-      SELECT order_id FROM walked WHERE $4::text IS NULL OR status = $4 ORDER BY order_id DESC LIMIT $6)
-    SELECT ends.walked, ends.last_walked, hits.order_id, o.item_count, ${columns}
-    FROM (SELECT count(*)::int AS walked, (SELECT order_id FROM walked ORDER BY order_id LIMIT 1) AS last_walked FROM walked) ends
-    LEFT JOIN hits ON true LEFT JOIN orders o ON o.order_id = hits.order_id
+    WITH ${boundedWalk({
+      table: 'orders',
+      columns: 'status',
+      where: `order_id < $1::uuid AND order_id >= $2::uuid AND ${condition}`,
+      direction: 'DESC',
+      budget: '$5',
+      matches: '$4::text IS NULL OR status = $4',
+      limitPlusOne: '$6',
+    })}
+    SELECT ends.*, o.item_count, ${columns}
+    FROM ends
+    LEFT JOIN hits ON true
+    LEFT JOIN orders o ON o.order_id = hits.order_id
     ORDER BY hits.order_id DESC`,
 });
 
