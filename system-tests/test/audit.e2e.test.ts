@@ -171,15 +171,22 @@ test('Thousands of rows are read page by page, and the findings are shown in par
   const orders = await connectTo(t, urls.orders, 'orders');
   const fulfillment = await connectTo(t, urls.fulfillment, 'fulfillment');
   await orders(`
-    INSERT INTO orders (order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed, updated_at)
+    INSERT INTO orders (
+      order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed,
+      updated_at)
     SELECT id, 'c', 'n', '[]', 1, now(), 'Created', false, now() FROM (${rows})`);
   await orders(`
     INSERT INTO outbox (key, sequence, topic, event_id, event_type, refused, claim_until)
-    SELECT id::text, 1, 'order-events', gen_random_uuid(), 'OrderCreated', 'planted', 'infinity' FROM (${rows})`);
+    SELECT id::text, 1, 'order-events', gen_random_uuid(), 'OrderCreated', 'planted', 'infinity'
+    FROM (${rows})`);
   await orders(`
-    INSERT INTO idempotency_keys (scope, key, hash, order_id, status) SELECT '', 'planted ' || g, '', id, 'Created' FROM (${rows})`);
+    INSERT INTO idempotency_keys (scope, key, hash, order_id, status)
+    SELECT '', 'planted ' || g, '', id, 'Created'
+    FROM (${rows})`);
   await fulfillment(`
-    INSERT INTO cancellations (order_id, source_topic, source_partition, source_offset) SELECT id, 'order-events', 0, g FROM (${rows})`);
+    INSERT INTO cancellations (order_id, source_topic, source_partition, source_offset)
+    SELECT id, 'order-events', 0, g
+    FROM (${rows})`);
   const { code, report, text } = await runAudit({ directory, env });
   assert.equal(code, 1, text);
   const planted = report?.findings.filter(({ orderId }) => orderId.startsWith('ffffffff'));

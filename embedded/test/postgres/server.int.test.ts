@@ -9,9 +9,11 @@ test('a new data directory becomes a durable UTF-8 server on 127.0.0.1 alone', a
   const server = await start();
   const [settings] = await query(
     server.url('orders'),
-    `SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS fpw, current_setting('listen_addresses') AS listen,
+    `SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS fpw,
+            current_setting('listen_addresses') AS listen,
             current_setting('server_encoding') AS encoding,
-            (SELECT datlocale FROM pg_database WHERE datname = current_database()) AS locale, current_user AS role`,
+            (SELECT datlocale FROM pg_database WHERE datname = current_database()) AS locale,
+            current_user AS role`,
   );
   assert.deepEqual(settings, {
     fsync: 'on',

@@ -6,7 +6,8 @@ const columns = `order_id::text AS id, state, sequence, attempts, attempt_open A
   tracking_number AS "trackingNumber", error,
   extract(epoch FROM now() - coalesce(retried_at, filed_at))::float8 AS "ageSeconds",
   extract(epoch FROM now() - updated_at)::float8 AS "quietSeconds",
-  json_build_object('topic', source_topic, 'partition', source_partition, 'offset', source_offset::text) AS source`;
+  json_build_object(
+    'topic', source_topic, 'partition', source_partition, 'offset', source_offset::text) AS source`;
 
 /** Fulfillments sorted by order id, without those filed after `before`, a time of this database. */
 export function readFulfillments(
@@ -37,7 +38,9 @@ export function readCancellations(fulfillment: Schema): AsyncGenerator<Cancellat
     (after) =>
       fulfillment.query(
         `SELECT order_id::text AS id FROM fulfillment.cancellations
-         WHERE ${after === undefined ? '$1::uuid IS NULL' : 'order_id > $1'} ORDER BY order_id LIMIT ${pageSize}`,
+         WHERE ${after === undefined ? '$1::uuid IS NULL' : 'order_id > $1'}
+         ORDER BY order_id
+         LIMIT ${pageSize}`,
         [after ?? null],
       ),
     ({ id }) => id,

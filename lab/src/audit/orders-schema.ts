@@ -28,7 +28,9 @@ export const readOrdersOf = (orders: Schema, ids: string[]): Promise<OrderRow[]>
 export async function readExtent(orders: Schema): Promise<{ last: string; about: number }> {
   const [extent] = await orders.query<{ last: string | null; about: number }>(
     `SELECT (SELECT order_id::text FROM orders.orders ORDER BY order_id DESC LIMIT 1) AS last,
-            (SELECT reltuples::float8 FROM pg_class WHERE oid = 'orders.orders'::regclass) AS about`,
+            (SELECT reltuples::float8
+             FROM pg_class
+             WHERE oid = 'orders.orders'::regclass) AS about`,
   );
   return {
     last: extent?.last ?? '00000000-0000-0000-0000-000000000000',

@@ -42,7 +42,9 @@ export async function countDeadLetters(
 ): Promise<{ rows: number; unpublished: number }> {
   const [counts] = await schema.query<{ rows: number; unpublished: number }>(
     `SELECT (SELECT count(*)::int FROM ${name}.dead_letters) AS rows,
-            (SELECT count(*)::int FROM ${name}.outbox WHERE event_type = 'DeadLetter') AS unpublished`,
+            (SELECT count(*)::int
+             FROM ${name}.outbox
+             WHERE event_type = 'DeadLetter') AS unpublished`,
   );
   return counts ?? { rows: 0, unpublished: 0 };
 }

@@ -95,9 +95,11 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
 
   for (let i = 0; i < 10; i += 1) await everyStatement(1);
   await sql(
-    `INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, created_at, state, sequence, claim,
-       attempts, attempt_open, due_at)
-     SELECT gen_random_uuid(), 't', 0, n, '{}', now(), CASE WHEN n % 100 = 0 THEN 'Retrying' ELSE 'Shipped' END, 2, 1, 1, false,
+    `INSERT INTO fulfillments (
+       order_id, source_topic, source_partition, source_offset, payload, created_at, state,
+       sequence, claim, attempts, attempt_open, due_at)
+     SELECT gen_random_uuid(), 't', 0, n, '{}', now(),
+            CASE WHEN n % 100 = 0 THEN 'Retrying' ELSE 'Shipped' END, 2, 1, 1, false,
             CASE WHEN n % 100 = 0 THEN now() + interval '1 hour' END
      FROM generate_series(1, ${rows}) n`,
   );

@@ -14,7 +14,10 @@ export type ChangedSince = {
  * every change of an order has it.
  */
 export const noteChanges = (changed: string): string => `
-  INSERT INTO order_changes (order_ids) SELECT array_agg(order_id) FROM ${changed} HAVING count(*) > 0`;
+  INSERT INTO order_changes (order_ids)
+  SELECT array_agg(order_id)
+  FROM ${changed}
+  HAVING count(*) > 0`;
 
 export function createOrderChangesStore(database: Database) {
   return {
@@ -36,16 +39,23 @@ export type OrderChangesStore = ReturnType<typeof createOrderChangesStore>;
 const sinceStatement = {
   name: 'order-changes-since',
   text: `
-    SELECT pg_current_snapshot()::text AS snapshot, (extract(epoch FROM now()) * 1000)::float8 AS "atMs",
-           ARRAY(SELECT DISTINCT unnest(order_ids) FROM order_changes
-                 WHERE xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)) AS "orderIds"`,
+    SELECT pg_current_snapshot()::text AS snapshot,
+           (extract(epoch FROM now()) * 1000)::float8 AS "atMs",
+           ARRAY(SELECT DISTINCT unnest(order_ids)
+                 FROM order_changes
+                 WHERE xid >= pg_snapshot_xmin($1::pg_snapshot)
+                   AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot)) AS "orderIds"`,
 };
 
 const purgeStatement = {
   name: 'order-changes-purge',
   text: `
     DELETE FROM order_changes c
-    USING (SELECT xid FROM order_changes WHERE at < now() - $1::int * interval '1 s'
-           ORDER BY xid LIMIT $2 FOR UPDATE SKIP LOCKED) old
+    USING (SELECT xid
+           FROM order_changes
+           WHERE at < now() - $1::int * interval '1 s'
+           ORDER BY xid
+           LIMIT $2
+           FOR UPDATE SKIP LOCKED) old
     WHERE c.xid = old.xid RETURNING 1`,
 };

@@ -104,12 +104,21 @@ test('every hot statement of the Order Service stays an index plan on a table th
 
   for (let i = 0; i < 10; i += 1) await everyStatement(1);
   await sql(
-    `WITH made AS (SELECT n, (lpad(to_hex(1700000000000 + n), 12, '0') || '7000' || '8' || substr(md5(n::text), 1, 15))::uuid AS id
+    `WITH made AS (
+       SELECT n,
+         (lpad(to_hex(1700000000000 + n), 12, '0') || '7000' || '8'
+           || substr(md5(n::text), 1, 15))::uuid AS id
                    FROM generate_series(1, ${rows}) n),
-     orders AS (INSERT INTO orders (order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed,
+     orders AS (
+       INSERT INTO orders (
+         order_id, customer_id, customer_name, items, item_count, created_at, status,
+         publish_failed,
                   attention, updated_at)
-                SELECT id, 'customer ' || n % 1000, 'n', '[]', 1, now(), s, false, CASE WHEN s = 'Failed' THEN s END, now()
-                FROM (SELECT n, id, CASE WHEN n % 500 = 0 THEN 'Failed' ELSE 'Shipped' END AS s FROM made) m)
+                SELECT id, 'customer ' || n % 1000, 'n', '[]', 1, now(), s, false,
+                  CASE WHEN s = 'Failed' THEN s END, now()
+                FROM (
+                  SELECT n, id, CASE WHEN n % 500 = 0 THEN 'Failed' ELSE 'Shipped' END AS s
+                  FROM made) m)
      INSERT INTO idempotency_keys SELECT '', n::text, 'h', id, 'Created', now() FROM made`,
   );
   await everyStatement(1);

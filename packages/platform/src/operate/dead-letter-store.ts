@@ -147,7 +147,9 @@ function fromToken(token: string): Place {
   return [micros, topic, Number(partition), offset];
 }
 
-const columns = `topic, partition, "offset", key, reason, at, (extract(epoch FROM at) * 1000000)::bigint AS micros,
+const columns = `
+  topic, partition, "offset", key, reason, at,
+  (extract(epoch FROM at) * 1000000)::bigint AS micros,
   octet_length(value) AS size, resolution, resolved_by AS "resolvedBy", resolved_at AS "resolvedAt",
   resolved_reason AS "resolvedReason"`;
 
@@ -156,7 +158,8 @@ const pageStatement = (name: string, condition: string) => ({
   text: `
     SELECT ${columns} FROM dead_letters
     WHERE (at, topic, partition, "offset")
-            < (timestamptz 'epoch' + $1::bigint * interval '1 microsecond', $2::text, $3::int, $4::bigint)
+            < (timestamptz 'epoch' + $1::bigint * interval '1 microsecond',
+               $2::text, $3::int, $4::bigint)
       AND ${condition}
     ORDER BY at DESC, topic DESC, partition DESC, "offset" DESC LIMIT $5`,
 });

@@ -135,10 +135,18 @@ const rightsStatement = {
     SELECT schema IS NOT NULL AS exists,
            has_schema_privilege(schema, 'CREATE')
              OR has_database_privilege(current_database(), 'CREATE')
-             OR EXISTS (SELECT FROM pg_namespace WHERE oid = schema AND pg_has_role(nspowner, 'MEMBER'))
-             OR EXISTS (SELECT FROM pg_class WHERE relnamespace = schema AND pg_has_role(relowner, 'MEMBER')) AS may_change,
+             OR EXISTS (
+               SELECT FROM pg_namespace
+               WHERE oid = schema AND pg_has_role(nspowner, 'MEMBER'))
+             OR EXISTS (
+               SELECT FROM pg_class
+               WHERE relnamespace = schema AND pg_has_role(relowner, 'MEMBER')) AS may_change,
            has_schema_privilege(schema, 'USAGE')
-             AND coalesce((SELECT has_table_privilege(oid, 'SELECT') FROM pg_class WHERE relnamespace = schema AND relname = 'migrations'), false) AS may_read
+             AND coalesce(
+               (SELECT has_table_privilege(oid, 'SELECT')
+                FROM pg_class
+                WHERE relnamespace = schema AND relname = 'migrations'),
+               false) AS may_read
     FROM own`,
 };
 

@@ -48,7 +48,8 @@ async function outbox(t: TestContext) {
   const insert = async (rows: OutboxRow[], as: { instance: string; claimMs: number } | null) => {
     const values = rows.map((row) => [row.key, row.eventId, row.payload]);
     await sql(
-      `INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, claimed_by, claim_until)
+      `INSERT INTO outbox (
+         key, sequence, topic, event_id, event_type, payload, claimed_by, claim_until)
        SELECT v->>0, 1, 'things', (v->>1)::uuid, 'ThingMade', v->>2, $2,
               CASE WHEN $3::int IS NULL THEN '-infinity' ELSE now() + $3::int * interval '1 ms' END
        FROM json_array_elements($1::json) v`,

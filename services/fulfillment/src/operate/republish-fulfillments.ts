@@ -100,8 +100,12 @@ function toFacts({
 const retellStatement = {
   name: 'fulfillment-retell',
   text: `
-    SELECT order_id AS "orderId", state, sequence, attempts, published_at AS "publishedAt", filed_at AS "startedAt", updated_at AS "updatedAt",
-      (extract(epoch FROM due_at - updated_at) * 1000)::float8 AS "dueInMs", tracking_number AS "trackingNumber", carrier,
-      shipped_at AS "shippedAt", error, failed_attempts AS "failedAttempts", correlation_id AS "correlationId"
-    FROM fulfillments WHERE order_id = ANY ($1::uuid[]) ORDER BY order_id`,
+    SELECT order_id AS "orderId", state, sequence, attempts, published_at AS "publishedAt",
+      filed_at AS "startedAt", updated_at AS "updatedAt",
+      (extract(epoch FROM due_at - updated_at) * 1000)::float8 AS "dueInMs",
+      tracking_number AS "trackingNumber", carrier, shipped_at AS "shippedAt", error,
+      failed_attempts AS "failedAttempts", correlation_id AS "correlationId"
+    FROM fulfillments
+    WHERE order_id = ANY ($1::uuid[])
+    ORDER BY order_id`,
 };

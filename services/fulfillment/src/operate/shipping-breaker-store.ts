@@ -61,7 +61,8 @@ const setStatement = {
     WITH set AS (
       INSERT INTO breakers (name, mode, changed_by, reason) VALUES ($1, $2, $3, $4)
       ON CONFLICT (name) DO UPDATE
-      SET mode = excluded.mode, changed_by = excluded.changed_by, reason = excluded.reason, changed_at = now())
+      SET mode = excluded.mode, changed_by = excluded.changed_by, reason = excluded.reason,
+        changed_at = now())
     ${insertAction({
       operator: '$3',
       action: "'set_breaker'",

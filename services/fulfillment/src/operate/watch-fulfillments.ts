@@ -67,8 +67,12 @@ type ScanRow = { found: number; next: string[] | null; stuck: Noticed[]; recover
 const breaker = `
   breaker AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM breakers WHERE name = 'shipping' AND mode = 'forced_open')
-      OR EXISTS (SELECT FROM instances WHERE breaker_state <> 'closed' AND seen_at > now() - interval '1 minute')
-        AND NOT EXISTS (SELECT FROM breakers WHERE name = 'shipping' AND mode = 'forced_closed') AS is_open)`;
+      OR EXISTS (
+        SELECT FROM instances
+        WHERE breaker_state <> 'closed' AND seen_at > now() - interval '1 minute')
+      AND NOT EXISTS (
+        SELECT FROM breakers
+        WHERE name = 'shipping' AND mode = 'forced_closed') AS is_open)`;
 
 /**
  * Why an open fulfillment `f` is stuck, or null. What is true of one that is looked up now and then
@@ -94,8 +98,13 @@ const noticed = (reason: string) =>
 /** Enters what is stuck of the scanned rows; what is watched already is the recheck's business. */
 const enter = `
   entered AS (
-    INSERT INTO watched (order_id, reason) SELECT order_id, reason FROM scanned WHERE reason IS NOT NULL
-    ORDER BY order_id ON CONFLICT DO NOTHING RETURNING order_id, reason)`;
+    INSERT INTO watched (order_id, reason)
+    SELECT order_id, reason
+    FROM scanned
+    WHERE reason IS NOT NULL
+    ORDER BY order_id
+    ON CONFLICT DO NOTHING
+    RETURNING order_id, reason)`;
 // Joined to the table by its index: two lists of 2,000 would be compared each with each.
 const stuck = `
   (SELECT coalesce(json_agg(${noticed('entered.reason')}), '[]')
@@ -107,11 +116,19 @@ const openStatement = {
     WITH ${breaker},
     scanned AS MATERIALIZED (
       SELECT f.order_id, f.due_at, ${reasonOf('$4', '$5', '$6', '$7')} AS reason
-      FROM (SELECT * FROM fulfillments WHERE due_at IS NOT NULL AND (due_at, order_id) > ($1::timestamptz, $2::uuid)
-            ORDER BY due_at, order_id LIMIT $3) f CROSS JOIN breaker),
+      FROM (
+        SELECT *
+        FROM fulfillments
+        WHERE due_at IS NOT NULL AND (due_at, order_id) > ($1::timestamptz, $2::uuid)
+        ORDER BY due_at, order_id
+        LIMIT $3) f
+      CROSS JOIN breaker),
     ${enter}
     SELECT (SELECT count(*)::int FROM scanned) AS found, ${stuck},
-      (SELECT ARRAY[due_at::text, order_id::text] FROM scanned ORDER BY due_at DESC, order_id DESC LIMIT 1) AS next`,
+      (SELECT ARRAY[due_at::text, order_id::text]
+       FROM scanned
+       ORDER BY due_at DESC, order_id DESC
+       LIMIT 1) AS next`,
 };
 
 const outboxStatement = {
@@ -119,15 +136,22 @@ const outboxStatement = {
   text: `
     WITH waiting AS MATERIALIZED (
       SELECT key, sequence, created_at, refused, payload IS NOT NULL AS is_event FROM outbox
-      WHERE (key, sequence) > ($1, $2::int) ORDER BY key, sequence LIMIT $3),
+      WHERE (key, sequence) > ($1, $2::int)
+      ORDER BY key, sequence
+      LIMIT $3),
     late AS MATERIALIZED (
-      SELECT DISTINCT ON (key) key, CASE WHEN refused IS NULL THEN 'not_published' ELSE 'refused_by_broker' END AS reason
-      FROM waiting WHERE is_event AND (refused IS NOT NULL OR created_at < now() - $4::float8 * interval '1 ms')
+      SELECT DISTINCT ON (key) key,
+        CASE WHEN refused IS NULL THEN 'not_published' ELSE 'refused_by_broker' END AS reason
+      FROM waiting
+      WHERE is_event AND (refused IS NOT NULL OR created_at < now() - $4::float8 * interval '1 ms')
       ORDER BY key, sequence),
     scanned AS MATERIALIZED (SELECT key::uuid AS order_id, reason FROM late),
     ${enter}
     SELECT (SELECT count(*)::int FROM waiting) AS found,
-      (SELECT ARRAY[key, sequence::text] FROM waiting ORDER BY key DESC, sequence DESC LIMIT 1) AS next,
+      (SELECT ARRAY[key, sequence::text]
+       FROM waiting
+       ORDER BY key DESC, sequence DESC
+       LIMIT 1) AS next,
       ${stuck}`,
 };
 
@@ -135,18 +159,33 @@ const recheckStatement = {
   name: 'watch-recheck',
   text: `
     WITH ${breaker},
-    batch AS MATERIALIZED (SELECT order_id, reason FROM watched WHERE order_id > $1::uuid ORDER BY order_id LIMIT $2),
+    batch AS MATERIALIZED (
+      SELECT order_id, reason
+      FROM watched
+      WHERE order_id > $1::uuid
+      ORDER BY order_id
+      LIMIT $2),
     seen AS MATERIALIZED (
       SELECT b.order_id, b.reason AS was, f.correlation_id,
         CASE WHEN x.is_refused THEN 'refused_by_broker'
              WHEN x.oldest < now() - $3::float8 * interval '1 ms' THEN 'not_published'
              ELSE ${reasonOf('$3', '$4', '$5', '$6')} END AS reason
-      FROM batch b CROSS JOIN breaker LEFT JOIN fulfillments f ON f.order_id = b.order_id
-      LEFT JOIN LATERAL (SELECT min(created_at) AS oldest, bool_or(refused IS NOT NULL) AS is_refused
-                         FROM outbox WHERE key = b.order_id::text) x ON true),
+      FROM batch b
+      CROSS JOIN breaker
+      LEFT JOIN fulfillments f ON f.order_id = b.order_id
+      LEFT JOIN LATERAL (
+        SELECT min(created_at) AS oldest, bool_or(refused IS NOT NULL) AS is_refused
+        FROM outbox
+        WHERE key = b.order_id::text) x ON true),
     gone AS (DELETE FROM watched w USING seen s WHERE w.order_id = s.order_id AND s.reason IS NULL),
-    changed AS (UPDATE watched w SET reason = s.reason FROM seen s WHERE w.order_id = s.order_id AND s.reason <> s.was)
+    changed AS (
+      UPDATE watched w
+      SET reason = s.reason
+      FROM seen s
+      WHERE w.order_id = s.order_id AND s.reason <> s.was)
     SELECT (SELECT count(*)::int FROM batch) AS found,
       (SELECT ARRAY[order_id::text] FROM batch ORDER BY order_id DESC LIMIT 1) AS next,
-      (SELECT coalesce(json_agg(${noticed('was')}), '[]') FROM seen WHERE reason IS NULL) AS recovered`,
+      (SELECT coalesce(json_agg(${noticed('was')}), '[]')
+       FROM seen
+       WHERE reason IS NULL) AS recovered`,
 };

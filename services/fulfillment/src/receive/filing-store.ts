@@ -106,31 +106,43 @@ const fileStatement = {
   name: 'fulfillment-file',
   text: `
     WITH input AS (
-      SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], string_to_array($4, E'\\n'), $5::text[], $6::text[],
+      SELECT *
+      FROM unnest(
+        $1::uuid[], $2::int[], $3::bigint[], string_to_array($4, E'\\n'), $5::text[], $6::text[],
         $7::timestamptz[], $8::bool[], $9::uuid[], string_to_array($10, E'\\n'), $27::timestamptz[])
-        AS i (order_id, source_partition, source_offset, payload, correlation_id, traceparent, created_at,
-              handed_over, event_id, event_payload, published_at)),
+        AS i (
+          order_id, source_partition, source_offset, payload, correlation_id, traceparent,
+          created_at, handed_over, event_id, event_payload, published_at)),
     ${deadLetterParts(19)},
     asked AS (
-      SELECT * FROM unnest($15::uuid[], $16::int[], $17::bigint[], $18::text[]) AS a (order_id, source_partition, source_offset, reason)),
+      SELECT *
+      FROM unnest($15::uuid[], $16::int[], $17::bigint[], $18::text[])
+        AS a (order_id, source_partition, source_offset, reason)),
     requested AS (
       INSERT INTO cancellations (order_id, source_topic, source_partition, source_offset, reason)
       SELECT order_id, $19, source_partition, source_offset, reason FROM asked
       ON CONFLICT DO NOTHING RETURNING order_id),
     marked AS (
       UPDATE fulfillments f
-      SET cancel_requested = true, due_at = CASE WHEN f.claimed_by IS NULL THEN least(f.due_at, now()) ELSE f.due_at END
-      FROM asked a WHERE f.order_id = a.order_id AND f.due_at IS NOT NULL AND NOT f.cancel_requested
+      SET cancel_requested = true,
+        due_at = CASE WHEN f.claimed_by IS NULL THEN least(f.due_at, now()) ELSE f.due_at END
+      FROM asked a
+      WHERE f.order_id = a.order_id AND f.due_at IS NOT NULL AND NOT f.cancel_requested
       RETURNING f.order_id, f.claimed_by IS NULL AS is_due),
     judged AS (
-      SELECT i.*, i.order_id = ANY ($15) OR coalesce((SELECT true FROM cancellations c WHERE c.order_id = i.order_id), false)
-        AS is_unwanted
+      SELECT i.*,
+        i.order_id = ANY ($15)
+          OR coalesce((SELECT true FROM cancellations c WHERE c.order_id = i.order_id), false)
+          AS is_unwanted
       FROM input i),
     filed AS (
-      INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, correlation_id, traceparent,
-        created_at, published_at, state, sequence, claim, claimed_by, attempts, attempt_open, due_at, cancel_requested)
-      SELECT order_id, $19, source_partition, source_offset, payload, correlation_id, traceparent, created_at, published_at, 'Processing', 1,
-        h.handed_over::int, CASE WHEN h.handed_over THEN $12::text END, h.handed_over::int, h.handed_over,
+      INSERT INTO fulfillments (
+        order_id, source_topic, source_partition, source_offset, payload, correlation_id,
+        traceparent, created_at, published_at, state, sequence, claim, claimed_by, attempts,
+        attempt_open, due_at, cancel_requested)
+      SELECT order_id, $19, source_partition, source_offset, payload, correlation_id, traceparent,
+        created_at, published_at, 'Processing', 1, h.handed_over::int,
+        CASE WHEN h.handed_over THEN $12::text END, h.handed_over::int, h.handed_over,
         CASE WHEN h.handed_over THEN now() + $13::int * interval '1 ms' ELSE now() END, is_unwanted
       FROM judged j CROSS JOIN LATERAL (SELECT j.handed_over AND NOT j.is_unwanted AS handed_over) h
       ON CONFLICT DO NOTHING RETURNING order_id, attempt_open),
@@ -143,6 +155,11 @@ const fileStatement = {
         { by: '$12', ms: '$14' },
       )})
     SELECT order_id, CASE WHEN attempt_open THEN 'handed_over' ELSE 'filed' END AS what FROM filed
-    UNION ALL SELECT order_id, 'requested' FROM requested
-    UNION ALL SELECT order_id, 'due' FROM marked WHERE is_due`,
+    UNION ALL
+    SELECT order_id, 'requested'
+    FROM requested
+    UNION ALL
+    SELECT order_id, 'due'
+    FROM marked
+    WHERE is_due`,
 };

@@ -30,8 +30,11 @@ test('the breaker is automatic until an operator forces it; who, why and when is
 test('each instance of the last minute is shown with its own state', async (t) => {
   const { ask, sql } = await operatorApi(t, postgres);
   await sql(
-    `INSERT INTO instances (instance, breaker_state, breaker_since, last_error, call_limit, calls, seen_at) VALUES
-       ('b', 'open', '2026-01-20T21:00:00Z', '503 busy', 64, 0, now()), ('a', 'closed', '2026-01-20T21:00:00Z', NULL, 32, 7, now()),
+    `INSERT INTO instances (
+       instance, breaker_state, breaker_since, last_error, call_limit, calls, seen_at)
+     VALUES
+       ('b', 'open', '2026-01-20T21:00:00Z', '503 busy', 64, 0, now()),
+       ('a', 'closed', '2026-01-20T21:00:00Z', NULL, 32, 7, now()),
        ('gone', 'open', now(), NULL, 64, 0, now() - interval '2 minutes')`,
   );
   const { instances } = (await ask('GET', url)).body;

@@ -41,8 +41,11 @@ test('a page that searches for a state without an index ends after its budget of
     state: 'Processing',
   });
   await sql(
-    `INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, created_at, state, sequence, claim,
-       attempts, attempt_open) SELECT uuidv7(), 't', 0, n, '{}', now(), 'Shipped', 2, 1, 1, false FROM generate_series(1, 2500) n`,
+    `INSERT INTO fulfillments (
+       order_id, source_topic, source_partition, source_offset, payload, created_at, state,
+       sequence, claim, attempts, attempt_open)
+     SELECT uuidv7(), 't', 0, n, '{}', now(), 'Shipped', 2, 1, 1, false
+     FROM generate_series(1, 2500) n`,
   );
   const first = await ask('GET', '/api/fulfillments?state=Processing');
   assert.deepEqual(first.body.items, []);

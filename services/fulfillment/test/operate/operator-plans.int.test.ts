@@ -62,9 +62,11 @@ test('what operators ask for is found through indexes, on a table that grew from
   for (let i = 0; i < 10; i += 1) await everyStatement();
   await checkIndexes();
   await sql(
-    `INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, created_at, state, sequence, claim,
-       attempts, attempt_open, error)
-     SELECT uuidv7(), 't', 0, n, '{}', now(), CASE WHEN n % 5000 = 0 THEN 'Failed' ELSE 'Shipped' END, 2, 1, 1, false, 'x'
+    `INSERT INTO fulfillments (
+       order_id, source_topic, source_partition, source_offset, payload, created_at, state,
+       sequence, claim, attempts, attempt_open, error)
+     SELECT uuidv7(), 't', 0, n, '{}', now(),
+       CASE WHEN n % 5000 = 0 THEN 'Failed' ELSE 'Shipped' END, 2, 1, 1, false, 'x'
      FROM generate_series(1, ${rows}) n`,
   );
   assert.equal((await everyStatement()).length, 10);

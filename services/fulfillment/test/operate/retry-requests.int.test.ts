@@ -44,8 +44,11 @@ test('a filter takes the oldest first, by state, error and time, page by page, e
 test('a search for a rare error ends after its budget of rows, and the next page goes on', async (t) => {
   const { file, retry, sql } = await operatorApi(t, postgres);
   await sql(
-    `INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, created_at, state, sequence, claim,
-       attempts, attempt_open, error) SELECT uuidv7(), 't', 0, n, '{}', now(), 'Failed', 2, 1, 1, false, 'common' FROM generate_series(1, 20100) n`,
+    `INSERT INTO fulfillments (
+       order_id, source_topic, source_partition, source_offset, payload, created_at, state,
+       sequence, claim, attempts, attempt_open, error)
+     SELECT uuidv7(), 't', 0, n, '{}', now(), 'Failed', 2, 1, 1, false, 'common'
+     FROM generate_series(1, 20100) n`,
   );
   const rare = await file({ order_id: 'fffffff0-0000-4000-8000-000000000000', error: 'rare' });
   const filter = { state: 'Failed', errorContains: 'RARE' } as const;

@@ -32,9 +32,12 @@ async function watchedTables(t: TestContext) {
     const { state = 'Retrying', due = minute, filed = -minute, claimedBy, settled, error } = given;
     const orderId = randomUUIDv7();
     await sql(
-      `INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, created_at, filed_at, state, sequence, claim,
-         claimed_by, attempts, attempt_open, settle_at, due_at, error)
-       VALUES ($1, 't', 0, 0, '{}', now(), now() + $2::float8 * interval '1 s', $3, 2, 1, $4, 1, $5::float8 IS NOT NULL,
+      `INSERT INTO fulfillments (
+         order_id, source_topic, source_partition, source_offset, payload, created_at, filed_at,
+         state, sequence, claim, claimed_by, attempts, attempt_open, settle_at, due_at, error)
+       VALUES (
+         $1, 't', 0, 0, '{}', now(), now() + $2::float8 * interval '1 s', $3, 2, 1, $4, 1,
+         $5::float8 IS NOT NULL,
          now() + $5 * interval '1 s', now() + $6::float8 * interval '1 s', $7)`,
       [orderId, filed, state, claimedBy, settled, due, error],
     );
@@ -46,13 +49,18 @@ async function watchedTables(t: TestContext) {
     more: { refused?: string; isLetter?: boolean } = {},
   ) =>
     sql(
-      `INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, bytes, created_at, refused, claim_until)
-       VALUES ($1, 2, 't', gen_random_uuid(), 'e', $4, '', now() - $2::float8 * interval '1 s', $3, 'infinity')`,
+      `INSERT INTO outbox (
+         key, sequence, topic, event_id, event_type, payload, bytes, created_at, refused,
+         claim_until)
+       VALUES (
+         $1, 2, 't', gen_random_uuid(), 'e', $4, '', now() - $2::float8 * interval '1 s',
+         $3, 'infinity')`,
       [key, secondsAgo, more.refused, more.isLetter ? null : '{}'],
     );
   const setBreaker = (state: string) =>
     sql(
-      `INSERT INTO instances (instance, breaker_state, breaker_since, call_limit, calls) VALUES ('a', $1, now(), 1, 0)
+      `INSERT INTO instances (instance, breaker_state, breaker_since, call_limit, calls)
+       VALUES ('a', $1, now(), 1, 0)
        ON CONFLICT (instance) DO UPDATE SET breaker_state = $1, seen_at = now()`,
       [state],
     );
@@ -150,9 +158,11 @@ test('What is waits for an operator is told as that', async (t) => {
 test('100,000 open fulfillments and as many waiting events are looked through by bounded statements', async (t) => {
   const { watch, sql } = await watchedTables(t);
   await sql(
-    `INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, created_at, state, sequence, claim, attempts,
-       attempt_open, due_at)
-     SELECT uuidv7(), 't', 0, n, '{}', now(), 'Retrying', 2, 1, 1, false, now() + (CASE WHEN n % 2 = 0 THEN -60 ELSE 3600 END + n / 1e6) * interval '1 s'
+    `INSERT INTO fulfillments (
+       order_id, source_topic, source_partition, source_offset, payload, created_at, state,
+       sequence, claim, attempts, attempt_open, due_at)
+     SELECT uuidv7(), 't', 0, n, '{}', now(), 'Retrying', 2, 1, 1, false,
+       now() + (CASE WHEN n % 2 = 0 THEN -60 ELSE 3600 END + n / 1e6) * interval '1 s'
      FROM generate_series(1, 100000) n`,
   );
   await sql(

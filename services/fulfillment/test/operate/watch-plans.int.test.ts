@@ -44,10 +44,13 @@ test('what the sentinel looks for is found through indexes, on tables that grew 
 
   for (let i = 0; i < 10; i += 1) await everyStatement();
   await sql(
-    `INSERT INTO fulfillments (order_id, source_topic, source_partition, source_offset, payload, created_at, filed_at, state, sequence, claim,
-       attempts, attempt_open, due_at, updated_at)
-     SELECT uuidv7(), 't', 0, n, '{}', now(), now() - interval '2 hours', CASE WHEN n % 20 = 0 THEN 'Retrying' ELSE 'Shipped' END, 2, 1, 1,
-       false, CASE WHEN n % 20 = 0 THEN now() + (n - ${rows / 2}) * interval '1 s' END, now() - interval '1 minute'
+    `INSERT INTO fulfillments (
+       order_id, source_topic, source_partition, source_offset, payload, created_at, filed_at,
+       state, sequence, claim, attempts, attempt_open, due_at, updated_at)
+     SELECT uuidv7(), 't', 0, n, '{}', now(), now() - interval '2 hours',
+       CASE WHEN n % 20 = 0 THEN 'Retrying' ELSE 'Shipped' END, 2, 1, 1,
+       false, CASE WHEN n % 20 = 0 THEN now() + (n - ${rows / 2}) * interval '1 s' END,
+       now() - interval '1 minute'
      FROM generate_series(1, ${rows}) n`,
   );
   await everyStatement();

@@ -160,8 +160,12 @@ test('an order that failed stays failed; when an operator retries it, it is look
   await untilState('Failed');
   await a.handle([cancel()]);
   assert.partialDeepStrictEqual(await row(), { state: 'Failed', due_at: null, sequence: 2 });
-  await sql(`UPDATE fulfillments SET state = 'Retrying', sequence = sequence + 1, attempt_open = true, settle_at = now(),
-    attempts_before = attempts - abandoned, retried_at = now(), may_resend = true, due_at = now(), claim = claim + 1`);
+  await sql(
+    `UPDATE fulfillments
+     SET state = 'Retrying', sequence = sequence + 1, attempt_open = true, settle_at = now(),
+         attempts_before = attempts - abandoned, retried_at = now(), may_resend = true,
+         due_at = now(), claim = claim + 1`,
+  );
   await untilState('Cancelled');
   assert.deepEqual([provider.posts().length, provider.lookUps().length], [1, 1]);
 });

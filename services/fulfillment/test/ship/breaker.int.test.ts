@@ -201,8 +201,12 @@ test('429 halves the calls in flight, and they rise again one a second', async (
 
 test('an instance that tells nothing for a minute is gone', async (t) => {
   const { all, sql, store } = await instances(t, ['a']);
-  await sql(`INSERT INTO instances (instance, breaker_state, breaker_since, call_limit, calls, seen_at)
-    VALUES ('old', 'open', now(), 1, 1, now() - interval '61 s'), ('young', 'open', now(), 1, 1, now() - interval '50 s')`);
+  await sql(
+    `INSERT INTO instances (instance, breaker_state, breaker_since, call_limit, calls, seen_at)
+     VALUES
+       ('old', 'open', now(), 1, 1, now() - interval '61 s'),
+       ('young', 'open', now(), 1, 1, now() - interval '50 s')`,
+  );
   all[0]?.start();
   const names = async () => (await store.breaker()).instances.map(({ instance }) => instance);
   await until('this one tells of itself', async () => (await names()).includes('a'));

@@ -33,8 +33,11 @@ test('at a provider that keeps no keys and whose look-up lags behind its booking
 });
 
 /** What an operator's retry writes. */
-const retry = `UPDATE fulfillments SET state = 'Retrying', sequence = sequence + 1, claim = claim + 1, claimed_by = NULL, retries = 0,
-  attempts_before = attempts - abandoned, retried_at = now(), may_resend = true, attempt_open = true, settle_at = now(), due_at = now()`;
+const retry = `
+  UPDATE fulfillments
+  SET state = 'Retrying', sequence = sequence + 1, claim = claim + 1, claimed_by = NULL,
+      retries = 0, attempts_before = attempts - abandoned, retried_at = now(), may_resend = true,
+      attempt_open = true, settle_at = now(), due_at = now()`;
 
 test('after an operator has retried it, it is looked up before it is sent, with a new count of attempts', async (t) => {
   const { provider, begin, untilState, row, sql } = await oneOrder(t, postgres);

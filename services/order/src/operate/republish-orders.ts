@@ -54,8 +54,11 @@ function toRetold(row: RetoldRow): Retold {
 const retellStatement = {
   name: 'order-retell',
   text: `
-    SELECT order_id AS "orderId", status, customer_id AS "customerId", customer_name AS "customerName", currency,
-      items::text AS "itemsJson", correlation_id AS "correlationId", cancel_requested_at AS "cancelRequestedAt",
+    SELECT order_id AS "orderId", status, customer_id AS "customerId",
+      customer_name AS "customerName", currency, items::text AS "itemsJson",
+      correlation_id AS "correlationId", cancel_requested_at AS "cancelRequestedAt",
       cancel_reason AS "cancelReason"
-    FROM orders WHERE order_id = ANY ($1::uuid[]) ORDER BY order_id`,
+    FROM orders
+    WHERE order_id = ANY ($1::uuid[])
+    ORDER BY order_id`,
 };

@@ -86,49 +86,81 @@ const enterStatement = {
         AND order_id < (SELECT uuidv7(-$1::float8 * interval '1 ms'))
       ORDER BY order_id LIMIT $2),
     returned AS MATERIALIZED (
-      SELECT order_id FROM orders WHERE attention = 'Retrying' ORDER BY attention, order_id LIMIT $3),
+      SELECT order_id
+      FROM orders
+      WHERE attention = 'Retrying'
+      ORDER BY attention, order_id
+      LIMIT $3),
     candidates AS (
-      SELECT order_id FROM walked WHERE status NOT IN (${finalStatusesSql})
-      UNION ALL SELECT order_id FROM returned),
+      SELECT order_id
+      FROM walked
+      WHERE status NOT IN (${finalStatusesSql})
+      UNION ALL
+      SELECT order_id
+      FROM returned),
     entered AS (
       INSERT INTO watched (order_id)
-      SELECT order_id FROM candidates c WHERE NOT EXISTS (SELECT FROM watched w WHERE w.order_id = c.order_id)
-      ORDER BY order_id ON CONFLICT DO NOTHING RETURNING 1),
+      SELECT order_id
+      FROM candidates c
+      WHERE NOT EXISTS (SELECT FROM watched w WHERE w.order_id = c.order_id)
+      ORDER BY order_id
+      ON CONFLICT DO NOTHING
+      RETURNING 1),
     moved AS (
       UPDATE sentinel SET position = (SELECT order_id FROM walked ORDER BY order_id DESC LIMIT 1)
       WHERE name = 'orders' AND EXISTS (SELECT FROM walked))
-    SELECT (SELECT count(*)::int FROM walked) AS walked, (SELECT count(*)::int FROM entered) AS entered`,
+    SELECT (SELECT count(*)::int FROM walked) AS walked,
+      (SELECT count(*)::int FROM entered) AS entered`,
 };
 
 const recheckStatement = {
   name: 'watch-recheck',
   text: `
     WITH batch AS MATERIALIZED (
-      SELECT order_id, reason, entered_at FROM watched WHERE order_id > $1::uuid ORDER BY order_id LIMIT $2),
+      SELECT order_id, reason, entered_at
+      FROM watched
+      WHERE order_id > $1::uuid
+      ORDER BY order_id
+      LIMIT $2),
     seen AS MATERIALIZED (
-      SELECT b.order_id, b.reason AS was, o.correlation_id, o.order_id IS NULL OR o.status IN (${finalStatusesSql}) AS is_final,
+      SELECT b.order_id, b.reason AS was, o.correlation_id,
+        o.order_id IS NULL OR o.status IN (${finalStatusesSql}) AS is_final,
         CASE
           WHEN x.is_refused THEN 'refused_by_broker'
           WHEN x.oldest < now() - $3::float8 * interval '1 ms' THEN 'not_published'
           WHEN o.cancel_requested_at < now() - $4::float8 * interval '1 ms' THEN 'cancel_unanswered'
-          WHEN o.status IN ('Created', 'Pending') AND o.updated_at < now() - $5::float8 * interval '1 ms' THEN 'not_picked_up'
-          WHEN o.status = 'Processing' AND o.updated_at < now() - $6::float8 * interval '1 ms' THEN 'no_outcome'
-          WHEN o.status = 'Retrying' AND b.entered_at < now() - $7::float8 * interval '1 ms' THEN 'retrying'
+          WHEN o.status IN ('Created', 'Pending')
+            AND o.updated_at < now() - $5::float8 * interval '1 ms' THEN 'not_picked_up'
+          WHEN o.status = 'Processing'
+            AND o.updated_at < now() - $6::float8 * interval '1 ms' THEN 'no_outcome'
+          WHEN o.status = 'Retrying'
+            AND b.entered_at < now() - $7::float8 * interval '1 ms' THEN 'retrying'
         END AS reason
       FROM batch b LEFT JOIN orders o ON o.order_id = b.order_id
-      LEFT JOIN LATERAL (SELECT min(created_at) AS oldest, bool_or(refused IS NOT NULL) AS is_refused
-                         FROM outbox WHERE key = b.order_id::text) x ON true),
+      LEFT JOIN LATERAL (
+        SELECT min(created_at) AS oldest, bool_or(refused IS NOT NULL) AS is_refused
+        FROM outbox
+        WHERE key = b.order_id::text) x ON true),
     gone AS (DELETE FROM watched w USING seen s WHERE w.order_id = s.order_id AND s.is_final),
     changed AS (
-      UPDATE watched w SET reason = s.reason, since = CASE WHEN s.reason IS NULL THEN NULL ELSE coalesce(w.since, now()) END
-      FROM seen s WHERE w.order_id = s.order_id AND NOT s.is_final AND w.reason IS DISTINCT FROM s.reason),
-    told AS (
+      UPDATE watched w
+      SET reason = s.reason,
+        since = CASE WHEN s.reason IS NULL THEN NULL ELSE coalesce(w.since, now()) END
+      FROM seen s
+      WHERE w.order_id = s.order_id AND NOT s.is_final AND w.reason IS DISTINCT FROM s.reason),
+    found AS (
       SELECT was IS NULL AS is_stuck,
-        json_build_object('orderId', order_id, 'reason', coalesce(was, reason), 'correlationId', correlation_id) AS noticed
+        json_build_object(
+          'orderId', order_id, 'reason', coalesce(was, reason), 'correlationId', correlation_id
+        ) AS noticed
       FROM seen
-      WHERE CASE WHEN was IS NULL THEN NOT is_final AND reason IS NOT NULL ELSE is_final OR reason IS NULL END)
-    SELECT (SELECT count(*)::int FROM batch) AS found, (SELECT order_id FROM batch ORDER BY order_id DESC LIMIT 1) AS last,
+      WHERE CASE
+        WHEN was IS NULL THEN NOT is_final AND reason IS NOT NULL
+        ELSE is_final OR reason IS NULL
+      END)
+    SELECT (SELECT count(*)::int FROM batch) AS found,
+      (SELECT order_id FROM batch ORDER BY order_id DESC LIMIT 1) AS last,
       coalesce(json_agg(noticed) FILTER (WHERE is_stuck), '[]') AS stuck,
       coalesce(json_agg(noticed) FILTER (WHERE NOT is_stuck), '[]') AS recovered
-    FROM told`,
+    FROM found`,
 };

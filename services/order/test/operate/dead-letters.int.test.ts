@@ -46,7 +46,9 @@ test('A dead letter that can be read by now shows its order as Shipped when it i
   addDeadLetterRoutes(app, { database: connect('routes'), station });
   await sql(
     `INSERT INTO dead_letters (topic, partition, "offset", key, value, headers, reason)
-     VALUES ('fulfillment-events', 3, 9007199254740993, 'k', $1, '{"h":"1"}', 'an older version could not read it')`,
+     VALUES (
+       'fulfillment-events', 3, 9007199254740993, 'k', $1, '{"h":"1"}',
+       'an older version could not read it')`,
     [Buffer.from(JSON.stringify(shipped(orderId)))],
   );
   const replay = async () => {

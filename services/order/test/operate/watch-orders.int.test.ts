@@ -31,8 +31,11 @@ async function watchedTables(t: TestContext) {
     more: { created?: number } = {},
   ): Promise<string> => {
     const [row] = await sql<{ id: string }>(
-      `INSERT INTO orders (order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed, attention, updated_at)
-       SELECT id, 'c', 'n', '[]', 1, uuid_extract_timestamp(id), $1, false, CASE WHEN $1 IN ('Pending', 'Retrying', 'Failed') THEN $1 END,
+      `INSERT INTO orders (
+         order_id, customer_id, customer_name, items, item_count, created_at, status,
+         publish_failed, attention, updated_at)
+       SELECT id, 'c', 'n', '[]', 1, uuid_extract_timestamp(id), $1, false,
+         CASE WHEN $1 IN ('Pending', 'Retrying', 'Failed') THEN $1 END,
          now() - $2::float8 * interval '1 s'
        FROM (SELECT uuidv7(-$3::float8 * interval '1 s') AS id) made RETURNING order_id AS id`,
       [status, secondsAgo, more.created ?? secondsAgo],
@@ -41,8 +44,11 @@ async function watchedTables(t: TestContext) {
   };
   const unpublished = (orderId: string, secondsAgo: number, refused: string | null = null) =>
     sql(
-      `INSERT INTO outbox (key, sequence, topic, event_id, event_type, payload, created_at, refused, claim_until)
-       VALUES ($1, 1, 'order-events', gen_random_uuid(), 'OrderCreated', '{}', now() - $2::float8 * interval '1 s', $3, 'infinity')`,
+      `INSERT INTO outbox (
+         key, sequence, topic, event_id, event_type, payload, created_at, refused, claim_until)
+       VALUES (
+         $1, 1, 'order-events', gen_random_uuid(), 'OrderCreated', '{}',
+         now() - $2::float8 * interval '1 s', $3, 'infinity')`,
       [orderId, secondsAgo, refused],
     );
   return { ...tables, watch, order, unpublished };
@@ -121,8 +127,11 @@ test('An order that failed and was retried by an operator is watched again', asy
 test('100,000 open orders are walked and rechecked by bounded statements', async (t) => {
   const { watch, sql } = await watchedTables(t);
   await sql(
-    `INSERT INTO orders (order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed, attention, updated_at)
-     SELECT uuidv7(-interval '1 hour'), 'c', 'n', '[]', 1, now() - interval '1 hour', 'Pending', true, 'Pending', now() - interval '1 hour'
+    `INSERT INTO orders (
+       order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed,
+       attention, updated_at)
+     SELECT uuidv7(-interval '1 hour'), 'c', 'n', '[]', 1, now() - interval '1 hour', 'Pending',
+       true, 'Pending', now() - interval '1 hour'
      FROM generate_series(1, 100000)`,
   );
   const began = performance.now();

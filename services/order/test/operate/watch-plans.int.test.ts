@@ -49,13 +49,19 @@ test('what the sentinel and operators ask for is found through indexes, on table
 
   for (let i = 0; i < 10; i += 1) await everyStatement();
   await sql(
-    `INSERT INTO orders (order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed, attention, updated_at)
-     SELECT uuidv7(-interval '1 hour'), 'c', 'n', '[]', 1, now(), s, false, CASE WHEN s = 'Retrying' THEN s END, now() - interval '1 hour'
-     FROM (SELECT CASE WHEN n % 100 = 0 THEN 'Retrying' ELSE 'Shipped' END AS s FROM generate_series(1, ${rows}) n) made`,
+    `INSERT INTO orders (
+       order_id, customer_id, customer_name, items, item_count, created_at, status, publish_failed,
+       attention, updated_at)
+     SELECT uuidv7(-interval '1 hour'), 'c', 'n', '[]', 1, now(), s, false,
+       CASE WHEN s = 'Retrying' THEN s END, now() - interval '1 hour'
+     FROM (
+       SELECT CASE WHEN n % 100 = 0 THEN 'Retrying' ELSE 'Shipped' END AS s
+       FROM generate_series(1, ${rows}) n) made`,
   );
   await sql(
     `INSERT INTO dead_letters (topic, partition, "offset", value, headers, reason, at, resolution)
-     SELECT 'fulfillment-events', 0, n, '', '{}', 'r', now() + n * interval '1 ms', CASE WHEN n % 100 > 0 THEN 'discarded' END
+     SELECT 'fulfillment-events', 0, n, '', '{}', 'r', now() + n * interval '1 ms',
+       CASE WHEN n % 100 > 0 THEN 'discarded' END
      FROM generate_series(1, ${rows}) n`,
   );
   await everyStatement();

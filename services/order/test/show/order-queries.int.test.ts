@@ -11,12 +11,14 @@ const day = Date.UTC(2026, 0, 20);
 
 /** `count` orders, one each 10 s, of 7 customers, in all statuses. */
 const insert = (count: number, status: string) => `
-  INSERT INTO orders (order_id, customer_id, customer_name, currency, items, item_count, total, created_at, status,
+  INSERT INTO orders (
+    order_id, customer_id, customer_name, currency, items, item_count, total, created_at, status,
                       publish_failed, attention, updated_at)
   SELECT id, 'customer ' || n % 7, 'n', NULL, '[]', 1, NULL, uuid_extract_timestamp(id), s, false,
          CASE WHEN s IN ('Pending', 'Retrying', 'Failed', 'Cancelled') THEN s END, now()
   FROM (SELECT n, ${status} AS s,
-               (lpad(to_hex(${day} + n * 10000::bigint), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8' ||
+               (lpad(to_hex(${day} + n * 10000::bigint), 12, '0')
+                 || '7' || substr(md5(n::text), 1, 3) || '8' ||
                 substr(md5(n::text), 4, 15))::uuid AS id
         FROM generate_series(0, ${count - 1}) n) made`;
 const anyStatus = `(ARRAY['${orderStatuses.join("','")}'])[1 + hashint4(n) & 7 % 7 + 1]`;
@@ -49,8 +51,12 @@ test('paging through any filter gives what plain SQL gives, in order, each order
     fc.integer({ min: 1, max: 200 }),
     async (query, limit) => {
       const expected = await sql<{ id: string }>(
-        `SELECT order_id AS id FROM orders WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR customer_id = $2)
-         AND ($3::timestamptz IS NULL OR created_at >= $3) AND ($4::timestamptz IS NULL OR created_at <= $4)
+        `SELECT order_id AS id
+         FROM orders
+         WHERE ($1::text IS NULL OR status = $1)
+           AND ($2::text IS NULL OR customer_id = $2)
+           AND ($3::timestamptz IS NULL OR created_at >= $3)
+           AND ($4::timestamptz IS NULL OR created_at <= $4)
        ORDER BY order_id DESC`,
         [query.status, query.customerId, query.createdFrom, query.createdTo],
       );

@@ -192,8 +192,11 @@ test('I11: poison of any kind is buried with its bytes, and good events of the s
 
 test('keys are remembered for as long as was asked and purged a bounded number at a time', async (t) => {
   const { store, sql, count } = await tables(t);
-  await sql(`INSERT INTO idempotency_keys SELECT '', n::text, 'h', gen_random_uuid(), 'Created', now() - n * interval '1 hour'
-             FROM generate_series(20, 29) n`);
+  await sql(
+    `INSERT INTO idempotency_keys
+     SELECT '', n::text, 'h', gen_random_uuid(), 'Created', now() - n * interval '1 hour'
+     FROM generate_series(20, 29) n`,
+  );
   assert.equal(await store.purgeKeys(24, 4), 4);
   assert.equal(await store.purgeKeys(24, 4), 2);
   assert.equal(await count('idempotency_keys'), 4);
