@@ -7,13 +7,19 @@ const isDocument = (path: string): boolean =>
   required.includes(path) || /^docs\/.*\.md$/.test(path);
 
 export const documents: Rule = {
-  name: 'documents (commands and links exist)',
+  name: 'documents (commands, links and named files exist)',
   async inspect(repository: Repository) {
     const problems = required
       .filter((path) => !repository.files.includes(path))
       .map((path) => `${path}: is missing`);
     const scripts = await readScripts(repository);
     const targets = new Set(repository.files.flatMap(withFolders));
+    const isMarkdown = (path: string): boolean => path.endsWith('.md') && path !== 'CHANGELOG.md'; // it tells of what was
+    await readEach(repository, isMarkdown, (path, text) => {
+      for (const name of filesNamedIn(text)) {
+        if (!isThere(name, targets)) problems.push(`${path}: names ${name}, which does not exist`);
+      }
+    });
     await readEach(repository, isDocument, (path, text) => {
       for (const name of commandsIn(text)) {
         if (scripts[name] === undefined)
@@ -48,6 +54,31 @@ export function relativeLinksIn(markdown: string): string[] {
   return [...inline, ...named]
     .map((match) => decodeURI(match[1] ?? '').replace(/#.*$/, ''))
     .filter((target) => target !== '' && !/^[a-z][a-z+.-]*:/i.test(target));
+}
+
+const workspaceFolder = /^(?:packages|services|embedded|lab|system-tests|tools|deploy|docs)\//;
+
+/**
+ * What stands in code of a markdown text and is the name of one of our files or folders, each once:
+ * source and documents by their ending, all else by the workspace that it begins with.
+ */
+export function filesNamedIn(markdown: string): string[] {
+  const code = [...markdown.matchAll(/^(```|~~~)[\s\S]*?^\1|`[^`\n]+`/gm)];
+  const words = code.flatMap(([text]) => text.replaceAll('`', ' ').split(/\s+/));
+  const paths = words
+    .filter((word) => /^[\w@-][\w.@-]*(?:\/[\w.@-]+)*\/?$/.test(word))
+    .map((word) => word.replace(/\/$/, ''))
+    .filter((word) => /\w\.(?:ts|mjs|sql|md)$/.test(word) || workspaceFolder.test(word));
+  return [...new Set(paths)];
+}
+
+/** Documents may leave out the beginning of a path and the folder `src`. */
+function isThere(name: string, targets: ReadonlySet<string>): boolean {
+  if (targets.has(name)) return true;
+  const ending = `/${name}`;
+  return [...targets].some(
+    (path) => path.endsWith(ending) || `/${path.replace('/src/', '/')}`.endsWith(ending),
+  );
 }
 
 function withFolders(path: string): string[] {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { commandsIn, documents, relativeLinksIn } from '../../src/check/documents.ts';
+import { commandsIn, documents, filesNamedIn, relativeLinksIn } from '../../src/check/documents.ts';
 import { inventRepository } from './invented-repository.ts';
 
 const complete = {
@@ -51,4 +51,20 @@ test('addresses, anchors and links inside code are not looked for', () => {
   const markdown =
     '[a](https://example.org) [b](#here) `[c](c.md)` [d](d.md "title")\n```\n[e](e.md)\n```\n[f]: <f.md>\n';
   assert.deepEqual(relativeLinksIn(markdown), ['d.md', 'f.md']);
+});
+
+test('a file that a document names in code must exist, by its whole path or the end of it', async () => {
+  const text = '`loop.ts`, `platform/loop.ts`, `packages/platform/`, `gone.ts`, `lab/gone`';
+  const files = { 'packages/platform/src/loop.ts': '', 'lab/src/x.ts': '', 'docs/notes.md': text };
+  const { problems } = await documents.inspect(inventRepository({ ...complete, ...files }));
+  assert.deepEqual(problems, [
+    'docs/notes.md: names gone.ts, which does not exist',
+    'docs/notes.md: names lab/gone, which does not exist',
+  ]);
+});
+
+test('names of files are found in code only, without what is a pattern or an ending', () => {
+  const markdown =
+    'plain.ts `a.ts` `src/*.ts` `.test.ts`\n```sh\nnode --test lab/test/b.ts --x=c.ts\n```\n`x.md`';
+  assert.deepEqual(filesNamedIn(markdown), ['a.ts', 'lab/test/b.ts', 'x.md']);
 });
