@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { codeOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
+import { watchStatements } from './in-flight.ts';
 import {
   createRenewablePool,
   isBusyPool,
@@ -48,6 +49,11 @@ type Pool = { connections: number; relaxed?: boolean };
  * second or two.
  */
 const connectTimeoutMs = 1_000;
+/**
+ * A statement that takes longer may wait for a lock or for a server that has stopped; the probe
+ * tells which.
+ */
+const overdueMs = 500;
 
 /** A pool of connections to a service's own schema. */
 export function createDatabase(
@@ -63,7 +69,14 @@ export function createDatabase(
     renewConnections() {
       for (const pool of pools) pool.renew();
     },
+    cutConnections() {
+      for (const pool of pools) pool.cut();
+    },
   });
+  const watched = watchStatements(overdueMs, () => void state.look());
+  const demandAnswers = (): void => {
+    if (state.trouble === 'silent') throw new ServerSilent();
+  };
   const close = async (): Promise<void> => {
     await state.close();
     await Promise.all(pools.map((pool) => pool.close()));
@@ -75,7 +88,7 @@ export function createDatabase(
     pools.push(pool);
     const run = async <T>(work: () => Promise<T>): Promise<T> => {
       try {
-        const result = await work();
+        const result = await watched(work);
         state.succeeded();
         return result;
       } catch (error) {
@@ -87,7 +100,11 @@ export function createDatabase(
       query: (statement, values) =>
         run(async () => {
           const query = { name: statement.name, text: statement.text, values };
-          return (await pool.onOpenConnection((current) => current.query(query))).rows;
+          const send = async (current: pg.Pool) => {
+            demandAnswers();
+            return await current.query(query);
+          };
+          return (await pool.onOpenConnection(send)).rows;
         }),
       withConnection: async (use) => {
         const client = await pool.onOpenConnection((current) => current.connect());
@@ -111,6 +128,14 @@ export function createDatabase(
     };
   };
   return open(options);
+}
+
+/** The server has stopped answering; nothing is sent to it until the probe hears of it again. */
+class ServerSilent extends Error {
+  constructor() {
+    super('PostgreSQL does not answer');
+    this.name = 'ServerSilent';
+  }
 }
 
 export type DatabaseFailure = 'data' | 'conflict' | 'lock' | 'bug' | 'unavailable';
@@ -141,5 +166,5 @@ export function whatFailed(error: unknown): DatabaseFailure {
 export function wasNeverSent(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   if (['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', '57P03', '53300'].includes(code)) return true;
-  return wasClosedIdle(error) || isBusyPool(error);
+  return error instanceof ServerSilent || wasClosedIdle(error) || isBusyPool(error);
 }

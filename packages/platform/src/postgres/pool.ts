@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { DeadlinePassed, within } from '../process/deadline.ts';
 import { codeOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
 import { sessionSettings, setSession } from './session.ts';
@@ -8,6 +9,8 @@ const queryTimeoutMs = 6_000;
 const idleTimeoutMs = 60_000;
 /** A firewall forgets connections that are silent for long. */
 const keepAliveMs = 10_000;
+/** A server that does not answer does not take leave either; statements in flight end by then. */
+const closeMs = queryTimeoutMs + 1_000;
 
 /** Opens no connection yet. */
 export function openPool(options: {
@@ -52,12 +55,31 @@ export type RenewablePool = {
   onOpenConnection<T>(use: (pool: pg.Pool) => Promise<T>): Promise<T>;
   /** From now on statements go over new connections; those in flight end on the old ones. */
   renew(): void;
+  /** As `renew`, but statements in flight reject now. */
+  cut(): void;
+  /** Waits a while for the server to take leave. */
   close(): Promise<void>;
 };
 
 export function createRenewablePool(open: () => pg.Pool): RenewablePool {
-  let current = open();
+  const clients = new Set<pg.Client>();
   const ending = new Set<Promise<void>>();
+  let current = openTracked();
+
+  function openTracked(): pg.Pool {
+    const pool = open();
+    pool.on('connect', (client) => void clients.add(client));
+    pool.on('remove', (client) => void clients.delete(client));
+    return pool;
+  }
+
+  function renew(): void {
+    const old = current;
+    current = openTracked();
+    const end = old.end().finally(() => ending.delete(end));
+    ending.add(end);
+  }
+
   return {
     async onOpenConnection(use) {
       const mine = current;
@@ -70,14 +92,18 @@ export function createRenewablePool(open: () => pg.Pool): RenewablePool {
         return await use(current);
       }
     },
-    renew() {
-      const old = current;
-      current = open();
-      const end = old.end().finally(() => ending.delete(end));
-      ending.add(end);
+    renew,
+    cut() {
+      const cut = [...clients];
+      renew();
+      // The driver closes the socket of a busy connection without waiting for the server.
+      for (const client of cut) client.end().catch(() => undefined);
     },
     async close() {
-      await Promise.all([current.end(), ...ending]);
+      const ended = Promise.all([current.end(), ...ending]);
+      await within(closeMs, 'closing connections', ended).catch((error) => {
+        if (!(error instanceof DeadlinePassed)) throw error;
+      });
     },
   };
 }

@@ -25,8 +25,8 @@ export const troubleNames = Object.keys(troubles) as Trouble[];
 export const reasonOf = (trouble: Trouble): string => troubles[trouble].reason;
 
 const lookEveryMs = 500;
-/** The question writes 8 MB. */
-const lookAtDiskEveryMs = 2_000;
+/** The question to a silent server waits for a second itself; the one for the disk writes 8 MB. */
+const pauses: Partial<Record<Trouble, number>> = { silent: 50, disk_full: 2_000 };
 /** A small write may find room between two large ones that do not. */
 const diskStaysFullMs = 5_000;
 
@@ -50,8 +50,10 @@ export function createServerState(options: {
   log: Log;
   /** Every connection may lead to a server that is not the one to write to any more. */
   renewConnections: () => void;
+  /** The statements that are under way will not be answered. */
+  cutConnections: () => void;
 }): ServerState {
-  const { probe, schema, log, renewConnections } = options;
+  const { probe, schema, log, renewConnections, cutConnections } = options;
   const closing = new AbortController();
   const told = new Set<Trouble>();
   let trouble: Trouble | undefined;
@@ -70,6 +72,7 @@ export function createServerState(options: {
       told.add(found);
       if (found === 'read_only') renewConnections();
     }
+    if (found === 'silent') cutConnections();
     if (isFirst) healing = heal();
   }
 
@@ -86,12 +89,13 @@ export function createServerState(options: {
       const disk = trouble === 'disk_full';
       const found = await ask(() => probe.askAnew({ disk }));
       if (found === undefined && performance.now() >= (disk ? diskFullUntil : 0)) leave();
-      else
-        await delay(disk ? lookAtDiskEveryMs : lookEveryMs, undefined, closing).catch(
-          () => undefined,
-        );
+      else await pause(pauses[trouble] ?? lookEveryMs);
     }
   }
+
+  /** Ends at once when the state is closed. */
+  const pause = (ms: number): Promise<void> =>
+    delay(ms, undefined, { signal: closing.signal }).catch(() => undefined);
 
   async function ask(question: () => Promise<Finding>): Promise<Trouble | undefined> {
     try {
@@ -106,24 +110,29 @@ export function createServerState(options: {
     }
   }
 
+  async function look(): Promise<Trouble | undefined> {
+    if (trouble !== undefined) return trouble;
+    looking ??= ask(probe.ask).finally(() => {
+      looking = undefined;
+    });
+    return await looking;
+  }
+
   return {
     get trouble() {
       return trouble;
     },
     failed(error) {
+      // Its connection was cut, or it was not sent.
+      if (trouble === 'silent') return;
       const found = troubleOf(error);
       if (found !== undefined) enter(found, error);
+      else if (isTimeout(error)) void look();
     },
     succeeded() {
       if (trouble === 'away') leave();
     },
-    async look() {
-      if (trouble !== undefined) return trouble;
-      looking ??= ask(probe.ask).finally(() => {
-        looking = undefined;
-      });
-      return await looking;
-    },
+    look,
     async close() {
       closing.abort();
       await healing;
@@ -145,5 +154,13 @@ function troubleOf(error: unknown): Trouble | undefined {
   if (/^28|^3D000$/.test(state)) return 'refused';
   if (/^(08|53|57P|58|XX)/.test(state)) return 'away';
   if (/^[0-9A-Z]{5}$/.test(state) && !/^E[A-Z]{4}$/.test(state)) return undefined;
-  return isBusyPool(error) ? undefined : 'away';
+  return isTimeout(error) ? undefined : 'away';
 }
+
+/**
+ * A time of the driver's own passed, for one connection or one statement. The server may be well:
+ * all connections are in use, or a firewall has forgotten this one.
+ */
+const isTimeout = (error: unknown): boolean =>
+  isBusyPool(error) ||
+  (error instanceof Error && /connection timeout|^Query read timeout/.test(error.message));
