@@ -6,6 +6,7 @@ import fastify, {
 } from 'fastify';
 import { CodedError, codeOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
+import { boundBodies } from './body-room.ts';
 import { addDraining } from './draining.ts';
 import { bodyLimitBytes, readJsonBodies } from './json-body.ts';
 import { refuseOtherMethods } from './other-methods.ts';
@@ -76,6 +77,7 @@ export function createHttpServer(options: {
   app.server.maxConnections = connectionsMax;
   addDraining(app);
   readJsonBodies(app);
+  boundBodies(app);
   refuseRepeatedHeaders(app);
   const validation = createRequestValidation();
   app.setValidatorCompiler(validation.compiler as FastifySchemaCompiler<unknown>);
