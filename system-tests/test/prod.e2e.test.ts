@@ -241,11 +241,9 @@ async function placed(key: Key, headers: Record<string, string> = {}): Promise<s
 
 async function untilStatus(orderId: string, wanted: string): Promise<string> {
   const url = `${system.orderService.url}/api/orders/${orderId}`;
-  await until(`the order to be ${wanted}`, 40, async () => {
-    return (
-      (await call<{ status: string }>('GET', url, { headers: keys.reader.headers })).body.status ===
-      wanted
-    );
-  });
+  const { headers } = keys.reader;
+  const statusOf = async () =>
+    (await call<{ status: string }>('GET', url, { headers })).body.status;
+  await until(`the order to be ${wanted}`, 40, async () => (await statusOf()) === wanted);
   return orderId;
 }

@@ -8,15 +8,11 @@ const readmeLines = { min: 70, max: 100 };
 
 /** What may be larger, and why: a file, or a function as "file#name". */
 const exceptions: Record<string, string> = {
-  'packages/platform/src/http/server.ts': 'error answers move to problems.ts',
   'packages/platform/src/messaging/outbox-relay.ts': 'the loop moves out',
-  'packages/platform/test/http/access.test.ts': 'is split by subject',
   'services/fulfillment/src/service.ts#createFulfillmentService': 'composition in one piece',
   'services/order/src/service.ts#createOrderService': 'composition in one piece',
-  'services/order/test/take/place-order.int.test.ts': 'is split by subject',
   'system-tests/test/kafka-away.e2e.test.ts#a function': 'one story in order',
   'system-tests/test/kill.e2e.test.ts#a function': 'one story in order',
-  'system-tests/test/prod.e2e.test.ts': 'one line over; is split by subject',
 };
 
 /**

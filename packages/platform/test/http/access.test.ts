@@ -1,66 +1,21 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, type TestContext, test } from 'node:test';
-import { type AccessConfig, addAccess } from '../../src/http/access.ts';
-import { addApiDocs } from '../../src/http/api-docs.ts';
-import { newApiKey, readApiKeys, type Scope, writeApiKeys } from '../../src/http/api-keys.ts';
-import { addOperationsRoutes } from '../../src/http/health-routes.ts';
+import { writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { addAccess } from '../../src/http/access.ts';
+import { newApiKey, readApiKeys, writeApiKeys } from '../../src/http/api-keys.ts';
 import { createHttpServer, listen } from '../../src/http/server.ts';
-import { createLog } from '../../src/process/log.ts';
-import { createMetrics } from '../../src/process/metrics.ts';
 import { until } from '../kit/until.ts';
-
-const directory = mkdtempSync(join(tmpdir(), 'orders-keys-'));
-after(() => rmSync(directory, { recursive: true, force: true }));
-const log = createLog({ level: 'silent', isTerminal: false });
-
-async function keyFile(name: string, ...of: Scope[][]) {
-  const path = join(directory, name);
-  const made = of.map((scopes) => newApiKey(name, scopes));
-  await writeApiKeys(
-    path,
-    made.map(({ entry }) => entry),
-  );
-  return { path, made, bearer: made.map(({ key }) => ({ authorization: `Bearer ${key}` })) };
-}
-
-async function server(t: TestContext, config: Partial<AccessConfig>): Promise<string> {
-  const app = createHttpServer({ log });
-  t.after(() => app.close());
-  await addAccess(app, { config: { PROFILE: 'local', ...config }, log });
-  await addApiDocs(app, { title: 'Things', version: '1', description: '', asyncApi: {} });
-  app.post('/things', { config: { scope: 'orders:write' } }, async ({ body, caller }) => ({
-    body,
-    caller,
-  }));
-  app.get('/things', { config: { scope: 'orders:read' } }, async ({ caller }) => ({ caller }));
-  addOperationsRoutes(app, { metrics: createMetrics('things'), isReady: async () => undefined });
-  await listen(app, { host: '127.0.0.1', port: 0, portVariable: 'PORT' });
-  return app.listeningOrigin;
-}
-
-async function ask(url: string, path: string, init: RequestInit = {}) {
-  const response = await fetch(url + path, { ...init, signal: AbortSignal.timeout(10_000) });
-  const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json') === true;
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: isJson && text !== '' ? JSON.parse(text) : text,
-  };
-}
+import { ask, keyedServer, keyFile, log } from './keyed-server.ts';
 
 test('without a file of keys everybody may call everything', async (t) => {
-  const url = await server(t, {});
+  const url = await keyedServer(t, {});
   assert.deepEqual((await ask(url, '/things')).body, { caller: '' });
   assert.equal((await ask(url, '/metrics')).status, 200);
 });
 
 test('a caller without a valid key is answered 401 before its body is read, and one without the scope 403', async (t) => {
   const { path, made, bearer } = await keyFile('scopes', ['orders:read'], ['operate']);
-  const url = await server(t, { API_KEYS_FILE: path });
+  const url = await keyedServer(t, { API_KEYS_FILE: path });
   const wrong = [
     {},
     { authorization: 'Bearer' },
@@ -110,7 +65,7 @@ test('a caller without a valid key is answered 401 before its body is read, and 
 
 test('a key that is revoked, or made, takes effect without a restart, and a broken file changes nothing', async (t) => {
   const { path, bearer } = await keyFile('changing', ['orders:read']);
-  const url = await server(t, { API_KEYS_FILE: path });
+  const url = await keyedServer(t, { API_KEYS_FILE: path });
   const statusOf = async (headers: Record<string, string> = {}) =>
     (await ask(url, '/things', { headers })).status;
   const [first] = bearer;
@@ -135,7 +90,7 @@ test('a key that is revoked, or made, takes effect without a restart, and a brok
 
 test('a key is taken from the header Authorization only, and HEAD and a wrong key are no way around it', async (t) => {
   const { path, made } = await keyFile('places', ['orders:read']);
-  const url = await server(t, { API_KEYS_FILE: path });
+  const url = await keyedServer(t, { API_KEYS_FILE: path });
   const key = made[0]?.key ?? '';
   const statusOf = async (at: string, init: RequestInit = {}) => (await ask(url, at, init)).status;
   for (const name of ['api_key', 'apikey', 'key', 'token', 'access_token', 'authorization']) {
@@ -211,47 +166,6 @@ for (const [HOST, told] of [
   });
 }
 
-test('a caller that no trusted proxy speaks for cannot choose the address that is counted', async (t) => {
-  const config = { PROFILE: 'local', RATE_LIMIT_PER_SECOND: 5 };
-  const limited = async (trustProxy: string) => {
-    const app = createHttpServer({ log, trustProxy });
-    t.after(() => app.close());
-    await addAccess(app, { config, log });
-    app.get('/things', async () => ({}));
-    await listen(app, { host: '127.0.0.1', port: 0, portVariable: 'PORT' });
-    const answers = Array.from({ length: 20 }, (_, n) =>
-      ask(app.listeningOrigin, '/things', { headers: { 'x-forwarded-for': `192.0.2.${n}` } }),
-    );
-    return (await Promise.all(answers)).filter(({ status }) => status === 429).length;
-  };
-  assert.ok((await limited('10.0.0.0/8')) >= 10);
-  assert.equal(await limited('127.0.0.1'), 0);
-});
-
-test('a file of keys holds no key, and only its owner may read it', async () => {
-  const { path, made } = await keyFile('kept', ['operate']);
-  const [entry] = readApiKeys(path);
-  assert.ok(!JSON.stringify(entry).includes(made[0]?.key.split('_')[2] ?? ''));
-  assert.equal(statSync(path).mode & 0o777, 0o600);
-});
-
-test('a file of keys that is written again can be read by whoever could read it before', async () => {
-  const { path } = await keyFile('shared', ['operate']);
-  chmodSync(path, 0o640);
-  await writeApiKeys(path, readApiKeys(path));
-  assert.equal(statSync(path).mode & 0o777, 0o640);
-});
-
-test('a file that is no file of keys stops the start and is named', async (t) => {
-  const path = join(directory, 'junk');
-  await assert.rejects(server(t, { API_KEYS_FILE: path }), /API_KEYS_FILE .*junk cannot be read/);
-  writeFileSync(path, '[{"id":"x"}]');
-  await assert.rejects(
-    server(t, { API_KEYS_FILE: path }),
-    /API_KEYS_FILE .*junk is no file of keys: \/0\//,
-  );
-});
-
 test('a route that does not say its scope stops the start where keys are asked for', async (t) => {
   const { path } = await keyFile('closed', ['operate']);
   const app = createHttpServer({ log });
@@ -263,36 +177,8 @@ test('a route that does not say its scope stops the start where keys are asked f
   );
 });
 
-test('a caller beyond the rate is answered 429 with Retry-After, another one and health are not', async (t) => {
-  const { path, bearer } = await keyFile('rate', ['orders:read'], ['orders:read']);
-  const url = await server(t, { API_KEYS_FILE: path, RATE_LIMIT_PER_SECOND: 5 });
-  const [busy = { authorization: '' }, other = { authorization: '' }] = bearer;
-  const answers = await Promise.all(
-    Array.from({ length: 30 }, () => ask(url, '/things', { headers: busy })),
-  );
-  const limited = answers.filter(({ status }) => status === 429);
-  assert.ok(limited.length >= 10, `${limited.length} limited`);
-  assert.equal(limited[0]?.body.code, 'rate_limited');
-  assert.equal(limited[0]?.headers.get('retry-after'), '1');
-  assert.equal((await ask(url, '/things', { headers: other })).status, 200);
-  const health = await Promise.all(Array.from({ length: 30 }, () => ask(url, '/health/live')));
-  assert.ok(health.every(({ status }) => status === 200));
-  await until(
-    'the rate is free again',
-    async () => (await ask(url, '/things', { headers: busy })).status === 200,
-    5_000,
-  );
-});
-
-test('who guesses keys is limited by address', async (t) => {
-  const { path } = await keyFile('guessed', ['orders:read']);
-  const url = await server(t, { API_KEYS_FILE: path, RATE_LIMIT_PER_SECOND: 5 });
-  const answers = await Promise.all(Array.from({ length: 30 }, () => ask(url, '/things')));
-  assert.deepEqual([...new Set(answers.map(({ status }) => status))].sort(), [401, 429]);
-});
-
 test('answers carry security headers, and the page of the API a policy that lets it work', async (t) => {
-  const url = await server(t, {});
+  const url = await keyedServer(t, {});
   const { headers } = await ask(url, '/things');
   assert.match(headers.get('content-security-policy') ?? '', /default-src 'none'/);
   assert.equal(headers.get('x-content-type-options'), 'nosniff');
@@ -307,7 +193,7 @@ test('pages of other origins may call the API only where their origin is configu
     headers: { origin, 'access-control-request-method': 'POST' },
     method: 'OPTIONS',
   });
-  const closed = await server(t, {});
+  const closed = await keyedServer(t, {});
   assert.equal(
     (await ask(closed, '/things', from('https://shop.example'))).headers.get(
       'access-control-allow-origin',
@@ -315,7 +201,7 @@ test('pages of other origins may call the API only where their origin is configu
     null,
   );
   const { path } = await keyFile('cors', ['orders:write']);
-  const open = await server(t, {
+  const open = await keyedServer(t, {
     API_KEYS_FILE: path,
     CORS_ORIGINS: 'https://shop.example,https://b.example',
   });
@@ -325,13 +211,4 @@ test('pages of other origins may call the API only where their origin is configu
   assert.match(preflight.headers.get('access-control-allow-headers') ?? '', /idempotency-key/);
   const stranger = await ask(open, '/things', from('https://evil.example'));
   assert.equal(stranger.headers.get('access-control-allow-origin'), null);
-});
-
-test('dev makes a key of its own where the file of keys is missing, prod does not', async (t) => {
-  const path = join(directory, 'generated');
-  await assert.rejects(server(t, { PROFILE: 'prod', API_KEYS_FILE: path }), /cannot be read/);
-  const url = await server(t, { PROFILE: 'dev', API_KEYS_FILE: path });
-  const headers = { authorization: `Bearer ${readFileSync(`${path}.key`, 'utf8').trim()}` };
-  assert.equal((await ask(url, '/metrics', { headers })).status, 200);
-  assert.equal((await ask(url, '/metrics')).status, 401);
 });
