@@ -12,6 +12,7 @@ import { createOutboxStore } from '@orders/platform/messaging/outbox-store';
 import { type Sentinel, startSentinel } from '@orders/platform/operate/sentinel';
 import { createSentinelStore } from '@orders/platform/operate/sentinel-store';
 import { observeStuck } from '@orders/platform/operate/stuck-routes';
+import { startClockWatch } from '@orders/platform/postgres/clock-watch';
 import { createDatabase } from '@orders/platform/postgres/database';
 import { observeDatabase } from '@orders/platform/postgres/database-metrics';
 import { migrate, requireMigrated } from '@orders/platform/postgres/migrate';
@@ -111,6 +112,7 @@ export async function createFulfillmentService(parts: {
 
   const metrics = createMetrics('fulfillment-service');
   parts.observe?.(metrics);
+  const clock = await startClockWatch({ database, metrics, log });
   observeDatabase(metrics, database);
   const claims = createClaimStore(database, instance);
   const outbox = createOutboxStore(relaxed, instance);
@@ -205,6 +207,7 @@ export async function createFulfillmentService(parts: {
       await app.close();
       await watching?.close();
       await subscription.close();
+      await clock.close();
       await pace.close();
       await relay.close();
       await Promise.all([client.close(), database.close()]);

@@ -12,6 +12,7 @@ import { createOutboxStore, type OutboxRow } from '@orders/platform/messaging/ou
 import { type Sentinel, startSentinel } from '@orders/platform/operate/sentinel';
 import { createSentinelStore } from '@orders/platform/operate/sentinel-store';
 import { observeStuck } from '@orders/platform/operate/stuck-routes';
+import { startClockWatch } from '@orders/platform/postgres/clock-watch';
 import { createDatabase } from '@orders/platform/postgres/database';
 import { observeDatabase } from '@orders/platform/postgres/database-metrics';
 import { migrate, requireMigrated } from '@orders/platform/postgres/migrate';
@@ -107,6 +108,7 @@ export async function createOrderService(parts: {
 
   const metrics = createMetrics('order-service');
   parts.observe?.(metrics);
+  const clock = await startClockWatch({ database, metrics, log });
   observeDatabase(metrics, database);
   const placing = createPlacingStore(database);
   const publishFailed = createPublishFailedStore(database);
@@ -194,6 +196,7 @@ export async function createOrderService(parts: {
       stopped ??= stopTaking();
       await stopped;
       await subscription.close();
+      await clock.close();
       await database.close();
     },
   };
