@@ -20,7 +20,6 @@ export type Launched = {
   child: ChildProcess;
   url: string;
   port: number;
-  fulfillmentPort: number;
   untilReady(): Promise<void>;
 };
 
@@ -63,5 +62,5 @@ export async function launch(
     });
     assert.equal(child.exitCode, null, output);
   };
-  return { child, url, port, fulfillmentPort: Number(others[0]), untilReady };
+  return { child, url, port, untilReady };
 }

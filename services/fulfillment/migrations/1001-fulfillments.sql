@@ -18,6 +18,13 @@ CREATE TABLE fulfillments (
   abandoned        integer NOT NULL DEFAULT 0,
   retries          integer NOT NULL DEFAULT 0,
   attempt_open     boolean NOT NULL,
+  -- An attempt was open once: a refusal is looked up before the order fails.
+  was_unknown      boolean NOT NULL DEFAULT false,
+  refusal          text,
+  -- Ends by an operator only.
+  held             boolean NOT NULL DEFAULT false,
+  -- It waits for the provider, not for itself.
+  waits_for_provider boolean NOT NULL DEFAULT false,
   settle_at        timestamptz,
   due_at           timestamptz,
   tracking_number  text,
@@ -69,6 +76,8 @@ CREATE TABLE instances (
   breaker_since timestamptz NOT NULL,
   last_error    text,
   call_limit    integer NOT NULL,
+  paused_until  timestamptz,
+  failing_orders uuid[] NOT NULL DEFAULT '{}',
   calls         integer NOT NULL,
   seen_at       timestamptz NOT NULL DEFAULT now()
 );

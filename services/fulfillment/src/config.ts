@@ -1,7 +1,7 @@
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import { orderEventsTopic } from '@orders/contracts/orders/events';
 import { groupIdVariable, kafkaVariables, topicVariable } from '@orders/platform/kafka/config';
-import type { ConfigRules } from '@orders/platform/process/config';
+import { type ConfigRules, secret } from '@orders/platform/process/config';
 import {
   databaseFaults,
   databaseUrlVariable,
@@ -38,13 +38,28 @@ export const FulfillmentConfig = Type.Object({
     description:
       'The shipping provider; where it is set, npm start uses that provider and starts no mock',
   }),
+  SHIPPING_AUTHORIZATION: Type.Optional(
+    Type.String({
+      ...secret,
+      pattern: '^[\\x20-\\x7e]+$',
+      'x-fault': 'must be printable ASCII',
+      description: 'Value of the Authorization header of every call to the provider',
+    }),
+  ),
   SHIPPING_TIMEOUT_SECONDS: Type.Number({
     minimum: 0.1,
     maximum: 600,
     default: 10,
     description: 'One call to the provider; afterwards its outcome is unknown',
   }),
-  SHIPPING_ATTEMPTS_MAX: whole(1, 1_000, 8, 'Counted attempts after which an order fails'),
+  SHIPPING_ATTEMPTS_MAX: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      description:
+        'Counted attempts after which an order fails; unset, only SHIPPING_DEADLINE_SECONDS ends it',
+    }),
+  ),
   SHIPPING_DEADLINE_SECONDS: whole(
     1,
     31_536_000,

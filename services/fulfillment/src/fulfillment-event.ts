@@ -11,7 +11,7 @@ import type { Claimed, Decision } from './fulfillment.ts';
 export type FulfillmentFacts = Pick<
   Decision,
   'state' | 'sequence' | 'attempts' | 'dueMs' | 'shipment' | 'error' | 'failedAttempts'
->;
+> & { isHeld?: boolean };
 
 /** The event of a decision: it carries the whole fulfillment. */
 export function toEvent(
@@ -36,7 +36,9 @@ export function toEvent(
       shippedAt: shipment?.shippedAt ?? null,
       errorMessage: decision.error,
       attempts: decision.attempts,
-      nextAttemptAt: dueMs === null ? null : new Date(now.getTime() + dueMs).toISOString(),
+      // What waits for an operator has no next attempt, only look-ups.
+      nextAttemptAt:
+        dueMs === null || decision.isHeld ? null : new Date(now.getTime() + dueMs).toISOString(),
       failedAttempts: decision.failedAttempts,
       ...(typeof claimed.publishedAt === 'string' && { publishedAt: claimed.publishedAt }),
       ...(claimed.startedAt !== undefined && { startedAt: claimed.startedAt }),

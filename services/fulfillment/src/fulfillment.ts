@@ -1,38 +1,6 @@
 import type { FailedAttempt, FulfillmentEventType } from '@orders/contracts/fulfillments/events';
 import { type BackoffLimits, backoffOf } from './backoff.ts';
-
-/** What came of one call to the provider, or of the decision not to call. */
-export type Outcome =
-  | { kind: 'shipped'; trackingNumber: string; carrier: string | null; shippedAt: string }
-  /** The provider will never take it. */
-  | { kind: 'refused'; error: string }
-  /** The provider did not book it and may be asked again, not before `retryAfterMs`. */
-  | { kind: 'not_booked'; error: string; retryAfterMs: number; status?: number }
-  /** The call did not leave: refused connection, unknown host. */
-  | { kind: 'not_sent'; error: string }
-  /** The breaker let no call leave. That says nothing of this order, so it never fails for it. */
-  | { kind: 'put_off'; error: string }
-  /** The provider takes none of our calls: wrong address or credentials. */
-  | { kind: 'misconfigured'; error: string }
-  /** The shipment may exist: only a look-up can tell. */
-  | { kind: 'unknown'; error: string; status?: number }
-  /** A look-up found no shipment. */
-  | { kind: 'not_found' }
-  /**
-   * A look-up got no answer; none comes before `retryAfterMs` either, where the provider says so.
-   */
-  | { kind: 'no_answer'; error: string; retryAfterMs?: number; status?: number }
-  /** Its cancellation was requested before the call left. */
-  | { kind: 'cancelled' }
-  /** The lease was too old to send: the row goes back as it was. */
-  | { kind: 'handed_back' };
-
-/** Outcomes of which the provider knows nothing. */
-export const nobodyCalled: ReadonlySet<Outcome['kind']> = new Set([
-  'put_off',
-  'cancelled',
-  'handed_back',
-]);
+import { isOfProvider, notAttempts, type Outcome } from './outcome.ts';
 
 /** A fulfillment that this instance holds; `claim` fences everything it writes. */
 export type Claimed = {
@@ -52,8 +20,14 @@ export type Claimed = {
   retries: number;
   /** An attempt is open that this instance did not begin: look up before sending. */
   mustLookUp: boolean;
+  /** An attempt of it was open once: what refuses it now may be the answer to a second sending. */
+  wasUnknown: boolean;
+  /** It was refused while an earlier outcome was unknown; it fails if a look-up finds nothing. */
+  refusal: string | null;
   /** A 404 of a look-up counts only when the provider had this time since the sending. */
   isSettled: boolean;
+  /** It waits for an operator, whatever the policy of this instance is. */
+  isHeld: boolean;
   /** An operator has allowed to send again what awaits an operator. Ends when an attempt begins. */
   mayResend: boolean;
   /** The customer wants it no more. The claim saw it, and has begun no attempt. */
@@ -71,14 +45,15 @@ export type Claimed = {
 };
 
 export type Policy = BackoffLimits & {
-  attemptsMax: number;
+  /** Counted attempts after which an order fails; null where only the deadline ends it. */
+  attemptsMax: number | null;
   deadlineMs: number;
   settleMs: number;
   /** `hold`: what is unknown is never sent again, only looked up. */
   unknownOutcome: 'lookup' | 'hold';
 };
 
-/** What is written of a fulfillment after an outcome, and told as an event where one is named. */
+/** The row after an outcome, and the event that is published of it where one is named. */
 export type Decision = {
   orderId: string;
   claim: number;
@@ -87,6 +62,10 @@ export type Decision = {
   attempts: number;
   retries: number;
   isAttemptOpen: boolean;
+  refusal: string | null;
+  isHeld: boolean;
+  /** It waits for the provider, not for itself: when that is back, it is due at once. */
+  isWaitingForProvider: boolean;
   /**
    * From now, when a look-up's 404 counts; null where nothing is unknown; undefined keeps what is
    * there.
@@ -101,17 +80,6 @@ export type Decision = {
 };
 
 const failedAttemptsKept = 20;
-/**
- * These go on for as long as an outage lasts: only the last of a row of equal ones is kept, or they
- * would crowd out the attempts.
- */
-const notAttempts = new Set<Outcome['kind']>([
-  'not_sent',
-  'put_off',
-  'misconfigured',
-  'no_answer',
-  'not_found',
-]);
 /** The longest a provider may keep an order waiting by Retry-After. */
 const retryAfterMaxMs = 300_000;
 
@@ -126,13 +94,14 @@ export function decide(
   policy: Policy,
 ): Decision {
   const same = keep(claimed);
-  const stillOpen: Decision = { ...same, isAttemptOpen: true, settleMs: undefined };
+  const { refusal, isHeld } = claimed;
+  const stillOpen = { ...same, isAttemptOpen: true, settleMs: undefined, refusal, isHeld };
   // Where the claim knew of the cancellation it has begun no attempt that could be taken back.
   const uncounted = claimed.isCancelRequested ? same : { ...same, attempts: claimed.attempts - 1 };
   switch (outcome.kind) {
     case 'shipped': {
       const { trackingNumber, carrier, shippedAt } = outcome;
-      return told(same, 'Shipped', 'OrderFulfilled', {
+      return changed(same, 'Shipped', 'OrderFulfilled', {
         shipment: { trackingNumber, carrier, shippedAt },
         error: null,
       });
@@ -156,7 +125,7 @@ export function decide(
     case 'not_found':
       return afterNotFound();
     case 'cancelled':
-      return told(uncounted, 'Cancelled', 'OrderCancelled', {});
+      return changed(uncounted, 'Cancelled', 'OrderCancelled', {});
     case 'handed_back':
       return { ...(claimed.mustLookUp ? stillOpen : uncounted), dueMs: 0 };
   }
@@ -164,28 +133,40 @@ export function decide(
   function afterNotFound(): Decision {
     // I8: "not found" counts only after the settle time.
     if (!claimed.isSettled) return { ...stillOpen, dueMs: policy.settleMs };
-    // Nothing is booked and nothing will be: also what is waits for an operator may end so.
-    if (claimed.isCancelRequested) return told(same, 'Cancelled', 'OrderCancelled', {});
-    if (policy.unknownOutcome === 'hold' && !claimed.mayResend) {
-      return later(stillOpen, 'outcome unknown, waits for an operator');
+    // Nothing is booked and nothing will be: also what waits for an operator may end so.
+    if (claimed.isCancelRequested) return changed(same, 'Cancelled', 'OrderCancelled', {});
+    if (refusal !== null) return end(same, refusal);
+    if ((policy.unknownOutcome === 'hold' || isHeld) && !claimed.mayResend) {
+      return later({ ...stillOpen, isHeld: true }, 'outcome unknown, waits for an operator');
     }
     const last =
       claimed.failedAttempts.at(-1)?.error ??
       'the outcome was unknown and the provider has no shipment';
-    return isExhausted() ? fail(same, last) : { ...same, dueMs: 0 };
+    return isExhausted() ? end(same, last) : { ...same, dueMs: 0 };
   }
   function later(from: Decision, error: string, atLeastMs = 0): Decision {
     // Retry-After may be a fraction of a second, the column takes whole milliseconds.
     const leastMs = Math.ceil(Math.min(atLeastMs, retryAfterMaxMs));
     const dueMs = Math.max(leastMs, backoffOf(claimed.retries, call.random, policy));
-    return told({ ...from, retries: claimed.retries + 1 }, 'Retrying', 'FulfillmentRetrying', {
-      dueMs,
-      ...withFailure(error),
-    });
+    const isWaitingForProvider = isOfProvider(outcome);
+    const retried = { ...from, retries: claimed.retries + 1, isWaitingForProvider };
+    const more = { dueMs, ...withFailure(error) };
+    // Nothing changes for the customer while it is looked up on behalf of an operator.
+    if (claimed.isHeld) return { ...retried, ...more };
+    return changed(retried, 'Retrying', 'FulfillmentRetrying', more);
+  }
+  /**
+   * A refusal may answer the second sending of what the first has booked, and a look-up may have
+   * been too early to see it: after an unknown outcome the provider is asked once more.
+   */
+  function fail(from: Decision, error: string): Decision {
+    if (!claimed.wasUnknown) return end(from, error);
+    const settleMs = policy.settleMs;
+    return later({ ...from, isAttemptOpen: true, settleMs, refusal: error }, error, settleMs);
   }
   // I9: called only for a definite answer; an unknown outcome stays open.
-  function fail(from: Decision, error: string): Decision {
-    return told(from, 'Failed', 'OrderFailed', withFailure(error));
+  function end(from: Decision, error: string): Decision {
+    return changed(from, 'Failed', 'OrderFailed', withFailure(error));
   }
   function withFailure(error: string): Pick<Decision, 'error' | 'failedAttempts'> {
     const { durationMs, now } = call;
@@ -204,10 +185,8 @@ export function decide(
     return claimed.ageMs > policy.deadlineMs;
   }
   function isExhausted(): boolean {
-    return (
-      claimed.attempts - claimed.abandoned - claimed.attemptsBefore >= policy.attemptsMax ||
-      isOverdue()
-    );
+    const counted = claimed.attempts - claimed.abandoned - claimed.attemptsBefore;
+    return counted >= (policy.attemptsMax ?? Number.POSITIVE_INFINITY) || isOverdue();
   }
 }
 
@@ -222,6 +201,9 @@ function keep(claimed: Claimed): Decision {
     attempts,
     retries,
     isAttemptOpen: false,
+    refusal: null,
+    isHeld: false,
+    isWaitingForProvider: false,
     settleMs: null,
     dueMs: null,
     shipment: null,
@@ -231,7 +213,7 @@ function keep(claimed: Claimed): Decision {
   };
 }
 
-function told(
+function changed(
   from: Decision,
   state: Decision['state'],
   eventType: FulfillmentEventType,

@@ -2,7 +2,7 @@ import { observeOutbox } from '@orders/platform/messaging/outbox-metrics';
 import type { OutboxStore } from '@orders/platform/messaging/outbox-store';
 import type { Database } from '@orders/platform/postgres/database';
 import type { Metrics } from '@orders/platform/process/metrics';
-import { nobodyCalled, type Outcome } from './fulfillment.ts';
+import { nobodyCalled, type Outcome } from './outcome.ts';
 
 export type FulfillmentMetrics = ReturnType<typeof createFulfillmentMetrics>;
 
@@ -40,12 +40,22 @@ export function createFulfillmentMetrics(
       attempts.inc({ outcome: outcome.kind });
       seconds.observe(durationMs / 1_000);
     },
-    observeCallLimit(limit: () => number): void {
+    foreignAnswers: metrics.counter(
+      'shipping_foreign_answers_total',
+      "Answers of the provider that carried another order's reference",
+    ),
+    observeCallLimit(limit: () => { calls: number; pausedMs: number }): void {
       metrics.gauge(
         'shipping_call_limit',
         'Calls to the provider that may be in flight',
         [],
-        (gauge) => gauge.set(limit()),
+        (gauge) => gauge.set(limit().calls),
+      );
+      metrics.gauge(
+        'shipping_paused_seconds',
+        'Left of a pause that the provider asked for (429)',
+        [],
+        (gauge) => gauge.set(limit().pausedMs / 1_000),
       );
     },
   };

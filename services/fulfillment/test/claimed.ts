@@ -1,13 +1,14 @@
-import type { Claimed, Outcome, Policy } from '../src/fulfillment.ts';
+import type { Claimed, Policy } from '../src/fulfillment.ts';
+import type { Outcome } from '../src/outcome.ts';
 
-export const policy: Policy = {
+export const policy = {
   attemptsMax: 8,
   deadlineMs: 86_400_000,
   backoffMs: 500,
   backoffMaxMs: 60_000,
   settleMs: 2_000,
   unknownOutcome: 'lookup',
-};
+} satisfies Policy;
 export const claimed: Claimed = {
   orderId: '01900000-0000-7000-8000-000000000001',
   claim: 3,
@@ -18,6 +19,9 @@ export const claimed: Claimed = {
   attemptsBefore: 0,
   retries: 1,
   mustLookUp: false,
+  wasUnknown: false,
+  refusal: null,
+  isHeld: false,
   isSettled: false,
   mayResend: false,
   isCancelRequested: false,

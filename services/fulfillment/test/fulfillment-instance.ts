@@ -32,14 +32,14 @@ export const fulfillmentStores = (database: Database, instance: string) => ({
 });
 
 /** Quick, so that a test sees a whole life. */
-export const quick: Policy = {
+export const quick = {
   attemptsMax: 4,
   deadlineMs: 86_400_000,
   backoffMs: 20,
   backoffMaxMs: 50,
   settleMs: 200,
   unknownOutcome: 'lookup',
-};
+} satisfies Policy;
 
 type InstanceOptions = {
   providerUrl: string;
@@ -82,7 +82,7 @@ export async function fulfillmentTables(t: TestContext, postgres: TestPostgres) 
     });
     const ours = createFulfillmentMetrics(metrics, { database, outbox });
     const breaker = createShippingBreaker({ log: silentLog, metrics });
-    const policy = { ...quick, ...options.policy };
+    const policy: Policy = { ...quick, ...options.policy };
     const calling = { claims: store, breaker, log: silentLog, policy, concurrency };
     const dispatch = createDispatch({ ...calling, client, reports, metrics: ours });
     const exchange = createBreakerExchange({

@@ -1,4 +1,5 @@
-import { type Claimed, decide, type Outcome, type Policy } from '../src/fulfillment.ts';
+import { type Claimed, decide, type Policy } from '../src/fulfillment.ts';
+import type { Outcome } from '../src/outcome.ts';
 import { createProjectionModel, createProviderModel, good, type Told } from './provider-model.ts';
 import { newRow, type Row } from './row-model.ts';
 
@@ -87,7 +88,10 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
       return;
     const wasOpen = row.isOpen && rule.looksUp;
     const isUnwanted = row.isMarked || isCancelAsked;
-    if (wasOpen && row.settleAt === null) row.abandoned += 1;
+    if (wasOpen && row.settleAt === null) {
+      row.abandoned += 1;
+      row.wasUnknown = true;
+    }
     row.settleAt = wasOpen ? (row.settleAt ?? now + policy.settleMs) : null;
     row.claim += 1;
     row.claimedBy = by;
@@ -119,34 +123,18 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
     const { claimed, outcome } = entry;
     memory[by]?.delete(claimed.claim);
     const call = { durationMs: 1, now: new Date(0), random: 0.5 };
-    const {
-      state,
-      sequence,
-      attempts,
-      retries,
-      isAttemptOpen,
-      settleMs,
-      dueMs,
-      failedAttempts,
-      eventType,
-    } = judge(claimed, outcome, call, policy);
+    const decision = judge(claimed, outcome, call, policy);
+    const { state, sequence, isAttemptOpen, settleMs, dueMs, eventType } = decision;
     if (rule.isFenced && row.claim !== claimed.claim) return;
     check(!['Shipped', 'Cancelled'].includes(row.state), 'what is final is changed');
     const isDueNow = row.isMarked && !isAttemptOpen;
     const dueAt = dueMs === null ? null : now + (isDueNow ? 0 : dueMs);
     const settleAt =
       settleMs === undefined ? row.settleAt : settleMs === null ? null : now + settleMs;
-    row = {
-      ...row,
-      state,
-      sequence,
-      attempts,
-      retries,
-      isOpen: isAttemptOpen,
-      settleAt,
-      dueAt,
-      failedAttempts,
-    };
+    const { attempts, retries, failedAttempts, refusal, isHeld } = decision;
+    const written = { state, sequence, attempts, retries, failedAttempts, refusal, isHeld };
+    row.wasUnknown ||= isAttemptOpen && typeof settleMs === 'number';
+    row = { ...row, ...written, isOpen: isAttemptOpen, settleAt, dueAt };
     row.claimedBy = null;
     if (eventType !== null) tell(sequence, state);
     if (state === 'Cancelled') check(isCancelAsked, 'cancelled without a request');
@@ -167,6 +155,8 @@ export function createWorld(policy: Policy, { decide: judge, ...rule }: Rules) {
       mayResend: true,
       claimedBy: null,
       retries: 0,
+      refusal: null,
+      isHeld: false,
     } as const;
     row = {
       ...row,

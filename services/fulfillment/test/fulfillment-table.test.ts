@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  type Claimed,
-  type Decision,
-  decide,
-  type Outcome,
-  type Policy,
-} from '../src/fulfillment.ts';
+import { type Claimed, type Decision, decide, type Policy } from '../src/fulfillment.ts';
+import type { Outcome } from '../src/outcome.ts';
 import { call, claimed, policy, shipped } from './claimed.ts';
 
 /** The table of the provider's answers in docs/contract.md, and the text around it. */

@@ -4,8 +4,9 @@ import { FulfillmentEvent } from '@orders/contracts/fulfillments/events';
 import { createValidator } from '@orders/platform/process/validator';
 import fc from 'fast-check';
 import { backoffOf } from '../src/backoff.ts';
-import { type Claimed, decide, type Outcome, type Policy } from '../src/fulfillment.ts';
+import { type Claimed, decide, type Policy } from '../src/fulfillment.ts';
 import { toEvent } from '../src/fulfillment-event.ts';
+import type { Outcome } from '../src/outcome.ts';
 import { call, claimed, policy, shipped } from './claimed.ts';
 
 const failed = { at: call.now.toISOString(), outcome: 'unknown', error: 'e', durationMs: 1 };
@@ -34,6 +35,9 @@ const anyHeld: fc.Arbitrary<Claimed> = fc
     abandoned: fc.integer({ min: 0, max: 5 }),
     attemptsBefore: fc.integer({ min: 0, max: 5 }),
     mayResend: fc.boolean(),
+    wasUnknown: fc.boolean(),
+    refusal: fc.constantFrom(null, 'refused'),
+    isHeld: fc.boolean(),
     isCancelRequested: fc.boolean(),
     retries: fc.integer({ min: 0, max: 100 }),
     mustLookUp: fc.boolean(),
@@ -54,7 +58,7 @@ const anyCall = fc.record({
 });
 const anyPolicy = fc
   .record({
-    attemptsMax: fc.integer({ min: 1, max: 10 }),
+    attemptsMax: fc.option(fc.integer({ min: 1, max: 10 })),
     unknownOutcome: fc.constantFrom<Policy['unknownOutcome']>('lookup', 'hold'),
   })
   .map((some): Policy => ({ ...policy, ...some }));
@@ -110,10 +114,16 @@ test('I9: every decision keeps the rules, whatever was held and whatever came of
         'a definite answer',
       );
       const isExhausted =
-        h.attempts - h.abandoned - h.attemptsBefore >= p.attemptsMax || h.ageMs > p.deadlineMs;
-      assert.ok(outcome.kind === 'refused' || isExhausted);
+        h.attempts - h.abandoned - h.attemptsBefore >=
+          (p.attemptsMax ?? Number.POSITIVE_INFINITY) || h.ageMs > p.deadlineMs;
+      const isRefused = outcome.kind === 'refused' || h.refusal !== null;
+      assert.ok(isRefused || isExhausted);
+      assert.ok(!h.wasUnknown || outcome.kind === 'not_found', 'looked up before it fails');
       if (outcome.kind === 'not_found')
-        assert.ok(h.isSettled && (p.unknownOutcome === 'lookup' || h.mayResend));
+        assert.ok(
+          h.isSettled &&
+            ((p.unknownOutcome === 'lookup' && !h.isHeld) || h.mayResend || h.refusal !== null),
+        );
     }
     if (d.state === 'Cancelled') {
       assert.ok(
@@ -162,7 +172,7 @@ test('I7: a fulfillment with random outcomes never sends while an outcome is unk
       const d = decide(h, outcome, c, p);
       assert.equal(d.attempts, counted);
       assert.ok(
-        counted <= p.attemptsMax ||
+        counted <= (p.attemptsMax ?? Number.POSITIVE_INFINITY) ||
           d.isAttemptOpen ||
           d.state === 'Shipped' ||
           outcome.kind === 'refused',

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { watchStatements } from '@orders/platform/test/kit/plans';
 import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
-import { decide, type Outcome } from '../src/fulfillment.ts';
+import { decide } from '../src/fulfillment.ts';
 import { startedEvent } from '../src/fulfillment-event.ts';
 import { openByState } from '../src/metrics.ts';
+import type { Outcome } from '../src/outcome.ts';
 import type { Filing } from '../src/receive/filing-store.ts';
 import { createBreakerExchangeStore } from '../src/ship/breaker-exchange-store.ts';
 import { fulfillmentStores, fulfillmentTables, newIds, quick } from './fulfillment-instance.ts';
@@ -65,7 +66,6 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
       { filings, cancellations, letters: [] },
       { leaseMs: 15_000, eventClaimMs: 10_000 },
     );
-    await store.cancelRequested(filings.map(({ orderId }) => orderId));
     for (const outcome of [
       { kind: 'not_sent', error: 'x' },
       { kind: 'shipped', trackingNumber: 'T', carrier: null, shippedAt: new Date().toISOString() },
@@ -73,6 +73,7 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
       const claimed = await store.claimDue(size, times);
       assert.equal(claimed.length, size);
       await store.renew(claimed, 15_000);
+      await store.askAgain(claimed);
       const decided = claimed.map((one) => ({
         decision: { ...decide(one, outcome, call, quick) },
         event: null,
@@ -83,6 +84,7 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
       );
     }
     await store.takeBack();
+    await store.resume(1_000);
     await openByState(watched);
     await instances.exchange({
       breakerState: 'closed',
@@ -90,6 +92,8 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
       lastError: null,
       callLimit: 1,
       calls: 0,
+      pausedMs: 0,
+      failingOrders: [],
     });
   }
 

@@ -1,4 +1,4 @@
-import type { Outcome } from '../src/fulfillment.ts';
+import type { Outcome } from '../src/outcome.ts';
 
 const shipped: Outcome = {
   kind: 'shipped',

@@ -58,8 +58,7 @@ export async function scriptedProvider(t: TestContext) {
           if (answer === 'hang') hanging.add(response);
           else if (answer === 'drop') request.socket.destroy();
           else {
-            const text =
-              typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? {});
+            const text = textOf(answer.body, reference);
             response
               .writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers })
               .end(text);
@@ -78,10 +77,16 @@ export async function scriptedProvider(t: TestContext) {
   return provider;
 }
 
+/** A shipment carries the reference that was asked for, unless the test says another. */
+function textOf(body: unknown, reference: string): string {
+  if (typeof body === 'string') return body;
+  const isShipment = typeof body === 'object' && body !== null && 'trackingNumber' in body;
+  return JSON.stringify(isShipment ? { reference, ...body } : (body ?? {}));
+}
+
 export const shipment = (trackingNumber: string, more: object = {}): Answer => ({
   status: 201,
   body: {
-    reference: 'r',
     trackingNumber,
     carrier: 'Carrier',
     createdAt: '2026-01-20T21:09:00.000Z',

@@ -34,6 +34,12 @@ export const BreakerView = Type.Object({
       lastError: Nullable(Type.String()),
       callLimit: Type.Integer({ description: 'Calls that may be in flight' }),
       calls: Type.Integer({ description: 'Calls in flight' }),
+      pausedUntil: Nullable(
+        Moment('The provider asked for fewer calls (429): none leaves before this'),
+      ),
+      failingOrders: Type.Array(Type.String({ format: 'uuid' }), {
+        description: 'Orders behind its last failures, at most ten',
+      }),
       seenAt: Moment('When it last reported'),
     }),
     { description: 'The state of each instance that reported within the last minute' },

@@ -191,12 +191,31 @@ export function kafkaFaults(
   return ['KAFKA_SSL or KAFKA_SASL_MECHANISM must be set, or PLAINTEXT_ACCEPTED must name kafka'];
 }
 
-/** What prod demands of the shipping provider: a real one, named, over TLS. */
+/**
+ * What every profile demands of the provider's address, and prod of the provider: a real one,
+ * named, over TLS. No fault repeats the address, which may hold a password.
+ */
 export function shippingFaults(config: Partial<Entrance>, url: unknown): string[] {
+  return [...addressFaults(url), ...providerFaults(config, url)];
+}
+
+function addressFaults(url: unknown): string[] {
+  if (typeof url !== 'string' || !/^https?:\/\//i.test(url)) return [];
+  if (!URL.canParse(url)) return ['SHIPPING_BASE_URL is no address'];
+  const { username, password, search, hash } = new URL(url);
+  const faults: string[] = [];
+  if (username !== '' || password !== '')
+    faults.push('must have no user name and password: set SHIPPING_AUTHORIZATION');
+  if (search !== '' || url.includes('?')) faults.push('must have no query (?)');
+  if (hash !== '' || url.includes('#')) faults.push('must have no fragment (#)');
+  return faults.map((fault) => `SHIPPING_BASE_URL ${fault}`);
+}
+
+function providerFaults(config: Partial<Entrance>, url: unknown): string[] {
   if (!isProd(config)) return [];
   if (typeof url !== 'string')
     return ['SHIPPING_BASE_URL must be set: the mock provider is not for prod'];
-  const isPlain = !url.startsWith('https://');
+  const isPlain = !/^https:\/\//i.test(url);
   return isPlain && !accepts(config, 'shipping')
     ? ['SHIPPING_BASE_URL must begin with https://, or PLAINTEXT_ACCEPTED must name shipping']
     : [];

@@ -155,7 +155,8 @@ const retryStatement = {
       UPDATE fulfillments f
       SET state = 'Retrying', sequence = f.sequence + 1, claim = f.claim + 1, claimed_by = NULL,
           retries = 0, attempts_before = f.attempts - f.abandoned, retried_at = now(),
-          may_resend = true, attempt_open = true,
+          may_resend = true, held = false, refusal = NULL, waits_for_provider = false,
+          attempt_open = true,
           settle_at = CASE WHEN f.attempt_open THEN f.settle_at ELSE now() END,
           due_at = now() + i.due_ms * interval '1 ms', updated_at = now()
       FROM input i

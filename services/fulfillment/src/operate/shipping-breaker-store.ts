@@ -4,10 +4,10 @@ import type { Database } from '@orders/platform/postgres/database';
 
 const name = 'shipping';
 
-/** What operators and instances tell each other of the breaker through the database. */
+/** Statements for the operators' view of the breaker. */
 export function createShippingBreakerStore(database: Database) {
   return {
-    /** The mode, and what each instance of the last minute told of itself. */
+    /** The mode, and what each instance of the last minute reported of itself. */
     async breaker(): Promise<BreakerView> {
       const [row] = await database.query<BreakerRow>(breakerStatement, [name]);
       return {
@@ -43,15 +43,26 @@ type BreakerRow = {
 
 /** PostgreSQL's JSON has its own form of times; this is that of the API. */
 const iso = (column: string): string =>
-  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+  `to_char((${column}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 const breakerStatement = {
   name: 'shipping-breaker-show',
   text: `
     SELECT b.mode, b.changed_by AS "changedBy", b.changed_at AS "changedAt", b.reason,
-      (SELECT json_agg(json_build_object('instance', instance, 'state', breaker_state, 'since', ${iso('breaker_since')},
-          'lastError', last_error, 'callLimit', call_limit, 'calls', calls, 'seenAt', ${iso('seen_at')}) ORDER BY instance)
-       FROM instances WHERE seen_at > now() - interval '1 minute') AS instances
+      (SELECT json_agg(
+          json_build_object(
+            'instance', instance,
+            'state', breaker_state,
+            'since', ${iso('breaker_since')},
+            'lastError', last_error,
+            'callLimit', call_limit,
+            'calls', calls,
+            'pausedUntil', ${iso('CASE WHEN paused_until > now() THEN paused_until END')},
+            'failingOrders', to_json(failing_orders),
+            'seenAt', ${iso('seen_at')})
+          ORDER BY instance)
+       FROM instances
+       WHERE seen_at > now() - interval '1 minute') AS instances
     FROM (SELECT) one LEFT JOIN breakers b ON b.name = $1`,
 };
 
@@ -61,8 +72,10 @@ const setStatement = {
     WITH set AS (
       INSERT INTO breakers (name, mode, changed_by, reason) VALUES ($1, $2, $3, $4)
       ON CONFLICT (name) DO UPDATE
-      SET mode = excluded.mode, changed_by = excluded.changed_by, reason = excluded.reason,
-        changed_at = now())
+      SET mode = excluded.mode,
+          changed_by = excluded.changed_by,
+          reason = excluded.reason,
+          changed_at = now())
     ${insertAction({
       operator: '$3',
       action: "'set_breaker'",

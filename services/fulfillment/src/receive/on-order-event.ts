@@ -13,9 +13,8 @@ import {
 } from '@orders/platform/messaging/store-or-bury';
 import type { Log } from '@orders/platform/process/log';
 import { isUuid } from '@orders/platform/process/uuid';
-import { sharedNow } from '@orders/platform/process/wall-clock';
 import type { Claimed } from '../fulfillment.ts';
-import { leaseMs } from '../lease.ts';
+import { leaseMs, type Moment, momentNow } from '../lease.ts';
 import type { FulfillmentMetrics } from '../metrics.ts';
 import {
   firstPerOrder,
@@ -30,7 +29,7 @@ import type { FilingStore } from './filing-store.ts';
 /** What receiving needs of dispatch: room for new fulfillments, and a place to hand them to. */
 type Handover = {
   room(): number;
-  take(claimed: Claimed[], leasedAt: number): void;
+  take(claimed: Claimed[], leasedAt: Moment): void;
   noteBacklog(): void;
 };
 
@@ -62,6 +61,7 @@ export function createOrderEventHandler(parts: {
 
   return async (events, isReplay) => {
     const began = performance.now();
+    const leasedAt = momentNow();
     const source = events[0]?.topic ?? '';
     const { readable, letters } = read(events);
     const received = readable.map(({ body, event }): ToFile => {
@@ -93,7 +93,7 @@ export function createOrderEventHandler(parts: {
     const filed = await storeOrBury(batch, letters, file, onBuried, isReplay);
 
     const fresh = orders.filter(({ orderId }) => filed.has(orderId));
-    handover.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toClaimed), began);
+    handover.take(fresh.filter(({ orderId }) => handedOver.has(orderId)).map(toClaimed), leasedAt);
     if (handedOver.size < fresh.length || due.size > 0) handover.noteBacklog();
     if (isHot && fresh.length > 0) relay.offer(fresh.map(({ event }) => event));
     const durationMs = Math.round(performance.now() - began);
@@ -108,7 +108,7 @@ export function createOrderEventHandler(parts: {
   function reportFiled(fresh: ReceivedOrder[], durationMs: number): void {
     for (const { createdAt } of fresh) {
       // A leap second is a time that JavaScript does not know.
-      const pickupMs = sharedNow() - Date.parse(createdAt);
+      const pickupMs = Date.now() - Date.parse(createdAt);
       if (pickupMs >= 0) metrics.pickup.observe(pickupMs / 1_000);
     }
     if (fresh.length === 0) return;

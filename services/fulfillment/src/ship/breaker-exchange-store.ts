@@ -3,7 +3,7 @@ import type { Database } from '@orders/platform/postgres/database';
 
 export type BreakerMode = BreakerView['mode'];
 
-/** What an instance tells of itself. */
+/** What an instance reports of itself. */
 export type InstanceState = {
   breakerState: 'closed' | 'half_open' | 'open';
   /** How long it has been in this state. */
@@ -12,15 +12,19 @@ export type InstanceState = {
   /** Calls that may be in flight, and those that are. */
   callLimit: number;
   calls: number;
+  /** Left of a pause that the provider asked for. */
+  pausedMs: number;
+  /** Orders behind the last failures. */
+  failingOrders: string[];
 };
 
 /**
- * What an instance tells the others of itself, and what operators force on all of them: one
- * statement for both.
+ * One statement by which an instance reports its state to the others and reads the mode that
+ * operators force on all of them.
  */
 export function createBreakerExchangeStore(database: Database, instance: string) {
   return {
-    /** Tells the state, or nothing when null, and resolves to the mode that operators have set. */
+    /** Reports the state, or nothing when null; resolves to the mode that operators have set. */
     async exchange(state: InstanceState | null): Promise<BreakerMode> {
       const [row] = await database.query<{ mode: BreakerMode | null }>(exchangeStatement, [
         instance,
@@ -29,6 +33,8 @@ export function createBreakerExchangeStore(database: Database, instance: string)
         state?.lastError ?? null,
         state?.callLimit ?? 0,
         state?.calls ?? 0,
+        Math.round(state?.pausedMs ?? 0),
+        state?.failingOrders ?? [],
       ]);
       return row?.mode ?? 'automatic';
     },
@@ -42,15 +48,27 @@ export type BreakerExchangeStore = ReturnType<typeof createBreakerExchangeStore>
 const exchangeStatement = {
   name: 'instance-exchange',
   text: `
-    WITH told AS (
-      INSERT INTO instances AS i (instance, breaker_state, breaker_since, last_error, call_limit, calls)
-      SELECT $1::text, $2::text, now() - $3::float8 * interval '1 ms', $4::text, $5::int, $6::int WHERE $2 IS NOT NULL
+    WITH reported AS (
+      INSERT INTO instances AS i (instance, breaker_state, breaker_since, last_error, call_limit,
+                                  calls, paused_until, failing_orders)
+      SELECT $1::text, $2::text, now() - $3::float8 * interval '1 ms', $4::text, $5::int, $6::int,
+        CASE WHEN $7::float8 > 0 THEN now() + $7::float8 * interval '1 ms' END, $8::uuid[]
+      WHERE $2 IS NOT NULL
       ON CONFLICT (instance) DO UPDATE
-      SET breaker_state = excluded.breaker_state, breaker_since = excluded.breaker_since, last_error = excluded.last_error,
-          call_limit = excluded.call_limit, calls = excluded.calls, seen_at = now()),
+      SET breaker_state = excluded.breaker_state,
+          breaker_since = excluded.breaker_since,
+          last_error = excluded.last_error,
+          call_limit = excluded.call_limit,
+          calls = excluded.calls,
+          paused_until = excluded.paused_until,
+          failing_orders = excluded.failing_orders,
+          seen_at = now()),
     gone AS (
-      DELETE FROM instances WHERE instance IN (
-        SELECT instance FROM instances
-        WHERE $2 IS NOT NULL AND seen_at < now() - interval '1 minute' AND instance <> $1 FOR UPDATE SKIP LOCKED))
+      DELETE FROM instances
+      WHERE instance IN (
+        SELECT instance
+        FROM instances
+        WHERE $2 IS NOT NULL AND seen_at < now() - interval '1 minute' AND instance <> $1
+        FOR UPDATE SKIP LOCKED))
     SELECT (SELECT mode FROM breakers WHERE name = 'shipping') AS mode`,
 };

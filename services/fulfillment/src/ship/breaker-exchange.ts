@@ -3,13 +3,15 @@ import type { ShippingBreaker } from './provider-breaker.ts';
 
 /** What an operator forces holds in every instance after this. */
 const lookMs = 1_000;
-/** An instance that tells nothing for a minute is taken for gone. */
-const tellMs = 5_000;
+/** An instance that reports nothing for a minute is taken for gone. */
+const reportMs = 5_000;
+
+const failingOrdersMax = 10;
 
 export type BreakerExchange = {
   /**
-   * Takes over what operators have set and tells the others of this instance; does nothing when it
-   * is not time yet.
+   * Takes over the mode that operators have set and reports the state of this instance; does
+   * nothing when it is not time yet.
    */
   look(): Promise<void>;
 };
@@ -21,23 +23,34 @@ export type BreakerExchange = {
 export function createBreakerExchange(parts: {
   store: BreakerExchangeStore;
   breaker: ShippingBreaker;
-  load: () => Pick<InstanceState, 'callLimit' | 'calls'>;
+  load: () => Pick<InstanceState, 'callLimit' | 'calls' | 'pausedMs'>;
 }): BreakerExchange {
   const { store, breaker, load } = parts;
   let lookedAt = Number.NEGATIVE_INFINITY;
-  let toldAt = Number.NEGATIVE_INFINITY;
-  let toldState: string | undefined;
+  let reportedAt = Number.NEGATIVE_INFINITY;
+  let reported: string | undefined;
   return {
     async look() {
       const now = performance.now();
-      const { state, sinceMs, lastError } = breaker.view();
       if (now - lookedAt < lookMs) return;
-      const isTime = state !== toldState || now - toldAt >= tellMs;
+      const { state, sinceMs, lastError, failingOrders } = breaker.view();
+      const { pausedMs, ...calls } = load();
+      const current = `${state} ${pausedMs > 0}`;
+      const isTime = current !== reported || now - reportedAt >= reportMs;
       const mode = await store.exchange(
-        isTime ? { breakerState: state, breakerSinceMs: sinceMs, lastError, ...load() } : null,
+        isTime
+          ? {
+              ...calls,
+              breakerState: state,
+              breakerSinceMs: sinceMs,
+              lastError,
+              pausedMs,
+              failingOrders: failingOrders.slice(-failingOrdersMax),
+            }
+          : null,
       );
       lookedAt = now;
-      if (isTime) [toldAt, toldState] = [now, state];
+      if (isTime) [reportedAt, reported] = [now, current];
       breaker.setMode(mode);
     },
   };

@@ -1,5 +1,8 @@
 export type BreakerState = 'closed' | 'half_open' | 'open';
 
+/** `key` names the order that the call was for. */
+type CallResult = { key: string; isFailure: boolean };
+
 /** A call that may leave; belongs to the round in which it began. */
 type AdmittedCall = { round: number };
 
@@ -7,8 +10,13 @@ export type CircuitBreaker = {
   readonly state: BreakerState;
   /** Lets a call leave, or not: undefined. Each admitted call must be ended. */
   begin(now: number): AdmittedCall | undefined;
-  /** What came of a call. One that began in an earlier round says nothing about this one. */
-  end(call: AdmittedCall, isFailure: boolean, now: number): void;
+  /**
+   * Takes the result of a call. One that began in an earlier round says nothing about this one.
+   * While closed, only the last result of each key counts: a single order cannot open it.
+   */
+  end(call: AdmittedCall, result: CallResult, now: number): void;
+  /** The keys behind the failures that it last looked at. */
+  failing(): string[];
   /**
    * How many calls may begin now: no bound while closed, the probes left while half-open, none
    * while open.
@@ -49,14 +57,16 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   let round = 0;
   let openUntil = 0;
   let openings = 0;
-  let failures: boolean[] = [];
+  let results: CallResult[] = [];
+  let lastFailing: string[] = [];
   let inFlight = 0;
 
   function become(next: BreakerState): void {
     const isNew = state !== next;
+    if (next === 'open') lastFailing = failing();
     state = next;
     round += 1;
-    failures = [];
+    results = [];
     inFlight = 0;
     if (isNew) onChange(next);
   }
@@ -70,8 +80,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     openings = 0;
     become('closed');
   }
-  const failed = (): number => failures.filter((isFailure) => isFailure).length;
-  const probesLeft = (): number => probes - failures.length - inFlight;
+  const failing = (): string[] => results.filter((one) => one.isFailure).map(({ key }) => key);
+  const probesLeft = (): number => probes - results.length - inFlight;
 
   return {
     get state() {
@@ -83,16 +93,19 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
       inFlight += 1;
       return { round };
     },
-    end(call, isFailure, now) {
+    end(call, result, now) {
       if (call.round !== round) return;
       inFlight -= 1;
-      failures = [...failures.slice(-(size - 1)), isFailure];
+      const others =
+        state === 'half_open' ? results : results.filter(({ key }) => key !== result.key);
+      results = [...others.slice(-(size - 1)), result];
+      const failed = failing().length;
       if (state === 'half_open') {
-        if (failed() > probes / 2) open(now);
-        else if (failures.length - failed() > probes / 2) close();
-      } else if (failures.length >= minimumCalls && failed() > threshold * failures.length)
-        open(now);
+        if (failed > probes / 2) open(now);
+        else if (results.length - failed > probes / 2) close();
+      } else if (results.length >= minimumCalls && failed > threshold * results.length) open(now);
     },
+    failing: () => (state === 'closed' ? failing() : lastFailing),
     room(now) {
       if (state === 'closed') return Number.POSITIVE_INFINITY;
       if (state === 'half_open') return probesLeft();

@@ -40,10 +40,23 @@ export function createClaimStore(database: Database, instance: string) {
       ]);
       return new Set(rows.map((row) => row.order_id));
     },
-    /** Which of these orders are to be cancelled. */
-    async cancelRequested(orderIds: string[]): Promise<Set<string>> {
-      const rows = await database.query<{ order_id: string }>(cancelRequestedStatement, [orderIds]);
-      return new Set(rows.map((row) => row.order_id));
+    /**
+     * What has become of claims that have not called yet: `lost` where the lease is over by the
+     * clock of the database or another has claimed the order.
+     */
+    async askAgain(claimed: { orderId: string; claim: number }[]): Promise<Map<string, Standing>> {
+      const rows = await database.query<{ order_id: string; standing: Standing }>(
+        askAgainStatement,
+        [claimed.map((h) => h.orderId), claimed.map((h) => h.claim)],
+      );
+      return new Map(rows.map((row) => [row.order_id, row.standing]));
+    },
+    /**
+     * Makes up to `limit` orders due that wait for the provider, those first that would be due
+     * first. Resolves to how many.
+     */
+    async resume(limit: number): Promise<number> {
+      return (await database.query(resumeStatement, [limit])).length;
     },
     /**
      * Ends the leases that an earlier life of this instance still holds; what was in mid-call is
@@ -61,6 +74,9 @@ type ClaimedRow = Omit<Claimed, 'failedAttempts' | 'publishedAt' | 'startedAt'> 
   startedAt: Date;
 };
 
+/** Whether a claimed order may be sent. */
+export type Standing = 'wanted' | 'unwanted' | 'lost';
+
 export type ClaimStore = ReturnType<typeof createClaimStore>;
 
 // The row tells whether its cancellation was requested, and is read anew under its lock. The table
@@ -72,22 +88,35 @@ const claimStatement = {
   text: `
     WITH due AS (
       SELECT order_id, attempt_open AS was_open,
-        cancel_requested OR coalesce((SELECT true FROM cancellations c WHERE c.order_id = d.order_id), false) AS is_unwanted
-      FROM fulfillments d WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+        cancel_requested OR coalesce(
+          (SELECT true FROM cancellations c WHERE c.order_id = d.order_id), false) AS is_unwanted
+      FROM fulfillments d
+      WHERE due_at <= now()
+      ORDER BY due_at
+      LIMIT $1
+      FOR UPDATE SKIP LOCKED)
     UPDATE fulfillments f
-    SET claim = f.claim + 1, claimed_by = $2, due_at = now() + $3::int * interval '1 ms',
-        attempt_open = due.was_open OR NOT due.is_unwanted, may_resend = f.may_resend AND (due.was_open OR due.is_unwanted),
+    SET claim = f.claim + 1,
+        claimed_by = $2,
+        due_at = now() + $3::int * interval '1 ms',
+        attempt_open = due.was_open OR NOT due.is_unwanted,
+        was_unknown = f.was_unknown OR (due.was_open AND f.settle_at IS NULL),
+        may_resend = f.may_resend AND (due.was_open OR due.is_unwanted),
         attempts = f.attempts + CASE WHEN due.was_open OR due.is_unwanted THEN 0 ELSE 1 END,
         abandoned = f.abandoned + CASE WHEN due.was_open AND f.settle_at IS NULL THEN 1 ELSE 0 END,
-        settle_at = CASE WHEN due.was_open THEN coalesce(f.settle_at, now() + $4::int * interval '1 ms') END
-    FROM due WHERE f.order_id = due.order_id
+        settle_at = CASE
+          WHEN due.was_open THEN coalesce(f.settle_at, now() + $4::int * interval '1 ms') END
+    FROM due
+    WHERE f.order_id = due.order_id
     RETURNING f.order_id AS "orderId", f.claim, f.state, f.sequence, f.attempts, f.abandoned,
       f.attempts_before AS "attemptsBefore", f.retries, due.was_open AS "mustLookUp",
+      f.was_unknown AS "wasUnknown", f.refusal, f.held AS "isHeld",
       coalesce(f.settle_at <= now(), false) AS "isSettled", f.may_resend AS "mayResend",
       due.is_unwanted AS "isCancelRequested",
-      (extract(epoch FROM now() - coalesce(f.retried_at, f.filed_at)) * 1000)::float8 AS "ageMs", f.filed_at AS "startedAt",
-      f.published_at AS "publishedAt",
-      f.failed_attempts AS "failedAttempts", f.payload, f.correlation_id AS "correlationId", f.traceparent`,
+      (extract(epoch FROM now() - coalesce(f.retried_at, f.filed_at)) * 1000)::float8 AS "ageMs",
+      f.filed_at AS "startedAt", f.published_at AS "publishedAt",
+      f.failed_attempts AS "failedAttempts", f.payload, f.correlation_id AS "correlationId",
+      f.traceparent`,
 };
 
 // I6: a lease is prolonged only under the claim that was taken.
@@ -96,7 +125,10 @@ const renewStatement = {
   text: `
     UPDATE fulfillments f SET due_at = now() + $3::int * interval '1 ms'
     FROM unnest($1::uuid[], $2::int[]) AS h (order_id, claim)
-    WHERE f.order_id = h.order_id AND f.claim = h.claim AND f.claimed_by IS NOT NULL AND f.due_at IS NOT NULL
+    WHERE f.order_id = h.order_id
+      AND f.claim = h.claim
+      AND f.claimed_by IS NOT NULL
+      AND f.due_at IS NOT NULL
     RETURNING f.order_id`,
 };
 
@@ -105,7 +137,33 @@ const takeBackStatement = {
   text: 'UPDATE fulfillments SET due_at = now() WHERE claimed_by = $1 AND due_at > now()',
 };
 
-const cancelRequestedStatement = {
-  name: 'fulfillment-cancel-requested',
-  text: 'SELECT order_id FROM cancellations WHERE order_id = ANY ($1::uuid[])',
+const askAgainStatement = {
+  name: 'fulfillment-ask-again',
+  text: `
+    SELECT f.order_id,
+      CASE
+        WHEN f.claim <> h.claim OR f.claimed_by IS NULL OR f.due_at <= now() THEN 'lost'
+        WHEN c.order_id IS NOT NULL THEN 'unwanted'
+        ELSE 'wanted' END AS standing
+    FROM unnest($1::uuid[], $2::int[]) AS h (order_id, claim)
+    JOIN fulfillments f USING (order_id)
+    LEFT JOIN cancellations c USING (order_id)`,
+};
+
+// `due_at` alone is not the reason of a wait: an order of its own failures keeps its backoff.
+const resumeStatement = {
+  name: 'fulfillment-resume',
+  text: `
+    WITH waiting AS (
+      SELECT order_id
+      FROM fulfillments
+      WHERE due_at > now() AND waits_for_provider AND claimed_by IS NULL
+      ORDER BY due_at
+      LIMIT $1
+      FOR UPDATE SKIP LOCKED)
+    UPDATE fulfillments f
+    SET due_at = now(), waits_for_provider = false
+    FROM waiting
+    WHERE f.order_id = waiting.order_id
+    RETURNING f.order_id`,
 };

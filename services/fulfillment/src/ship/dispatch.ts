@@ -4,11 +4,13 @@
 import { createBatcher } from '@orders/platform/process/batcher';
 import { messageOf } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
-import { type Claimed, decide, nobodyCalled, type Outcome, type Policy } from '../fulfillment.ts';
-import { leaseMs } from '../lease.ts';
+import { type Claimed, decide, type Policy } from '../fulfillment.ts';
+import { ageMsOf, leaseMs, type Moment } from '../lease.ts';
 import type { FulfillmentMetrics } from '../metrics.ts';
+import { isTooMany, nobodyCalled, type Outcome } from '../outcome.ts';
+import { createAnswerWatch } from './answer-watch.ts';
 import { createCallLimit } from './call-limit.ts';
-import type { ClaimStore } from './claim-store.ts';
+import type { ClaimStore, Standing } from './claim-store.ts';
 import type { ShippingBreaker } from './provider-breaker.ts';
 import type { ShippingClient } from './provider-client.ts';
 import type { ReportOutcome } from './report-outcome.ts';
@@ -24,15 +26,17 @@ const askQueueMax = 20_000;
 /** As many new rows are taken from receiving as are expected to start within this. */
 const waitForCallMs = 100;
 const callMsAtStart = 20;
+/** Answers by which the provider took the call, whatever it says of the order. */
+const isTaken = new Set<Outcome['kind']>(['shipped', 'refused', 'not_found']);
+
+/** A fulfillment in this process; `leasedAt` and `claimedAt` are from before the statement. */
+export type InHand = { claimed: Claimed; leasedAt: Moment; claimedAt: Moment };
 
 /**
- * A fulfillment in this process; `leasedAt` and `claimedAt` are performance.now() from before the
- * statement.
+ * Is called when a call has ended, when a fulfillment is due again in so many milliseconds, and
+ * when the provider takes calls again after a pause.
  */
-export type InHand = { claimed: Claimed; leasedAt: number; claimedAt: number };
-
-/** Is called when a call has ended, and when a fulfillment is due again in so many milliseconds. */
-export type DispatchListener = { onFree(): void; onDue(ms: number): void };
+export type DispatchListener = { onFree(): void; onDue(ms: number): void; onResumed(): void };
 
 export type Dispatch = ReturnType<typeof createDispatch>;
 
@@ -51,17 +55,25 @@ export function createDispatch(parts: {
   const log = parts.log.child({ station: 'dispatch' });
   const inHand = new Map<string, InHand>();
   const waiting: InHand[] = [];
-  const limit = createCallLimit(concurrency);
+  const limit = createCallLimit(concurrency, { pauseMaxMs: policy.backoffMaxMs });
+  const watch = createAnswerWatch({ metrics, log });
   let calling = 0;
   let isStopping = false;
-  let listener: DispatchListener = { onFree: () => undefined, onDue: () => undefined };
+  let listener: DispatchListener = {
+    onFree: () => undefined,
+    onDue: () => undefined,
+    onResumed: () => undefined,
+  };
   let callMs = callMsAtStart;
-  metrics.observeCallLimit(() => limit.at(performance.now()));
-  const asking = createBatcher<string, boolean>({
-    name: 'cancellations',
-    flush: async (orderIds) => {
-      const requested = await claims.cancelRequested(orderIds);
-      return orderIds.map((orderId) => requested.has(orderId));
+  metrics.observeCallLimit(() => ({
+    calls: limit.at(performance.now()),
+    pausedMs: limit.pausedMs(performance.now()),
+  }));
+  const asking = createBatcher<Claimed, Standing>({
+    name: 'claims',
+    flush: async (asked) => {
+      const standings = await claims.askAgain(asked);
+      return asked.map(({ orderId }) => standings.get(orderId) ?? 'lost');
     },
     itemsMax: 500,
     queueMax: askQueueMax,
@@ -93,9 +105,10 @@ export function createDispatch(parts: {
     const durationMs = now - began;
     calling -= 1;
     if (!nobodyCalled.has(outcome.kind)) callMs += (durationMs - callMs) * 0.05;
-    if ('status' in outcome && outcome.status === 429) limit.tooMany(began, now);
+    adjustLimit(outcome, began, now);
     startWaiting();
     metrics.attempted(outcome, durationMs);
+    watch.see(claimed, outcome);
     try {
       const decision = decide(
         claimed,
@@ -115,39 +128,46 @@ export function createDispatch(parts: {
     }
   }
 
+  function adjustLimit(outcome: Outcome, began: number, now: number): void {
+    if (isTooMany(outcome)) {
+      const retryAfterMs = 'retryAfterMs' in outcome ? (outcome.retryAfterMs ?? 0) : 0;
+      limit.tooMany(began, now, retryAfterMs);
+    } else if (isTaken.has(outcome.kind) && limit.taken(began, now)) listener.onResumed();
+  }
+
   async function callProvider(entry: InHand): Promise<Outcome> {
     const { claimed, claimedAt } = entry;
     // I10: the claim saw the request and began no attempt, so nothing can be booked.
     if (claimed.isCancelRequested && !claimed.mustLookUp) return { kind: 'cancelled' };
     if (isTooLate(entry)) return { kind: 'handed_back' };
-    if (!claimed.mustLookUp && performance.now() - claimedAt > askAgainAfterMs) {
-      const isUnwanted = await askAgain(claimed.orderId);
-      if (isUnwanted) return { kind: 'cancelled' };
-      if (isUnwanted === undefined || isTooLate(entry)) return { kind: 'handed_back' };
+    if (!claimed.mustLookUp && ageMsOf(claimedAt) > askAgainAfterMs) {
+      const standing = await askAgain(claimed);
+      if (standing === 'unwanted') return { kind: 'cancelled' };
+      if (standing === 'lost' || isTooLate(entry)) return { kind: 'handed_back' };
     }
     // I4: the attempt is on record; only now may the call leave. I7: a look-up where one is open.
     // Nothing may wait between the look at the lease and the call: what the breaker does not let
     // through comes back at once.
-    return await breaker.execute(() =>
-      claimed.mustLookUp ? client.lookUp(claimed) : client.ship(claimed),
-    );
+    return claimed.mustLookUp
+      ? await breaker.lookUp(claimed, () => client.lookUp(claimed))
+      : await breaker.ship(claimed, () => client.ship(claimed));
   }
 
   /** A process that was stopped for long may have lost the row to another meanwhile. */
   function isTooLate({ leasedAt }: InHand): boolean {
-    return performance.now() - leasedAt > tooOldToSendMs || isStopping;
+    return ageMsOf(leasedAt) > tooOldToSendMs || isStopping;
   }
 
-  /** Whether the order is to be cancelled; undefined when the database does not say. */
-  async function askAgain(orderId: string): Promise<boolean | undefined> {
+  /** `lost` also where the database does not say: then nothing may be sent. */
+  async function askAgain(claimed: Claimed): Promise<Standing> {
     try {
-      return await asking.add(orderId);
+      return await asking.add(claimed);
     } catch (error) {
       log.debug(
-        { orderId, err: messageOf(error) },
+        { orderId: claimed.orderId, err: messageOf(error) },
         'the database does not say whether the order is still wanted',
       );
-      return undefined;
+      return 'lost';
     }
   }
 
@@ -155,7 +175,7 @@ export function createDispatch(parts: {
     notify(next: DispatchListener): void {
       listener = next;
     },
-    take(rows: Claimed[], leasedAt: number): void {
+    take(rows: Claimed[], leasedAt: Moment): void {
       for (const claimed of rows) {
         const entry = { claimed, leasedAt, claimedAt: leasedAt };
         inHand.set(claimed.orderId, entry);
@@ -165,11 +185,14 @@ export function createDispatch(parts: {
     },
     /** Begins what waits where the limit has risen. */
     startWaiting,
+    /** Whether the provider may take calls again after a pause: one call tries it. */
+    isProbing: () => limit.isProbing(performance.now()),
     /** Calls in flight, and what waits for one. */
     load: () => ({
       calls: calling,
       waiting: waiting.length,
       callLimit: limit.at(performance.now()),
+      pausedMs: limit.pausedMs(performance.now()),
     }),
     /** How many more would begin within a moment. */
     room(): number {
@@ -177,9 +200,9 @@ export function createDispatch(parts: {
       const startSoon = Math.min(4 * allowed, Math.floor((allowed * waitForCallMs) / callMs));
       return Math.max(0, allowed + startSoon - calling - waiting.length);
     },
-    /** What is in hand by leases that are older than this. */
-    leasedBefore: (at: number): InHand[] =>
-      [...inHand.values()].filter(({ leasedAt }) => leasedAt < at),
+    /** What is in hand by leases that are older than so many milliseconds. */
+    leasedFor: (ms: number): InHand[] =>
+      [...inHand.values()].filter(({ leasedAt }) => ageMsOf(leasedAt) > ms),
     isIdle: (): boolean => inHand.size === 0,
     /** From now on nothing is sent: rows that wait are handed back, without waiting for a call. */
     stopSending(): void {

@@ -3,7 +3,7 @@ import { messageOf } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
 import { createLoop } from '@orders/platform/process/loop';
 import type { Claimed, Policy } from '../fulfillment.ts';
-import { leaseMs } from '../lease.ts';
+import { leaseMs, type Moment, momentNow } from '../lease.ts';
 import type { BreakerExchange } from './breaker-exchange.ts';
 import type { ClaimStore } from './claim-store.ts';
 import type { Dispatch } from './dispatch.ts';
@@ -14,14 +14,16 @@ const renewAfterMs = 4_000;
 const sweepMs = 1_000;
 /** Retries that become due close together are taken up together. */
 const sweepMinMs = 25;
+/** Orders that one sweep makes due when the provider is back. */
+const resumedMax = 1_000;
 /** Calls in flight when the process stops get this long; the others' leases end by themselves. */
 const closeMs = 5_000;
 
 export type Pace = {
   /** How many new fulfillments may be handed over now; 0 while older ones wait in the table. */
   room(): number;
-  /** Takes claimed fulfillments; `leasedAt` is performance.now() from before their claim. */
-  take(claimed: Claimed[], leasedAt: number): void;
+  /** Takes claimed fulfillments; `leasedAt` is from before their claim. */
+  take(claimed: Claimed[], leasedAt: Moment): void;
   /** Notes that rows are due that nobody has claimed. */
   noteBacklog(): void;
   start(): void;
@@ -45,13 +47,16 @@ export function createPace(parts: {
   const { claims, dispatch, breaker, exchange, policy, concurrency } = parts;
   const log = parts.log.child({ station: 'dispatch' });
   const loop = createLoop({ turn, failed });
-  dispatch.notify({ onFree: pullWhenFree, onDue: sweepIn });
+  dispatch.notify({ onFree: pullWhenFree, onDue: sweepIn, onResumed: resume });
+  breaker.onClosed(resume);
   let hasBacklog = true;
   let nextSweepAt = 0;
   let lastSweepAt = 0;
   /** Rows claimed while the breaker let no call leave, since when. */
   let putOff = 0;
   let putOffFrom = 0;
+  /** The provider is back: what waits for it need not wait out its backoff. */
+  let isResuming = false;
 
   /**
    * How many rows may be claimed now. While the breaker lets no call leave, a few are claimed each
@@ -88,13 +93,30 @@ export function createPace(parts: {
     loop.wake();
   }
 
+  function resume(): void {
+    isResuming = true;
+    sweepIn(0);
+  }
+
+  /**
+   * Orders that wait for the provider become due: as many a sweep as can be worked off when it is
+   * back, and before that as many as may try whether it is, or nobody would until their backoff.
+   */
+  async function resumeWaiting(): Promise<void> {
+    const admitted = breaker.room();
+    if (admitted <= 0) return;
+    const probes = dispatch.isProbing() ? 1 : Number.isFinite(admitted) ? admitted : 0;
+    const most = isResuming ? resumedMax : probes;
+    if (most > 0) isResuming = (await claims.resume(most)) === most && isResuming;
+  }
+
   /** Claims what is due while there is room for it. */
   async function sweep(): Promise<void> {
     while (!loop.isStopping) {
       const free = claimable();
       if (free <= 0) return;
       const isPutOff = breaker.room() <= 0;
-      const leasedAt = performance.now();
+      const leasedAt = momentNow();
       // What the next claim does not find is no backlog; what is filed meanwhile sets this again.
       hasBacklog = false;
       const rows = await claims.claimDue(free, { leaseMs, settleMs: policy.settleMs });
@@ -106,8 +128,8 @@ export function createPace(parts: {
   }
 
   async function renew(): Promise<void> {
-    const leasedAt = performance.now();
-    const old = dispatch.leasedBefore(leasedAt - renewAfterMs);
+    const leasedAt = momentNow();
+    const old = dispatch.leasedFor(renewAfterMs);
     if (old.length === 0) return;
     const renewed = await claims.renew(
       old.map(({ claimed }) => claimed),
@@ -124,6 +146,7 @@ export function createPace(parts: {
     await renew();
     await exchange.look();
     dispatch.startWaiting();
+    await resumeWaiting();
     await sweep();
     return untilNextSweepMs();
   }

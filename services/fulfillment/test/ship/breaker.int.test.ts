@@ -38,6 +38,7 @@ async function instances(
     store.setBreaker({ mode, operator: 'ann', reason: 'test' });
   const gauge = async (i = 0, name = 'circuit_breaker_state') =>
     (await all[i]?.metrics.registry.getSingleMetric(name)?.get())?.values
+      .filter(({ labels }) => labels.name !== 'shipping_look_up')
       .map(({ value }) => value)
       .at(-1);
   const counted = async (where: string) =>
@@ -149,7 +150,7 @@ test('misconfigured behind an open breaker, nothing ever fails, also after the d
   await until('all ship', async () => (await counted("state = 'Shipped' AND attempts = 1")) === 40);
 });
 
-for (const status of [400, 422, 409, 429]) {
+for (const status of [400, 422, 409]) {
   test(`${status} never opens it: the provider works`, async (t) => {
     const { provider, all, gauge, counted } = await instances(t, ['a'], {
       attemptsMax: 2,
@@ -167,7 +168,7 @@ for (const status of [400, 422, 409, 429]) {
   });
 }
 
-test('429 halves the calls in flight, and they rise again one a second', async (t) => {
+test('429 pauses the calls; after one that is taken they rise again', async (t) => {
   const { provider, all, gauge, counted, store } = await instances(
     t,
     ['a'],

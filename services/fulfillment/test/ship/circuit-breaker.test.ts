@@ -5,6 +5,12 @@ import {
   createCircuitBreaker,
 } from '../../src/ship/circuit-breaker.ts';
 
+let keys = 0;
+const result = (isFailure: boolean) => {
+  keys += 1;
+  return { key: `order ${keys}`, isFailure };
+};
+
 function aBreaker(more: Partial<CircuitBreakerOptions> = {}) {
   const states: string[] = [];
   const breaker = createCircuitBreaker({
@@ -20,7 +26,7 @@ function aBreaker(more: Partial<CircuitBreakerOptions> = {}) {
   });
   const call = (isFailure: boolean, now = 0): boolean => {
     const admitted = breaker.begin(now);
-    if (admitted !== undefined) breaker.end(admitted, isFailure, now);
+    if (admitted !== undefined) breaker.end(admitted, result(isFailure), now);
     return admitted !== undefined;
   };
   const calls = (count: number, isFailure: boolean, now = 0) =>
@@ -58,10 +64,10 @@ test('after its time it lets a few probes leave at once and no further ones; mos
   assert.ok(probes.every((probe) => probe !== undefined));
   assert.equal(breaker.begin(100), undefined);
   const [a, b, c] = probes as { round: number }[];
-  if (a) breaker.end(a, true, 110);
-  if (b) breaker.end(b, false, 110);
+  if (a) breaker.end(a, result(true), 110);
+  if (b) breaker.end(b, result(false), 110);
   assert.equal(breaker.state, 'half_open');
-  if (c) breaker.end(c, false, 110);
+  if (c) breaker.end(c, result(false), 110);
   assert.equal(breaker.state, 'closed');
   assert.deepEqual(states, ['open', 'half_open', 'closed']);
 });
@@ -88,7 +94,7 @@ test('a call that began before it opened says nothing about the probes', () => {
   calls(10, true);
   const probe = breaker.begin(100);
   assert.ok(probe);
-  for (const call of late) if (call) breaker.end(call, true, 100);
+  for (const call of late) if (call) breaker.end(call, result(true), 100);
   assert.equal(breaker.state, 'half_open');
   assert.equal(breaker.room(100), 2);
 });
@@ -100,4 +106,25 @@ test('a reset closes it at once with a clean memory', () => {
   assert.equal(breaker.state, 'closed');
   calls(9, true);
   assert.equal(breaker.state, 'closed');
+});
+
+test('one order alone cannot open it, however often it fails; the others behind it are named', () => {
+  const { breaker } = aBreaker();
+  const end = (key: string, isFailure: boolean) => {
+    const admitted = breaker.begin(0);
+    assert.ok(admitted);
+    breaker.end(admitted, { key, isFailure }, 0);
+  };
+  for (let i = 0; i < 100; i += 1) end('hanging', true);
+  assert.equal(breaker.state, 'closed');
+  for (let i = 0; i < 9; i += 1) end(`other ${i}`, i < 5);
+  assert.equal(breaker.state, 'open');
+  assert.deepEqual(breaker.failing(), [
+    'hanging',
+    'other 0',
+    'other 1',
+    'other 2',
+    'other 3',
+    'other 4',
+  ]);
 });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { intercept, startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until, within } from '@orders/platform/test/kit/until';
+import { momentNow } from '../../src/lease.ts';
 import {
   fulfillmentTables,
   newIds,
@@ -96,7 +97,8 @@ test('a process that was stopped for long calls nobody: what it held goes back a
   const [id = ''] = newIds(1);
   await a.handle(events([id]));
   const claimed = await a.store.claimDue(1, { leaseMs: 15_000, settleMs: 0 });
-  a.pace.take(claimed, performance.now() - 8_000);
+  const { steadyMs, wallMs } = momentNow();
+  a.pace.take(claimed, { steadyMs: steadyMs - 8_000, wallMs });
   await until('it is handed back', async () => (await row(id))?.attempt_open === false);
   assert.partialDeepStrictEqual(await row(id), {
     state: 'Processing',

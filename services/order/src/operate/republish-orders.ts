@@ -1,5 +1,6 @@
 import type { OrderRepublishFilter } from '@orders/contracts/operate/republish';
-import { createRepublish, type OrderWithEvents } from '@orders/platform/operate/republish';
+import type { Retold } from '@orders/platform/operate/republish';
+import { createRepublish } from '@orders/platform/operate/republish';
 import {
   createRepublishStore,
   type RepublishTable,
@@ -17,17 +18,17 @@ const table: RepublishTable = {
 
 /** Republishing of `order-events`, made again from the orders' rows. */
 export function createOrderRepublish(database: Database) {
-  const readOrders = async (orderIds: string[]): Promise<OrderWithEvents[]> =>
-    (await database.query<OrderRow>(readStatement, [orderIds])).map(withEvents);
+  const retell = async (orderIds: string[]): Promise<Retold[]> =>
+    (await database.query<RetoldRow>(retellStatement, [orderIds])).map(toRetold);
   const store = createRepublishStore(database, table);
   return createRepublish<Static<typeof OrderRepublishFilter>>({
     store,
     stateOf: ({ status }) => status,
-    readOrders,
+    retell,
   });
 }
 
-type OrderRow = {
+type RetoldRow = {
   orderId: string;
   status: string;
   customerId: string;
@@ -39,7 +40,7 @@ type OrderRow = {
   cancelReason: string | null;
 };
 
-function withEvents(row: OrderRow): OrderWithEvents {
+function toRetold(row: RetoldRow): Retold {
   const { orderId, status, correlationId, cancelRequestedAt, cancelReason: reason } = row;
   const trace = { correlationId, traceparent: null };
   const events = [orderCreated({ ...row, ...trace })];
@@ -50,8 +51,8 @@ function withEvents(row: OrderRow): OrderWithEvents {
   return { orderId, state: status, events };
 }
 
-const readStatement = {
-  name: 'republish-read-orders',
+const retellStatement = {
+  name: 'order-retell',
   text: `
     SELECT order_id AS "orderId", status, customer_id AS "customerId",
       customer_name AS "customerName", currency, items::text AS "itemsJson",

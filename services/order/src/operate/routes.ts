@@ -2,8 +2,14 @@ import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import { OrderRepublishFilter } from '@orders/contracts/operate/republish';
 import type { HttpServer } from '@orders/platform/http/server';
 import type { EventHandler } from '@orders/platform/messaging/store-or-bury';
-import { addOperatorsDesk } from '@orders/platform/operate/desk';
+import { addDeadLetterRoutes } from '@orders/platform/operate/dead-letter-routes';
+import {
+  addOperatorJournalRoutes,
+  createOperatorJournal,
+} from '@orders/platform/operate/operator-journal';
+import { addRepublishRoutes } from '@orders/platform/operate/republish-routes';
 import type { SentinelStore } from '@orders/platform/operate/sentinel-store';
+import { addStuckRoutes } from '@orders/platform/operate/stuck-routes';
 import type { Database } from '@orders/platform/postgres/database';
 import { createFulfillmentEventReader } from '../show/on-fulfillment-event.ts';
 import { createOrderRepublish } from './republish-orders.ts';
@@ -18,10 +24,14 @@ export function addOperatorRoutes(
   parts: { database: Database; handle: EventHandler; sentinel: SentinelStore },
 ): void {
   const { database, handle, sentinel } = parts;
-  addOperatorsDesk(app, {
+  addDeadLetterRoutes(app, {
     database,
     station: { topic: fulfillmentEventsTopic, read: createFulfillmentEventReader(), handle },
-    republish: { filter: OrderRepublishFilter, republish: createOrderRepublish(database) },
-    stuck: { store: sentinel, reasons: stuckReasons },
   });
+  addRepublishRoutes(app, {
+    filter: OrderRepublishFilter,
+    republish: createOrderRepublish(database),
+  });
+  addStuckRoutes(app, { store: sentinel, reasons: stuckReasons });
+  addOperatorJournalRoutes(app, createOperatorJournal(database));
 }

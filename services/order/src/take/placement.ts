@@ -1,6 +1,7 @@
+import { randomUUIDv7 } from 'node:crypto';
 import type { NewOrder } from '@orders/contracts/orders/api';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
-import { newOrderId, totalOf } from '../order.ts';
+import { totalOf } from '../order.ts';
 import { type OrderContent, orderCreated } from '../order-events.ts';
 
 /**
@@ -21,7 +22,7 @@ export function toPlacement(
 ): Placement {
   const { customerId, customerName, currency = null, items } = order;
   const content = {
-    orderId: newOrderId(),
+    orderId: randomUUIDv7(),
     customerId,
     customerName,
     currency,

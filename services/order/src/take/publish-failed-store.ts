@@ -15,8 +15,6 @@ export function createPublishFailedStore(database: Database) {
   };
 }
 
-export type PublishFailedStore = ReturnType<typeof createPublishFailedStore>;
-
 const markPendingStatement = {
   name: 'order-mark-pending',
   text: `
