@@ -1,5 +1,11 @@
-// Loaded into every test process by `npm test`. Node's runner waits for ever for a file that leaves
-// a server, a connection or a timer behind: this ends it and says what was left.
+// Loaded by `npm test` into the process that runs the tests and into each test process. Node's
+// runner waits for ever for a file that leaves a server, a connection or a timer behind: this ends
+// it and says what was left. And a run that is interrupted leaves neither servers nor files.
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach } from 'node:test';
 
 /**
@@ -20,6 +26,23 @@ if (process.env.NODE_TEST_CONTEXT !== undefined) {
     running -= 1;
     if (running === 0) timer = setTimeout(endLeakingProcess, graceMs).unref();
   });
+} else if (process.platform === 'linux') {
+  cleanUpAfterRun();
+}
+
+/** All temporary directories of the run lie in one, which goes when this process does. */
+function cleanUpAfterRun(): void {
+  const directory = mkdtempSync(join(tmpdir(), 'orders-tests-'));
+  // The embedded PostgreSQL may run as another user.
+  chmodSync(directory, 0o711);
+  process.env.TMPDIR = directory;
+  const program = join(import.meta.dirname, 'clean-up-after-tests.ts');
+  const cleaner = spawn(process.execPath, [program, directory], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  cleaner.unref();
+  (cleaner.stdin as Socket).unref();
 }
 
 function endLeakingProcess(): void {
