@@ -147,7 +147,18 @@ function toEvent(
     headers: Object.fromEntries(
       [...headers].map(([k, v]) => [k.toString('utf8'), v?.toString('utf8') ?? '']),
     ),
-    // Brokers that keep no time tell -1.
-    publishedAt: new Date(Math.max(0, Number(timestamp))),
+    publishedAt: momentOf(timestamp),
   };
+}
+
+const clockSkewMaxMs = 3_600_000;
+
+/**
+ * The time of a record, for people: one that cannot be true (microseconds, nanoseconds, -1 where a
+ * broker keeps none) becomes the time of reading.
+ */
+export function momentOf(timestamp: bigint): Date {
+  const ms = Number(timestamp);
+  const now = Date.now();
+  return new Date(ms >= 0 && ms <= now + clockSkewMaxMs ? ms : now);
 }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { TSchema } from 'typebox';
+import { messageOf } from '../process/errors.ts';
 import { createValidator, type Validator } from '../process/validator.ts';
 import type { IncomingEvent } from './broker.ts';
 import type { DeadLetter } from './store-or-bury.ts';
@@ -8,19 +9,21 @@ import type { DeadLetter } from './store-or-bury.ts';
  * A batch sorted into what its reader wants and what nobody can read; unknown event types are in
  * neither.
  */
-export type ReadBatch<T> = { readable: { body: T; event: IncomingEvent }[]; letters: DeadLetter[] };
+export type ReadBatch<R> = { readable: R[]; letters: DeadLetter[] };
 
 type Fault = Omit<DeadLetter, 'event'>;
 
 /**
- * Reads batches of JSON events of the types that have a schema. What cannot be parsed, lacks an
- * eventType or fails its schema (or `check`, which returns a reason) becomes a dead letter; unknown
- * types and properties are tolerated and skipped.
+ * Reads batches of JSON events of the types that have a schema, each mapped by `map`. An event that
+ * cannot be parsed, lacks an eventType, fails its schema (or `check`, which returns a reason) or
+ * cannot be mapped becomes a dead letter; unknown types and properties are tolerated and skipped.
+ * I11: never throws, so one event never costs its neighbours anything.
  */
-export function createEventReader<T>(options: {
+export function createEventReader<T, R>(options: {
   schemas: Record<string, TSchema>;
-  check?: (body: T) => string | undefined;
-}): (events: IncomingEvent[]) => ReadBatch<T> {
+  check: (body: T) => string | undefined;
+  map: (body: T, event: IncomingEvent) => R;
+}): (events: IncomingEvent[]) => ReadBatch<R> {
   const compiled = new Map(
     [...new Set(Object.values(options.schemas))].map((schema) => [
       schema,
@@ -30,7 +33,7 @@ export function createEventReader<T>(options: {
   const validators = new Map(
     Object.entries(options.schemas).map(([type, schema]) => [type, compiled.get(schema)]),
   );
-  const read = (event: IncomingEvent): { body: T } | Fault | undefined => {
+  const read = (event: IncomingEvent): { mapped: R } | Fault | undefined => {
     const body = parse(event.value);
     if (body === undefined) return { kind: 'unreadable', reason: 'not valid UTF-8 JSON' };
     const type = (body as { eventType?: unknown } | null)?.eventType;
@@ -44,15 +47,23 @@ export function createEventReader<T>(options: {
         reason: `${type} ${fault?.pointer ?? ''} ${fault?.detail ?? 'is not valid'}`,
       };
     }
-    const reason = options.check?.(body);
-    return reason === undefined ? { body } : { kind: 'invalid', reason };
+    const reason = options.check(body);
+    if (reason !== undefined) return { kind: 'invalid', reason };
+    return { mapped: options.map(body, event) };
+  };
+  const readOrFault = (event: IncomingEvent): ReturnType<typeof read> => {
+    try {
+      return read(event);
+    } catch (error) {
+      return { kind: 'invalid', reason: `cannot be mapped: ${messageOf(error)}` };
+    }
   };
   return (events) => {
-    const batch: ReadBatch<T> = { readable: [], letters: [] };
+    const batch: ReadBatch<R> = { readable: [], letters: [] };
     for (const event of events) {
-      const outcome = read(event);
+      const outcome = readOrFault(event);
       if (outcome === undefined) continue;
-      if ('body' in outcome) batch.readable.push({ body: outcome.body, event });
+      if ('mapped' in outcome) batch.readable.push(outcome.mapped);
       else batch.letters.push({ event, ...outcome });
     }
     return batch;

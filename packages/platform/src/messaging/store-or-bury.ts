@@ -46,6 +46,12 @@ export function deadLetterParts(first: number): string {
       ON CONFLICT DO NOTHING)`;
 }
 
+const reasonCharsMax = 1_000;
+
+/** A reason may name a property of the event: as text that the database and Kafka keep. */
+const toReason = ({ reason }: Pick<DeadLetter, 'reason'>): string =>
+  reason.replaceAll('\u0000', '').slice(0, reasonCharsMax).toWellFormed();
+
 /** The parameters of `deadLetterParts`. */
 export function deadLetterValues(topic: string, letters: DeadLetter[]): unknown[] {
   const at = new Date().toISOString();
@@ -57,11 +63,11 @@ export function deadLetterValues(topic: string, letters: DeadLetter[]): unknown[
     column(({ event }) => event.key?.replaceAll('\u0000', '') ?? null),
     column(({ event }) => event.value),
     column(({ event }) => JSON.stringify(event.headers)),
-    column(({ reason }) => reason),
-    column(({ event, reason }) =>
+    column(toReason),
+    column(({ event, ...letter }) =>
       JSON.stringify({
         ...event.headers,
-        'dlq-reason': reason,
+        'dlq-reason': toReason(letter),
         'dlq-topic': topic,
         'dlq-partition': String(event.partition),
         'dlq-offset': event.offset.toString(),

@@ -4,12 +4,13 @@ import type { ReadBatch } from '../messaging/event-reader.ts';
 import type { EventHandler } from '../messaging/store-or-bury.ts';
 import { whatFailed } from '../postgres/database.ts';
 import { CodedError } from '../process/errors.ts';
+import { isUuid } from '../process/uuid.ts';
 import type { DeadLetterStore, KeptLetter } from './dead-letter-store.ts';
 
 /** What a service does with the events of the one topic that it consumes. */
 export type EventStation = {
   topic: string;
-  read: (events: IncomingEvent[]) => ReadBatch<unknown>;
+  read: (events: IncomingEvent[]) => ReadBatch<{ orderId: string }>;
   handle: EventHandler;
 };
 
@@ -41,6 +42,11 @@ export function createDeadLetterReplay(parts: { store: DeadLetterStore; station:
     const { readable, letters } = station.read([tried]);
     if (readable.length === 0)
       throw unreadable(letters[0]?.reason ?? 'it has no event type that this service handles');
+    // Else a slip of the pen would ship, or end, the order of somebody else.
+    const { orderId } = readable[0] as { orderId: string };
+    const { key = '' } = event;
+    if (isUuid(key) && key.toLowerCase() !== orderId)
+      throw unreadable(`its orderId is ${orderId}, its key is ${key}`);
     try {
       await station.handle([tried], true);
     } catch (error) {

@@ -34,14 +34,32 @@ type Handover = {
 };
 
 /** One event and what is filed of it. */
-type ToFile = { event: IncomingEvent } & ({ order: ReceivedOrder } | { cancel: ReceivedCancel });
+type ToFile = { event: IncomingEvent; orderId: string } & (
+  | { order: ReceivedOrder }
+  | { cancel: ReceivedCancel }
+);
 
 /** What this service reads of `order-events`. */
 export const createOrderEventReader = () =>
-  createEventReader<OrderCreated | OrderCancellationRequested>({
+  createEventReader<OrderCreated | OrderCancellationRequested, ToFile>({
     schemas: { OrderCreated, OrderCancellationRequested },
     check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
+    map: (body, event) =>
+      body.eventType === 'OrderCreated'
+        ? fromOrder(toFiling(body, event))
+        : fromCancel(toCancelFiling(body, event)),
   });
+
+const fromOrder = (order: ReceivedOrder): ToFile => ({
+  event: order.source,
+  orderId: order.orderId,
+  order,
+});
+const fromCancel = (cancel: ReceivedCancel): ToFile => ({
+  event: cancel.source,
+  orderId: cancel.orderId,
+  cancel,
+});
 
 /**
  * Handles batches of order events; rejects when the store fails, and the same events come again.
@@ -63,19 +81,12 @@ export function createOrderEventHandler(parts: {
     const began = performance.now();
     const leasedAt = momentNow();
     const source = events[0]?.topic ?? '';
-    const { readable, letters } = read(events);
-    const received = readable.map(({ body, event }): ToFile => {
-      if (body.eventType === 'OrderCreated') return { event, order: toFiling(body, event) };
-      return { event, cancel: toCancelFiling(body, event) };
-    });
+    const { readable: received, letters } = read(events);
     const isHot = relay.isHot;
     const orders = firstPerOrder(ordersOf(received));
     for (const order of orders.slice(0, handover.room())) order.isHandedOver = true;
     const cancels = firstPerOrder(cancelsOf(received));
-    const batch = [
-      ...orders.map((order): ToFile => ({ event: order.source, order })),
-      ...cancels.map((cancel): ToFile => ({ event: cancel.source, cancel })),
-    ];
+    const batch = [...orders.map(fromOrder), ...cancels.map(fromCancel)];
     const handedOver = new Set<string>();
     const requested = new Set<string>();
     const due = new Set<string>();

@@ -187,3 +187,16 @@ test('Who is no operator, what names no letter and an unknown property are refus
   }
   assert.equal((await get('/order-events')).statusCode, 400);
 });
+
+test('A value corrected to the order id of another order is refused: its key says whose it is', async (t) => {
+  const { post, handle, sql } = await deadLetterRoutes(t);
+  const [ours, another] = [randomUUIDv7(), randomUUIDv7()];
+  const event = { ...orderEvent(orderCreated(ours, { items: 'none' })), key: ours };
+  await handle([event]);
+  const id = `order-events:${event.partition}:${event.offset}`;
+  const refused = await post(`${id}/replay`, { value: orderCreated(another) });
+  assert.deepEqual([refused.statusCode, refused.body.code], [422, 'dead_letter_unreadable']);
+  assert.match(refused.body.detail, /its key is/);
+  assert.deepEqual(await sql('SELECT FROM fulfillments'), []);
+  assert.equal((await post(`${id}/replay`, { value: orderCreated(ours) })).statusCode, 200);
+});

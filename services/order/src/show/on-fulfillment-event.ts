@@ -16,9 +16,10 @@ import type { ProjectionStore } from './projection-store.ts';
 
 /** What this service reads of `fulfillment-events`. */
 export const createFulfillmentEventReader = () =>
-  createEventReader<FulfillmentEvent>({
+  createEventReader({
     schemas: Object.fromEntries(fulfillmentEventTypes.map((type) => [type, FulfillmentEvent])),
-    check: ({ orderId }) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
+    check: ({ orderId }: FulfillmentEvent) => (isUuid(orderId) ? undefined : 'orderId is no UUID'),
+    map: (body, event) => ({ ...toProjected(body), body, event }),
   });
 
 /**
@@ -40,9 +41,7 @@ export function createFulfillmentEventHandler(parts: {
     const began = performance.now();
     const { readable, letters } = read(events);
     // I12: the newest sequence of each order wins, in the batch and in the statement.
-    const newest = newestPerOrder(
-      readable.map(({ body, event }) => ({ ...toProjected(body), body, event })),
-    );
+    const newest = newestPerOrder(readable);
     const project = (some: typeof newest, buried: DeadLetter[]): Promise<Set<string>> =>
       store.project(events[0]?.topic ?? '', some, buried);
     const changed = await storeOrBury(newest, letters, project, onBuried, isReplay);
