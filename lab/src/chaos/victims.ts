@@ -4,17 +4,10 @@ import type { LocalKafka } from '../kit/local-kafka.ts';
 import type { LocalPostgres } from '../kit/local-postgres.ts';
 import { killAll, livingPostmaster, postgresProcesses } from '../kit/postgres-processes.ts';
 import type { Program } from '../kit/program.ts';
+import type { Restartable } from '../kit/restartable.ts';
 import { until } from '../kit/until.ts';
 import type { Logs } from './kept-logs.ts';
 import type { Victim } from './subject.ts';
-
-/** A process that runs alone: a service, the provider. */
-type Restarted = {
-  readonly program: Program;
-  launch(): void;
-  untilReady(): Promise<void>;
-  kill(): Promise<void>;
-};
 
 /** Nothing may end by itself: only what we killed do we start again. */
 export function assertAlive(name: string, { exit, tail }: Program): void {
@@ -25,7 +18,7 @@ export function assertAlive(name: string, { exit, tail }: Program): void {
   );
 }
 
-export function processVictim(name: string, service: Restarted, logs: Logs): Victim {
+export function processVictim(name: string, service: Restartable, logs: Logs): Victim {
   logs.add(name, service.program);
   return {
     async kill() {

@@ -1,24 +1,14 @@
-import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sendSignal } from '@orders/embedded/processes/process-table';
 import { type Program, startScript } from './program.ts';
-import { until } from './until.ts';
+import { createRestartable, type Restartable } from './restartable.ts';
 
 /** One Kafka broker as `npm run kafka` runs it, with its data below a directory of the test. */
-export type LocalKafka = {
+export type LocalKafka = Restartable & {
   readonly bootstrapServers: string;
-  readonly program: Program;
-  /** Starts it again on the same port and data, and waits for nothing. */
-  launch(): void;
-  /** @throws when it has ended */
-  untilReady(): Promise<void>;
-  /** Starts it again on the same port and data, and waits until it is ready. */
-  start(): Promise<void>;
   /** To Java and whatever watches it: SIGSTOP lets the broker hang, SIGCONT ends that. */
   signal(signal: NodeJS.Signals): void;
-  /** kill -9, and waits for the end. */
-  kill(): Promise<void>;
 };
 
 /** The first start of a machine fetches Kafka; later ones take seconds. */
@@ -41,43 +31,32 @@ export async function startLocalKafka(options: {
     KAFKA_ADVERTISED_PORT: String(advertisedPort),
     DATA_DIR: dataDir,
   };
-  let program = startScript('kafka', { directory, env });
-  const isReady = () => program.lines.some((line) => line.includes('Kafka is ready'));
-  const untilReadyOrGone = () =>
-    until('the Kafka broker', readySeconds, () => isReady() || program.exit !== undefined);
-  const launch = () => {
-    program = startScript('kafka', { directory, env });
-  };
-  const untilReady = async () => {
-    await untilReadyOrGone();
-    assert.ok(isReady(), `the Kafka broker has ended:\n${program.tail()}`);
-  };
-  await untilReadyOrGone();
-  if (program.exit !== undefined && isMissing(program)) return undefined;
-  assert.ok(isReady(), `the Kafka broker has ended:\n${program.tail()}`);
+  const broker = createRestartable({
+    name: 'the Kafka broker',
+    begin: () => startScript('kafka', { directory, env }),
+    isReady: ({ lines }) => lines.some((line) => line.includes('Kafka is ready')),
+    readySeconds,
+  });
+  try {
+    await broker.start();
+  } catch (error) {
+    if (broker.program.exit !== undefined && isMissing(broker.program)) return undefined;
+    throw error;
+  }
   const signal = (name: NodeJS.Signals) => {
     const { pid } = JSON.parse(readFileSync(join(dataDir, 'kafka.json'), 'utf8')) as {
       pid: number;
     };
-    if (program.exit === undefined) sendSignal(-pid, name);
+    if (broker.program.exit === undefined) sendSignal(-pid, name);
   };
-  return {
+  return Object.assign(broker, {
     bootstrapServers: `127.0.0.1:${advertisedPort}`,
-    get program() {
-      return program;
-    },
-    launch,
-    untilReady,
-    async start() {
-      launch();
-      await untilReady();
-    },
     signal,
     async kill() {
       signal('SIGKILL');
-      await program.untilExit(10);
+      await broker.program.untilExit(10);
     },
-  };
+  });
 }
 
 function isMissing(program: Program): boolean {

@@ -1,22 +1,11 @@
 import assert from 'node:assert/strict';
 import type { LedgerEntry, Shipment, Simulation } from '@orders/contracts/shipping';
 import { call } from './http.ts';
-import { type Program, startProgram } from './program.ts';
-import { until } from './until.ts';
+import { startProgram } from './program.ts';
+import { createRestartable, type Restartable } from './restartable.ts';
 
 /** The mock shipping provider as a process of its own, with a ledger that outlives it. */
-export type ShippingProvider = {
-  readonly url: string;
-  readonly program: Program;
-  /** Starts it and waits for nothing. */
-  launch(): void;
-  /** @throws when it has ended or does not answer */
-  untilReady(): Promise<void>;
-  /** Starts it and waits until it answers. */
-  start(): Promise<void>;
-  /** kill -9, and waits for the end. */
-  kill(): Promise<void>;
-};
+export type ShippingProvider = Restartable & { readonly url: string };
 
 /**
  * Starts a provider on the port with its data below `directory`; `env` sets its behaviour
@@ -27,40 +16,22 @@ export async function startShippingProvider(options: {
   directory: string;
   env?: Record<string, string>;
 }): Promise<ShippingProvider> {
-  const { port, directory, env } = options;
+  const { port, directory } = options;
   const url = `http://127.0.0.1:${port}`;
-  const begin = () =>
-    startProgram('services/shipping-provider/src/main.ts', {
-      directory,
-      env: { SHIPPING_PROVIDER_PORT: String(port), DATA_DIR: `${directory}/provider`, ...env },
-    });
-  let program = begin();
-  const launch = () => {
-    program = begin();
+  const env = {
+    SHIPPING_PROVIDER_PORT: String(port),
+    DATA_DIR: `${directory}/provider`,
+    ...options.env,
   };
-  const untilReady = async () => {
-    await until('the shipping provider', 15, async () => {
-      assert.equal(program.exit, undefined, `it has ended:\n${program.tail()}`);
-      return (await call('GET', `${url}/health/ready`, { timeoutMs: 1_000 })).status === 200;
-    });
-  };
-  await untilReady();
-  return {
-    url,
-    get program() {
-      return program;
-    },
-    launch,
-    untilReady,
-    async start() {
-      launch();
-      await untilReady();
-    },
-    async kill() {
-      program.signalGroup('SIGKILL');
-      await program.untilExit(5);
-    },
-  };
+  const provider = createRestartable({
+    name: 'the shipping provider',
+    begin: () => startProgram('services/shipping-provider/src/main.ts', { directory, env }),
+    isReady: async () =>
+      (await call('GET', `${url}/health/ready`, { timeoutMs: 1_000 })).status === 200,
+    readySeconds: 15,
+  });
+  await provider.start();
+  return Object.assign(provider, { url });
 }
 
 /** What the provider has booked: reference (an order id) to its line of the ledger. */
