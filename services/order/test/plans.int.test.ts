@@ -9,6 +9,7 @@ import { cancellationRequested } from '../src/order-events.ts';
 import { createOrderQueries } from '../src/show/order-queries.ts';
 import { createCancellationStore } from '../src/take/cancellation-store.ts';
 import { type Placement, toPlacement } from '../src/take/placement.ts';
+import { fulfillmentEvent } from './fulfillment-events.ts';
 import { newOrder, orderStores, orderTables, trace } from './order-instance.ts';
 
 // Nothing tells the planner how large the tables are: as in the first minutes of a service.
@@ -62,26 +63,9 @@ test('every hot statement of the Order Service stays an index plan on a table th
       headers: {},
       publishedAt: new Date(),
     };
-    const fulfillment = {
-      status: 'Shipped' as const,
-      trackingNumber: 'T',
-      carrier: null,
-      shippedAt: null,
-      errorMessage: null,
-      attempts: 1,
-      nextAttemptAt: null,
-      failedAttempts: [],
-    };
-    const body = (orderId: string) => ({
-      eventType: 'OrderFulfilled' as const,
-      orderId,
-      sequence: 2,
-      occurredAt: '',
-      fulfillment,
-    });
     await store.project(
       'fulfillment-events',
-      ids.toSorted().map((id) => ({ ...toProjected(body(id)), event })),
+      ids.toSorted().map((id) => ({ ...toProjected(fulfillmentEvent(id, 2, 'Shipped')), event })),
       [],
     );
     await cancellations.request(cancellation(batch[0]?.orderId ?? ''));

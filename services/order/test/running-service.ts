@@ -11,37 +11,12 @@ import { silentLog, type TestPostgres } from '@orders/platform/test/kit/test-pos
 import { createOrderService } from '../src/service.ts';
 import { newOrder } from './order-instance.ts';
 
-type Fulfillment = FulfillmentEvent['fulfillment'];
 type Body = Record<string, unknown>;
 
 const groups = {
   [orderEventsTopic]: ['fulfillment-service'],
   [fulfillmentEventsTopic]: ['order-service'],
 };
-
-/** A fulfillment event as the Fulfillment Service tells it. */
-export const fulfillmentEvent = (
-  orderId: string,
-  sequence: number,
-  status: Fulfillment['status'],
-  more: Partial<Fulfillment> = {},
-): FulfillmentEvent => ({
-  eventType: sequence === 1 ? 'FulfillmentStarted' : 'FulfillmentRetrying',
-  orderId,
-  sequence,
-  occurredAt: new Date().toISOString(),
-  fulfillment: {
-    status,
-    trackingNumber: null,
-    carrier: null,
-    shippedAt: null,
-    errorMessage: null,
-    attempts: 1,
-    nextAttemptAt: null,
-    failedAttempts: [],
-    ...more,
-  },
-});
 
 /**
  * An instance of the Order Service behind HTTP, on a broker of its own where the test is the

@@ -8,7 +8,7 @@ import { Admin, Producer } from '@platformatic/kafka';
 import { observeKafkaLag } from '../../src/kafka/lag.ts';
 import type { BatchHandler, IncomingEvent } from '../../src/messaging/broker.ts';
 import { createMetrics } from '../../src/process/metrics.ts';
-import { event, publish, topic } from '../kit/published-events.ts';
+import { event, publish, receive, topic } from '../kit/published-events.ts';
 import { anyKafka, openKafkaBroker, silentLog, skipWithout } from '../kit/test-kafka.ts';
 import { until } from '../kit/until.ts';
 
@@ -20,13 +20,7 @@ const options = { timeout: 60_000, ...skipWithout(kafka) };
 test('a group that is new reads what was published before it', options, async (t) => {
   const { broker } = openKafkaBroker(t, servers);
   await publish(broker, [event('early')]);
-  const received: IncomingEvent[] = [];
-  await broker.subscribe({
-    topic,
-    group: 'a',
-    eventsMax: 10,
-    handler: async (events) => void received.push(...events),
-  });
+  const received = await receive(broker);
   await until('the early event arrives', () => received.length === 1);
 });
 
@@ -136,13 +130,7 @@ test(
 
 test('a message without key, value and headers arrives as an event', options, async (t) => {
   const { broker, names, connection } = openKafkaBroker(t, servers);
-  const received: IncomingEvent[] = [];
-  await broker.subscribe({
-    topic,
-    group: 'a',
-    eventsMax: 10,
-    handler: async (events) => void received.push(...events),
-  });
+  const received = await receive(broker);
   const producer = new Producer({ ...connection, clientId: 'foreign' });
   t.after(() => producer.close());
   await until(

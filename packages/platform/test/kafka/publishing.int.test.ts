@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { Admin } from '@platformatic/kafka';
 import pino from 'pino';
 import { createKafkaTopics } from '../../src/kafka/topics.ts';
-import { type IncomingEvent, RefusedEvent } from '../../src/messaging/broker.ts';
-import { event, publish, topic } from '../kit/published-events.ts';
+import { RefusedEvent } from '../../src/messaging/broker.ts';
+import { event, publish, receive, topic } from '../kit/published-events.ts';
 import { anyKafka, openKafkaBroker, skipWithout } from '../kit/test-kafka.ts';
 import { until } from '../kit/until.ts';
 
@@ -15,13 +15,7 @@ const options = { timeout: 60_000, ...skipWithout(kafka) };
 
 test('a key goes to the partition where the Java client would put it', options, async (t) => {
   const { broker } = openKafkaBroker(t, servers, { partitions: 12 });
-  const received: IncomingEvent[] = [];
-  await broker.subscribe({
-    topic,
-    group: 'a',
-    eventsMax: 10,
-    handler: async (events) => void received.push(...events),
-  });
+  const received = await receive(broker);
   // The hashes that Kafka's own tests expect of murmur2.
   const hashes = {
     '21': -973932308,
@@ -48,13 +42,7 @@ test(
   options,
   async (t) => {
     const { broker } = openKafkaBroker(t, servers, { partitions: 1 });
-    const received: IncomingEvent[] = [];
-    await broker.subscribe({
-      topic,
-      group: 'a',
-      eventsMax: 10,
-      handler: async (events) => void received.push(...events),
-    });
+    const received = await receive(broker);
     await broker.publish(
       topic,
       Array.from({ length: 40 }, (_, i) => event(`key-${i}`, Buffer.alloc(107_000, 'x'))),

@@ -7,10 +7,9 @@ import { startKafka } from '@orders/embedded/kafka/server';
 import { choosePort } from '@orders/embedded/processes/server-port';
 import Type from 'typebox';
 import { kafkaBrokerOptions, kafkaVariables } from '../../src/kafka/config.ts';
-import type { IncomingEvent } from '../../src/messaging/broker.ts';
 import { readConfig } from '../../src/process/config.ts';
 import { messageOf } from '../../src/process/errors.ts';
-import { event, publish, topic } from '../kit/published-events.ts';
+import { event, publish, receive, topic } from '../kit/published-events.ts';
 import { createAuthority } from '../kit/test-certificates.ts';
 import { openKafkaBroker, skipWithout, startTestKafka } from '../kit/test-kafka.ts';
 import { until } from '../kit/until.ts';
@@ -58,13 +57,7 @@ function openAs(t: TestContext, env: NodeJS.ProcessEnv) {
 
 async function passesEvents(t: TestContext, env: NodeJS.ProcessEnv): Promise<void> {
   const broker = openAs(t, env);
-  const received: IncomingEvent[] = [];
-  await broker.subscribe({
-    topic,
-    group: 'a',
-    eventsMax: 10,
-    handler: async (events) => void received.push(...events),
-  });
+  const received = await receive(broker);
   await broker.publish(
     topic,
     Array.from({ length: 50 }, (_, i) => event(`key-${i}`)),
@@ -152,13 +145,7 @@ test(
       { ...trusting, ...user('PLAIN', 'second-secret') },
       /authenticat/i,
     );
-    const received: IncomingEvent[] = [];
-    await broker.subscribe({
-      topic,
-      group: 'a',
-      eventsMax: 10,
-      handler: async (events) => void received.push(...events),
-    });
+    const received = await receive(broker);
     security.password = 'second-secret';
     await kafka?.kill();
     await kafka?.restart();

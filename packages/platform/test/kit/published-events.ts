@@ -1,4 +1,4 @@
-import type { Broker, OutgoingEvent } from '../../src/messaging/broker.ts';
+import type { Broker, IncomingEvent, OutgoingEvent } from '../../src/messaging/broker.ts';
 import { until } from './until.ts';
 
 /** The topic that brokers under test declare. */
@@ -25,4 +25,16 @@ export async function publish(broker: Broker, events: OutgoingEvent[]): Promise<
     },
     50_000,
   );
+}
+
+/** What the broker hands to a group from here on; it grows. */
+export async function receive(broker: Broker): Promise<IncomingEvent[]> {
+  const received: IncomingEvent[] = [];
+  await broker.subscribe({
+    topic,
+    group: 'a',
+    eventsMax: 10,
+    handler: async (events) => void received.push(...events),
+  });
+  return received;
 }

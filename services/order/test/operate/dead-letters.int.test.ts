@@ -10,26 +10,13 @@ import {
   createFulfillmentEventHandler,
   createFulfillmentEventReader,
 } from '../../src/show/on-fulfillment-event.ts';
+import { fulfillmentEvent } from '../fulfillment-events.ts';
 import { newOrder, orderTables, trace } from '../order-instance.ts';
 
 const postgres = await startTestPostgres();
 
-const shipped = (orderId: string) => ({
-  eventType: 'OrderFulfilled',
-  orderId,
-  sequence: 2,
-  occurredAt: '2026-01-20T21:09:00.000Z',
-  fulfillment: {
-    status: 'Shipped',
-    trackingNumber: 'T-1',
-    carrier: null,
-    shippedAt: null,
-    errorMessage: null,
-    attempts: 1,
-    nextAttemptAt: null,
-    failedAttempts: [],
-  },
-});
+const shipped = (orderId: string) =>
+  fulfillmentEvent(orderId, 2, 'Shipped', { trackingNumber: 'T-1' });
 
 test('A dead letter that can be read by now shows its order as Shipped when it is replayed, once', async (t) => {
   const { connect, sql, instanceOf } = await orderTables(t, postgres);

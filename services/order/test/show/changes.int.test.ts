@@ -8,8 +8,8 @@ import { toProjected } from '../../src/order.ts';
 import { createOrderChanges } from '../../src/show/changes.ts';
 import { createOrderQueries } from '../../src/show/order-queries.ts';
 import { toPlacement } from '../../src/take/placement.ts';
+import { fulfillmentEvent } from '../fulfillment-events.ts';
 import { newOrder, orderStores, orderTables, trace } from '../order-instance.ts';
-import { fulfillmentEvent } from '../running-service.ts';
 
 const postgres = await startTestPostgres();
 

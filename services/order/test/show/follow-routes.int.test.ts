@@ -4,7 +4,8 @@ import type { OrderView } from '@orders/contracts/orders/api';
 import type { OrderChange, Timeline } from '@orders/contracts/orders/history';
 import { startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until, within } from '@orders/platform/test/kit/until';
-import { fulfillmentEvent, runningService } from '../running-service.ts';
+import { fulfillmentEvent } from '../fulfillment-events.ts';
+import { runningService } from '../running-service.ts';
 
 const postgres = await startTestPostgres();
 const shipped = { trackingNumber: 'T', carrier: 'C', shippedAt: '2026-01-20T21:09:00.000Z' };

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import type { FulfillmentEvent } from '@orders/contracts/fulfillments/events';
 import fc from 'fast-check';
 import { newestPerOrder, type Projected, toProjected } from '../../src/order.ts';
+import { fulfillmentEvent, type Status } from '../fulfillment-events.ts';
 
 const orderIds = ['01900000-0000-7000-8000-00000000000a', '01900000-0000-7000-8000-00000000000b'];
-type Status = FulfillmentEvent['fulfillment']['status'];
 
 /** The life of a fulfillment as the Fulfillment Service tells it: sequence 1, 2, 3, … */
 const life: fc.Arbitrary<Status[]> = fc
@@ -24,27 +24,12 @@ const life: fc.Arbitrary<Status[]> = fc
     return ['Processing', ...failed, ...round, end];
   });
 
-const toEvent = (orderId: string, status: Status, sequence: number): FulfillmentEvent => ({
-  eventType: 'FulfillmentRetrying',
-  orderId,
-  sequence,
-  occurredAt: '2026-01-20T21:09:00.000Z',
-  fulfillment: {
-    status,
-    trackingNumber: null,
-    carrier: null,
-    shippedAt: null,
-    errorMessage: null,
-    attempts: sequence,
-    nextAttemptAt: null,
-    failedAttempts: [],
-  },
-});
-
 /** Copies of all events, shuffled and cut into batches, in which each event comes at least once. */
 const deliveries = fc.tuple(life, life).chain((lives) => {
   const all = lives.flatMap((life, o) =>
-    life.map((status, i) => toEvent(orderIds[o] ?? '', status, i + 1)),
+    life.map((status, i) =>
+      fulfillmentEvent(orderIds[o] ?? '', i + 1, status, { attempts: i + 1 }),
+    ),
   );
   return fc.record({
     lives: fc.constant(lives),

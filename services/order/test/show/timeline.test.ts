@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { FulfillmentEvent } from '@orders/contracts/fulfillments/events';
 import { type KnownFulfillment, toProjected } from '../../src/order.ts';
 import { toTimeline } from '../../src/show/timeline.ts';
+import { fulfillmentEvent } from '../fulfillment-events.ts';
 
 const at = (second: number): string => new Date(Date.UTC(2026, 0, 20, 21, 9, second)).toISOString();
 const attempt = { at: at(3), outcome: 'not_booked', error: 'busy', durationMs: 12 };
@@ -13,22 +14,9 @@ function known(
   more: Partial<FulfillmentEvent['fulfillment']>,
 ): KnownFulfillment {
   return toProjected({
-    eventType: 'FulfillmentRetrying',
-    orderId: 'id',
-    sequence: 2,
+    ...fulfillmentEvent('id', 2, 'Retrying', more),
     occurredAt: at(5),
     ...event,
-    fulfillment: {
-      status: 'Retrying',
-      trackingNumber: null,
-      carrier: null,
-      shippedAt: null,
-      errorMessage: null,
-      attempts: 1,
-      nextAttemptAt: null,
-      failedAttempts: [],
-      ...more,
-    },
   }).fulfillment;
 }
 

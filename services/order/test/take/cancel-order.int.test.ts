@@ -6,7 +6,8 @@ import { createDatabase } from '@orders/platform/postgres/database';
 import { createValidator } from '@orders/platform/process/validator';
 import { silentLog, startTestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { until } from '@orders/platform/test/kit/until';
-import { fulfillmentEvent, runningService } from '../running-service.ts';
+import { fulfillmentEvent } from '../fulfillment-events.ts';
+import { runningService } from '../running-service.ts';
 
 const postgres = await startTestPostgres();
 const isCancellation = createValidator(OrderCancellationRequested).accepts;

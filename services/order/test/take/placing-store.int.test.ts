@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUIDv7 } from 'node:crypto';
 import { test } from 'node:test';
-import type { FulfillmentEvent } from '@orders/contracts/fulfillments/events';
 import type { IncomingEvent } from '@orders/platform/messaging/broker';
 import { createOutboxStore } from '@orders/platform/messaging/outbox-store';
 import { createMetrics } from '@orders/platform/process/metrics';
@@ -9,6 +8,7 @@ import { silentLog, startTestPostgres } from '@orders/platform/test/kit/test-pos
 import { createOrderMetrics } from '../../src/metrics.ts';
 import { createFulfillmentEventHandler } from '../../src/show/on-fulfillment-event.ts';
 import { toPlacement } from '../../src/take/placement.ts';
+import { fulfillmentEvent } from '../fulfillment-events.ts';
 import { newOrder, orderStores, orderTables, trace } from '../order-instance.ts';
 
 const postgres = await startTestPostgres();
@@ -50,25 +50,6 @@ function event(body: unknown): IncomingEvent {
   };
 }
 
-type Status = FulfillmentEvent['fulfillment']['status'];
-const told = (orderId: string, sequence: number, status: Status, more: object = {}) => ({
-  eventType: 'FulfillmentRetrying',
-  orderId,
-  sequence,
-  occurredAt: '2026-01-20T21:09:00.000Z',
-  fulfillment: {
-    status,
-    trackingNumber: null,
-    carrier: null,
-    shippedAt: null,
-    errorMessage: null,
-    attempts: 0,
-    nextAttemptAt: null,
-    failedAttempts: [],
-    ...more,
-  },
-});
-
 test('I2: a batch is stored all or nothing', async (t) => {
   const { store, count } = await tables(t);
   const [good, bad] = [
@@ -85,7 +66,7 @@ test('I2: a batch is stored all or nothing', async (t) => {
 test('only what is still Created becomes Pending, and publishing clears the flag but not the status', async (t) => {
   const { store, handle, place, show } = await tables(t);
   const [a = '', b = ''] = await place(2);
-  await handle([event(told(b, 1, 'Processing'))]);
+  await handle([event(fulfillmentEvent(b, 1, 'Processing'))]);
   await store.markPending([a, b]);
   assert.partialDeepStrictEqual(await show(a), {
     status: 'Pending',
@@ -99,7 +80,7 @@ test('only what is still Created becomes Pending, and publishing clears the flag
   });
   await store.clearPublishFailed([a, b]);
   assert.partialDeepStrictEqual(await show(a), { status: 'Pending', publish_failed: false });
-  await handle([event(told(a, 1, 'Processing'))]);
+  await handle([event(fulfillmentEvent(a, 1, 'Processing'))]);
   assert.partialDeepStrictEqual(await show(a), {
     status: 'Processing',
     publish_failed: false,
@@ -111,19 +92,24 @@ test('I12: the projection takes only newer sequences, in one batch and across ba
   const { handle, place, show } = await tables(t);
   const [a = ''] = await place(1);
   await handle([
-    event(told(a, 3, 'Retrying')),
-    event(told(a, 2, 'Processing')),
-    event(told(a.toUpperCase(), 1, 'Processing')),
+    event(fulfillmentEvent(a, 3, 'Retrying')),
+    event(fulfillmentEvent(a, 2, 'Processing')),
+    event(fulfillmentEvent(a.toUpperCase(), 1, 'Processing')),
   ]);
   assert.partialDeepStrictEqual(await show(a), {
     status: 'Retrying',
     sequence: 3,
     attention: 'Retrying',
   });
-  await handle([event(told(a, 3, 'Failed')), event(told(a, 1, 'Processing'))]);
+  await handle([
+    event(fulfillmentEvent(a, 3, 'Failed')),
+    event(fulfillmentEvent(a, 1, 'Processing')),
+  ]);
   assert.partialDeepStrictEqual(await show(a), { status: 'Retrying', sequence: 3 });
-  const shipped = event(told(a, 4, 'Shipped', { trackingNumber: 'T\u0000"\n', surprise: 1 }));
-  await handle([shipped, event(told(randomUUIDv7(), 9, 'Shipped'))]);
+  const shipped = event(
+    fulfillmentEvent(a, 4, 'Shipped', { trackingNumber: 'T\u0000"\n', surprise: 1 }),
+  );
+  await handle([shipped, event(fulfillmentEvent(randomUUIDv7(), 9, 'Shipped'))]);
   const row = await show(a);
   assert.partialDeepStrictEqual(row, { status: 'Shipped', sequence: 4, attention: null });
   const { trackingNumber, source, surprise } = Object(row?.fulfillment) as Record<string, unknown>;
@@ -139,7 +125,7 @@ test('I12: the projection takes only newer sequences, in one batch and across ba
 test('I11: poison of any kind is buried with its bytes, and good events of the same batch and order are projected', async (t) => {
   const { handle, place, show, sql } = await tables(t);
   const [a = ''] = await place(1);
-  const deep = JSON.stringify(told(a, 3, 'Shipped')).replace(
+  const deep = JSON.stringify(fulfillmentEvent(a, 3, 'Shipped')).replace(
     '"attempts":0',
     `"attempts":0,"x":${'['.repeat(200_000)}${']'.repeat(200_000)}`,
   );
@@ -147,14 +133,14 @@ test('I11: poison of any kind is buried with its bytes, and good events of the s
     event('{'),
     event('null'),
     event('{"eventType":"OrderFulfilled"}'),
-    event(told('no-uuid', 1, 'Shipped')),
-    event(told(a, 3_000_000_000, 'Shipped')),
-    event(told(a, 0, 'Shipped')),
+    event(fulfillmentEvent('no-uuid', 1, 'Shipped')),
+    event(fulfillmentEvent(a, 3_000_000_000, 'Shipped')),
+    event(fulfillmentEvent(a, 0, 'Shipped')),
   ];
   await handle([
     ...poison,
     event({ eventType: 'SomethingNew' }),
-    event(told(a, 2, 'Processing')),
+    event(fulfillmentEvent(a, 2, 'Processing')),
     event(deep),
   ]);
   assert.partialDeepStrictEqual(await show(a), { status: 'Shipped', sequence: 3 });
