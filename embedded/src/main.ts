@@ -1,5 +1,6 @@
 import { loadEnvFile, readConfig } from '@orders/platform/process/config';
 import { createLog } from '@orders/platform/process/log';
+import { warnOfMisspelt } from '@orders/platform/process/misspelt';
 import { runProcess } from '@orders/platform/process/run-process';
 import { standardOutput } from '@orders/platform/process/standard-output';
 import { EmbeddedConfig, embeddedRules } from './config.ts';
@@ -9,15 +10,26 @@ await runProcess(async (signal) => {
   loadEnvFile();
   const config = readConfig(EmbeddedConfig, process.env, embeddedRules);
   const log = createLog({ level: config.LOG_LEVEL });
+  warnOfMisspelt(EmbeddedConfig, process.env, log.child({ service: 'npm-start' }));
   const everything = await startEverything(config, log, signal);
-  const url = everything.orderServiceUrl;
+  const { orderServiceUrl: url, fulfillmentServiceUrl, shippingProviderUrl } = everything;
+  const docs = `${url}/docs`;
   const curl = `curl -X POST ${url}/api/orders -H "Content-Type: application/json" -d '{"customerId":"customer-123","customerName":"John Doe","items":[{"productId":"product-456","quantity":2}]}'`;
   if (process.stdout.isTTY) {
-    standardOutput().write(
-      `\nReady: ${url}  (API page: ${url}/docs, Ctrl-C stops everything)\n\nTry:\n  ${curl}\n\n`,
-    );
+    standardOutput().write(`
+Ready: ${url}
+  API page              ${docs}
+  for operators         ${fulfillmentServiceUrl}/docs
+  shipping provider     ${shippingProviderUrl}
+  Ctrl-C stops everything.
+
+Try:
+  ${curl}
+
+`);
   } else {
-    log.info({ service: 'npm-start', url, curl }, 'ready');
+    const addresses = { url, docs, fulfillmentServiceUrl, shippingProviderUrl };
+    log.info({ service: 'npm-start', ...addresses, curl }, 'ready');
   }
   return everything;
 });

@@ -36,7 +36,9 @@ await runProcess(async (signal) => {
   const config = readConfig(StartKafkaConfig, process.env, startKafkaRules);
   const log = createLog({ service: 'start-kafka', level: config.LOG_LEVEL });
   const system = await startSystem(config, log, signal);
-  log.info({ url: system.url, fulfillmentServiceUrl: system.fulfillmentServiceUrl }, 'ready');
+  const { url, fulfillmentServiceUrl, shippingProviderUrl } = system;
+  const docs = `${url}/docs`;
+  log.info({ url, docs, fulfillmentServiceUrl, shippingProviderUrl }, 'ready');
   return system;
 });
 
@@ -101,7 +103,7 @@ async function startSystem(config: StartKafkaConfig, log: Log, signal: AbortSign
         SHIPPING_BASE_URL: provider,
       }),
     ]);
-    return { url, fulfillmentServiceUrl, drainMs, close };
+    return { url, fulfillmentServiceUrl, shippingProviderUrl: provider, drainMs, close };
   } catch (error) {
     await close();
     throw error;

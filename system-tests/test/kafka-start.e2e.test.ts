@@ -57,7 +57,12 @@ test('npm run start:kafka takes an order to Shipped, stops on SIGTERM and leaves
     );
     const shippedAfter = performance.now() - begun;
     await until('the line that says ready', 15, () =>
-      program.lines.some((line) => line.includes('"ready"')),
+      program.lines.some(
+        (line) =>
+          line.includes('"start-kafka"') &&
+          line.includes('"ready"') &&
+          [`${url}/docs`, `:${fulfillment}"`, `:${provider}"`].every((one) => line.includes(one)),
+      ),
     );
 
     const stopping = performance.now();

@@ -16,7 +16,9 @@ const moment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 test('The start prints its address and a curl line that goes through and leads to Shipped', async () => {
   const text = system.program.lines.join('\n');
-  assert.match(text, new RegExp(`http://127\\.0\\.0\\.1:${system.ports[0]}`));
+  const ready = system.program.lines.find((one) => one.includes('"ready"') && one.includes('curl'));
+  for (const address of [`${url}/docs`, system.fulfillmentUrl, system.providerUrl])
+    assert.ok(ready?.includes(address), `${address} is not named in:\n${text}`);
   // On a terminal it stands alone; elsewhere it is a field of the log line that says "ready".
   const line = system.program.lines
     .flatMap((one) => (one.startsWith('{') ? [JSON.parse(one).curl] : []))

@@ -3,6 +3,7 @@ import type { Broker } from '../messaging/broker.ts';
 import { type ConfigRules, loadEnvFile, readConfig } from '../process/config.ts';
 import { createLog, type Log } from '../process/log.ts';
 import type { Metrics } from '../process/metrics.ts';
+import { warnOfMisspelt } from '../process/misspelt.ts';
 import { runProcess } from '../process/run-process.ts';
 import { drainSeconds } from '../process/variables.ts';
 import { createKafkaBroker } from './broker.ts';
@@ -39,6 +40,7 @@ export async function runKafkaService<S extends TObject>(parts: {
     const { LOG_LEVEL: level } = config as { LOG_LEVEL?: string };
     const log = createLog(level === undefined ? {} : { level });
     const ownLog = log.child({ service: name });
+    warnOfMisspelt(schema, process.env, ownLog);
     const options = kafkaBrokerOptions(config as KafkaConfig);
     const broker = createKafkaBroker({
       ...options,

@@ -30,11 +30,23 @@ export const isSecret = (schema: TSchema): boolean => 'x-secret' in schema;
  */
 export function loadEnvFile(): Set<string> {
   if (!existsSync('.env')) return new Set();
-  const values = Object.entries(parseEnv(readEnvFile('.env')));
+  const text = readEnvFile('.env');
+  const cut = cutNames(text);
+  if (cut.length > 0)
+    throw new ConfigError(cut.map((name) => `${name} in .env has a # in it: ${quoteIt}`));
+  const values = Object.entries(parseEnv(text));
   const unset = values.filter(([name]) => process.env[name] === undefined);
   for (const [name, value] of unset) process.env[name] = value;
   return new Set(unset.map(([name]) => name));
 }
+
+const quoteIt = 'put the value in single quotes, or it ends there';
+
+/** Where a value without quotes has a #, Node drops the rest of it in silence; Docker keeps it. */
+const cutNames = (text: string): string[] =>
+  [...text.matchAll(/^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*[^\s'"`#][^\n#]*?(?<=\S)#/gm)].map(
+    ([, name = '']) => name,
+  );
 
 /** Without the byte order mark, which would become a part of the first name. */
 function readEnvFile(path: string): string {

@@ -165,7 +165,9 @@ export function databaseFaults(name: string, url: unknown, config: Partial<Entra
 
 function parseDatabaseUrl(url: string) {
   try {
-    const { username, password, hostname, searchParams } = new URL(url);
+    const { username, password, hostname, searchParams, pathname, search, hash } = new URL(url);
+    // A / or # in a password makes its rest a path: another host would be called.
+    if (`${pathname}${search}${hash}`.includes('@') || hash !== '') return undefined;
     return {
       user: decodeURIComponent(username),
       password: decodeURIComponent(password),

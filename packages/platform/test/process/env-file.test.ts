@@ -43,3 +43,18 @@ for (const [name, bytes] of [
     assert.throws(() => load(t, bytes), /\.env is not text in UTF-8; save it again as UTF-8/);
   });
 }
+
+test('a value without quotes that a # would cut is refused, and its text is not told', (t) => {
+  const text = 'A_URL=postgres://u:12#s3cret@db/x\nB=plain # a comment\n#C=d#e\n';
+  assert.throws(
+    () => load(t, Buffer.from(text)),
+    (error: Error) =>
+      /A_URL in \.env has a # in it/.test(error.message) &&
+      !/s3cret|\bB\b|C/.test(error.message.replace(/configuration/i, '')),
+  );
+});
+
+test('special characters of a password in quotes are taken as they are', (t) => {
+  load(t, Buffer.from("OF_QUOTES='a$b#c@d/e%f' # a comment\n"));
+  assert.equal(process.env.OF_QUOTES, 'a$b#c@d/e%f');
+});

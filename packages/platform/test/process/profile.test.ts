@@ -34,6 +34,12 @@ test('in every profile a fault is told that would end in an error of a library',
     databaseFaults('URL', 'postgres://u:s3/cret@127.0.0.1/x', {}).join(),
     /^URL must be a URL(?!.*cret)/,
   );
+  // Read as they stand, these would call a host named u.
+  for (const password of ['12/s3cret', '12#s3cret', '12?s3cret'])
+    assert.match(
+      databaseFaults('URL', `postgres://u:${password}@db.example/x`, {}).join(),
+      /^URL must be a URL(?!.*cret)/,
+    );
   assert.deepEqual(entranceFaults({ TLS_CERT_FILE: 'c' }), [
     'TLS_CERT_FILE and TLS_KEY_FILE need each other',
   ]);
