@@ -20,6 +20,7 @@ export type Launched = {
   child: ChildProcess;
   url: string;
   port: number;
+  fulfillmentPort: number;
   untilReady(): Promise<void>;
 };
 
@@ -62,5 +63,5 @@ export async function launch(
     });
     assert.equal(child.exitCode, null, output);
   };
-  return { child, url, port, untilReady };
+  return { child, url, port, fulfillmentPort: Number(others[0]), untilReady };
 }

@@ -12,6 +12,9 @@ const run = promisify(execFile);
 const superuser = 'postgres';
 const unfinished = 'postgres.new-';
 
+/** More than any start of a program takes. */
+const versionWithinMs = 30_000;
+
 /** The files of a database cluster and the secret that opens it. */
 export type Cluster = { directory: string; password: string };
 
@@ -43,7 +46,7 @@ export async function ensureCluster(o: {
   launcher: Launcher;
   signal: AbortSignal;
 }): Promise<Cluster> {
-  const directory = join(o.dataDir, 'postgres');
+  const directory = clusterDirectory(o.dataDir);
   const passwordFile = join(o.dataDir, 'postgres-password');
   await removeUnfinished(o.dataDir);
   if (await pathExists(directory)) {
@@ -61,6 +64,34 @@ export async function ensureCluster(o: {
   await rename(fresh, directory);
   await syncDirectory(o.dataDir);
   return { directory, password };
+}
+
+const clusterDirectory = (dataDir: string): string => join(dataDir, 'postgres');
+
+/**
+ * PostgreSQL reads no files of another major version. Changes nothing. @throws Error with both
+ * versions and the way out
+ */
+export async function assertSameMajor(dataDir: string, postgres: string): Promise<void> {
+  const made = await majorOfFiles(join(clusterDirectory(dataDir), 'PG_VERSION'));
+  if (made === undefined) return;
+  const { stdout } = await run(postgres, ['--version'], { timeout: versionWithinMs });
+  const ours = /\) (\d+)/.exec(stdout)?.[1];
+  if (made === ours) return;
+  throw new Error(
+    `The data in ${clusterDirectory(dataDir)} are of PostgreSQL ${made}, and this version runs PostgreSQL ${ours}, which cannot read them. ` +
+      'Take them along as docs/operating.md says ("Another PostgreSQL"), or set DATA_DIR to another directory to begin with empty databases. Nothing was changed.',
+  );
+}
+
+async function majorOfFiles(file: string): Promise<string | undefined> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    // No cluster yet, or one that root may not look into: PostgreSQL says the rest.
+    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(codeOf(error) ?? '')) return undefined;
+    throw error;
+  }
 }
 
 /**

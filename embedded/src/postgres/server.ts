@@ -1,7 +1,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { choosePort } from '../processes/server-port.ts';
-import { databaseUrl, ensureCluster, ensureDatabases, postgresPrograms } from './cluster.ts';
+import {
+  assertSameMajor,
+  databaseUrl,
+  ensureCluster,
+  ensureDatabases,
+  postgresPrograms,
+} from './cluster.ts';
 import { endLeftoverServer } from './leftover-server.ts';
 import { type PostmasterOptions, type ServerLog, startPostmaster } from './postmaster.ts';
 import { supervise } from './supervision.ts';
@@ -116,6 +122,7 @@ async function prepare(
   const dataDir = resolve(o.dataDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const { initdb, postgres } = await postgresPrograms();
+  await assertSameMajor(dataDir, postgres);
   const launcher = await chooseLauncher(postgres, dataDir);
   const cluster = await ensureCluster({ dataDir, initdb, launcher, signal });
   await endLeftoverServer(cluster.directory, o.log, signal);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { query, temporaryPlace } from './server-under-test.ts';
@@ -26,6 +26,33 @@ test('a new data directory becomes a durable UTF-8 server on 127.0.0.1 alone', a
   const info = JSON.parse(await readFile(join(dataDir, 'postgres.json'), 'utf8'));
   assert.deepEqual([info.pid, info.urls.orders], [server.pid, server.url('orders')]);
 });
+
+test('data of another major version are refused with both versions and the way out, and nothing is touched', async (t) => {
+  const { dataDir, start } = await temporaryPlace(t);
+  const server = await start();
+  const version = (await readFile(join(dataDir, 'postgres', 'PG_VERSION'), 'utf8')).trim();
+  await server.close();
+  await writeFile(join(dataDir, 'postgres', 'PG_VERSION'), '17\n');
+  const before = await lookAt(dataDir);
+  await assert.rejects(
+    start(),
+    (error: Error) =>
+      error.message.includes('PostgreSQL 17,') &&
+      error.message.includes(`PostgreSQL ${version},`) &&
+      /docs\/operating.md .*DATA_DIR .*Nothing was changed/.test(error.message),
+  );
+  assert.deepEqual(await lookAt(dataDir), before);
+});
+
+/** Each file below the directory, with its size and the time of its last change. */
+async function lookAt(directory: string): Promise<string[]> {
+  const names = await readdir(directory, { recursive: true });
+  const seen = names.map(async (name) => {
+    const { size, mtimeMs } = await stat(join(directory, name));
+    return `${name} ${size} ${mtimeMs}`;
+  });
+  return (await Promise.all(seen)).sort();
+}
 
 test('a restart keeps the rows, the port and the passwords', async (t) => {
   const { start } = await temporaryPlace(t);

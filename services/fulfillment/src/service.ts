@@ -1,24 +1,14 @@
 import { join } from 'node:path';
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { orderEventsTopic } from '@orders/contracts/orders/events';
-import { addAccess } from '@orders/platform/http/access';
 import { addApiDocs } from '@orders/platform/http/api-docs';
 import { addOperationsRoutes } from '@orders/platform/http/health-routes';
-import { createHttpServer, listen } from '@orders/platform/http/server';
-import { serverTls } from '@orders/platform/http/server-tls';
-import type { Broker } from '@orders/platform/messaging/broker';
+import { listen } from '@orders/platform/http/server';
 import { createOutboxRelay } from '@orders/platform/messaging/outbox-relay';
-import { createOutboxStore } from '@orders/platform/messaging/outbox-store';
+import { openService, type ServiceParts } from '@orders/platform/operate/open-service';
 import { type Sentinel, startSentinel } from '@orders/platform/operate/sentinel';
 import { createSentinelStore } from '@orders/platform/operate/sentinel-store';
 import { observeStuck } from '@orders/platform/operate/stuck-routes';
-import { createDatabase } from '@orders/platform/postgres/database';
-import { observeDatabase } from '@orders/platform/postgres/database-metrics';
-import { migrate, requireMigrated } from '@orders/platform/postgres/migrate';
-import { retryWhileUnavailable } from '@orders/platform/postgres/wait-for-database';
-import { instanceName } from '@orders/platform/process/instance-name';
-import type { Log } from '@orders/platform/process/log';
-import { createMetrics, type Metrics } from '@orders/platform/process/metrics';
 import { drainSeconds } from '@orders/platform/process/variables';
 import type { FulfillmentConfig } from './config.ts';
 import type { Policy } from './fulfillment.ts';
@@ -47,6 +37,7 @@ import { createShippingClient } from './ship/provider-client.ts';
 import { createReportOutcome } from './ship/report-outcome.ts';
 import { createReportStore } from './ship/report-store.ts';
 
+const name = 'fulfillment-service';
 export const schema = 'fulfillment';
 export const migrations = join(import.meta.dirname, '../migrations');
 /**
@@ -71,68 +62,23 @@ export type FulfillmentService = {
 
 /**
  * Builds the Fulfillment Service: migrates its schema, joins the group of `order-events`, starts
- * its dispatcher and its relay. Several instances may share a database. `signal` ends the wait for
- * a database that is away.
+ * its dispatcher and its relay. Several instances may share a database.
  */
-export async function createFulfillmentService(parts: {
-  config: FulfillmentConfig;
-  broker: Broker;
-  log: Log;
-  group?: string;
-  /** Adds the metrics of what is the caller's, such as its broker. */
-  observe?: (metrics: Metrics) => void;
-  /** Only where nobody else can have this name; see `instanceName`. */
-  instance?: string;
-  signal?: AbortSignal;
-}): Promise<FulfillmentService> {
-  const { config, broker, group = 'fulfillment-service' } = parts;
-  const log = parts.log.child({ service: 'fulfillment-service' });
-  // Before anything is waited for: a certificate or a file of keys that cannot be used ends the
-  // start at once.
-  const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
-  await addAccess(app, { config, log });
-  const instance = instanceName(parts.instance);
-  const connect = { url: config.FULFILLMENT_DATABASE_URL, schema, instance, log };
-  const database = createDatabase({
-    ...connect,
-    connections: config.FULFILLMENT_DATABASE_CONNECTIONS,
-  });
-  const relaxed = database.beside({ connections: 2, relaxed: true });
-  const migration = {
-    database,
-    schema,
-    directory: migrations,
-    log,
-    ...(parts.signal && { signal: parts.signal }),
-  };
-  if (config.PROFILE === 'prod')
-    await requireMigrated({ ...migration, command: 'npm run migrate:fulfillment-service' });
-  else await migrate(migration);
-
-  const metrics = createMetrics('fulfillment-service');
-  parts.observe?.(metrics);
-  observeDatabase(metrics, database);
+export async function createFulfillmentService(
+  parts: ServiceParts<FulfillmentConfig>,
+): Promise<FulfillmentService> {
+  const { config, broker, group = name } = parts;
+  const opened = await open(parts);
+  const { app, log, instance, database, clock, outbox, metrics } = opened;
   const claims = createClaimStore(database, instance);
-  const outbox = createOutboxStore(relaxed, instance);
   const fulfillmentMetrics = createFulfillmentMetrics(metrics, { database, outbox });
-  const relay = createOutboxRelay({
-    name: 'fulfillment-service',
-    store: outbox,
-    broker,
-    log,
-    metrics,
-  });
+  const relay = createOutboxRelay({ name, store: outbox, broker, log, metrics });
   const reports = createReportOutcome({
     store: createReportStore(database, instance),
     relay,
     log,
   });
-  const client = createShippingClient({
-    baseUrl: config.SHIPPING_BASE_URL,
-    authorization: config.SHIPPING_AUTHORIZATION,
-    timeoutMs: config.SHIPPING_TIMEOUT_SECONDS * 1_000,
-    connections: config.SHIPPING_CONCURRENCY,
-  });
+  const client = clientOf(config);
   const breaker = createShippingBreaker({ log, metrics });
   const calling = { claims, breaker, log, policy: policyOf(config) };
   const concurrency = config.SHIPPING_CONCURRENCY;
@@ -151,9 +97,11 @@ export async function createFulfillmentService(parts: {
   const pace = createPace({ ...calling, dispatch, exchange, concurrency });
   const sentinel = createSentinelStore(database, instance, watchedFulfillments);
   observeStuck(metrics, { store: sentinel, reasons: stuckReasons });
+  const stuckAfterMs = config.STUCK_AFTER_SECONDS * 1_000;
+  const watch = createFulfillmentWatch(database, fulfillmentDeadlines(stuckAfterMs));
   let watching: Sentinel | undefined;
   // Before this life holds anything itself.
-  await retryWhileUnavailable(migration, () => Promise.all([claims.takeBack(), outbox.takeBack()]));
+  await opened.whenAvailable(() => Promise.all([claims.takeBack(), outbox.takeBack()]));
   const handler = createOrderEventHandler({
     store: createFilingStore(database, instance),
     handover: pace,
@@ -182,15 +130,7 @@ export async function createFulfillmentService(parts: {
     async listen() {
       pace.start();
       relay.start();
-      watching = startSentinel({
-        store: sentinel,
-        watch: createFulfillmentWatch(
-          database,
-          fulfillmentDeadlines(config.STUCK_AFTER_SECONDS * 1_000),
-        ),
-        stuckAfterMs: config.STUCK_AFTER_SECONDS * 1_000,
-        log,
-      });
+      watching = startSentinel({ store: sentinel, watch, stuckAfterMs, log });
       const at = {
         host: config.HOST,
         port: config.FULFILLMENT_SERVICE_PORT,
@@ -206,12 +146,21 @@ export async function createFulfillmentService(parts: {
       await app.close();
       await watching?.close();
       await subscription.close();
+      await clock.close();
       await pace.close();
       await relay.close();
       await Promise.all([client.close(), database.close()]);
     },
   };
 }
+
+const clientOf = (config: FulfillmentConfig) =>
+  createShippingClient({
+    baseUrl: config.SHIPPING_BASE_URL,
+    authorization: config.SHIPPING_AUTHORIZATION,
+    timeoutMs: config.SHIPPING_TIMEOUT_SECONDS * 1_000,
+    connections: config.SHIPPING_CONCURRENCY,
+  });
 
 function policyOf(config: FulfillmentConfig): Policy {
   return {
@@ -223,3 +172,15 @@ function policyOf(config: FulfillmentConfig): Policy {
     unknownOutcome: config.SHIPPING_UNKNOWN_OUTCOME,
   };
 }
+
+const open = (parts: ServiceParts<FulfillmentConfig>) =>
+  openService(
+    {
+      name,
+      schema,
+      migrations,
+      url: parts.config.FULFILLMENT_DATABASE_URL,
+      connections: parts.config.FULFILLMENT_DATABASE_CONNECTIONS,
+    },
+    parts,
+  );

@@ -1,6 +1,11 @@
+import { randomUUIDv7 } from 'node:crypto';
 import type { FulfillmentEvent } from '@orders/contracts/fulfillments/events';
 import type { Cancellation, NewOrder, OrderStatus } from '@orders/contracts/orders/api';
+import { clockDifference, sharedNow } from '@orders/platform/process/wall-clock';
 import { isFinal } from './order-status.ts';
+
+/** Of the text of a UUIDv7: its time, to the millisecond. */
+const timeLength = 13;
 
 /**
  * The exact sum of quantity × unitPrice as a decimal with at least two decimals and no further
@@ -17,6 +22,16 @@ export function totalOf(items: NewOrder['items']): string | null {
   const digits = sum.toString().padStart(5, '0');
   const decimals = digits.slice(-4).replace(/0{1,2}$/, '');
   return `${digits.slice(0, -4)}.${decimals}`;
+}
+
+/**
+ * A UUIDv7 by the time that all processes share: the list is in its order, and a clock that is
+ * behind would place its orders where nobody looks any more.
+ */
+export function newOrderId(): string {
+  const id = randomUUIDv7();
+  if (clockDifference() === undefined) return id;
+  return firstIdAt(new Date(sharedNow())).slice(0, timeLength) + id.slice(timeLength);
 }
 
 /** The time in a UUIDv7 (RFC 9562), to the millisecond. */

@@ -1,25 +1,16 @@
 import { join } from 'node:path';
 import { asyncApi } from '@orders/contracts/asyncapi';
 import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
-import { addAccess } from '@orders/platform/http/access';
 import { addApiDocs } from '@orders/platform/http/api-docs';
 import { addOperationsRoutes } from '@orders/platform/http/health-routes';
-import { createHttpServer, listen } from '@orders/platform/http/server';
-import { serverTls } from '@orders/platform/http/server-tls';
-import type { Broker } from '@orders/platform/messaging/broker';
-import { createOutboxRelay } from '@orders/platform/messaging/outbox-relay';
-import { createOutboxStore, type OutboxRow } from '@orders/platform/messaging/outbox-store';
+import { listen } from '@orders/platform/http/server';
+import { createOutboxRelay, type RelayEvents } from '@orders/platform/messaging/outbox-relay';
+import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
+import { openService, type ServiceParts } from '@orders/platform/operate/open-service';
 import { type Sentinel, startSentinel } from '@orders/platform/operate/sentinel';
 import { createSentinelStore } from '@orders/platform/operate/sentinel-store';
 import { observeStuck } from '@orders/platform/operate/stuck-routes';
-import { createDatabase } from '@orders/platform/postgres/database';
-import { observeDatabase } from '@orders/platform/postgres/database-metrics';
-import { migrate, requireMigrated } from '@orders/platform/postgres/migrate';
 import { startPurge } from '@orders/platform/postgres/purge';
-import { retryWhileUnavailable } from '@orders/platform/postgres/wait-for-database';
-import { instanceName } from '@orders/platform/process/instance-name';
-import type { Log } from '@orders/platform/process/log';
-import { createMetrics, type Metrics } from '@orders/platform/process/metrics';
 import { drainSeconds } from '@orders/platform/process/variables';
 import { createOrderChangesStore } from './change-log.ts';
 import type { OrderConfig } from './config.ts';
@@ -43,7 +34,7 @@ import { createCancelOrder } from './take/cancel-order.ts';
 import { createCancellationStore } from './take/cancellation-store.ts';
 import { createPlaceOrder } from './take/place-order.ts';
 import { createPlacingStore } from './take/placing-store.ts';
-import { createPublishFailedStore } from './take/publish-failed-store.ts';
+import { createPublishFailedStore, type PublishFailedStore } from './take/publish-failed-store.ts';
 import { addCancelRoute, addPlaceRoute } from './take/routes.ts';
 
 export const schema = 'orders';
@@ -70,60 +61,21 @@ export type OrderService = {
 
 /**
  * Builds the Order Service: migrates its schema, joins the group of `fulfillment-events`, starts
- * its relay. Several instances may share a database. `signal` ends the wait for a database that is
- * away.
+ * its relay. Several instances may share a database.
  */
-export async function createOrderService(parts: {
-  config: OrderConfig;
-  broker: Broker;
-  log: Log;
-  group?: string;
-  /** Adds the metrics of what is the caller's, such as its broker. */
-  observe?: (metrics: Metrics) => void;
-  /** Only where nobody else can have this name; see `instanceName`. */
-  instance?: string;
-  signal?: AbortSignal;
-}): Promise<OrderService> {
+export async function createOrderService(parts: ServiceParts<OrderConfig>): Promise<OrderService> {
   const { config, broker, group = 'order-service' } = parts;
-  const log = parts.log.child({ service: 'order-service' });
-  // Before anything is waited for: a certificate or a file of keys that cannot be used ends the
-  // start at once.
-  const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
-  await addAccess(app, { config, log });
-  const instance = instanceName(parts.instance);
-  const connect = { url: config.ORDERS_DATABASE_URL, schema, instance, log };
-  const database = createDatabase({ ...connect, connections: config.ORDERS_DATABASE_CONNECTIONS });
-  const relaxed = database.beside({ connections: 2, relaxed: true });
-  const migration = {
-    database,
-    schema,
-    directory: migrations,
-    log,
-    ...(parts.signal && { signal: parts.signal }),
-  };
-  if (config.PROFILE === 'prod')
-    await requireMigrated({ ...migration, command: 'npm run migrate:order-service' });
-  else await migrate(migration);
-
-  const metrics = createMetrics('order-service');
-  parts.observe?.(metrics);
-  observeDatabase(metrics, database);
+  const opened = await open(parts);
+  const { app, log, instance, database, clock, outbox, metrics } = opened;
   const placing = createPlacingStore(database);
-  const publishFailed = createPublishFailedStore(database);
-  const outbox = createOutboxStore(relaxed, instance);
   const orderMetrics = createOrderMetrics(metrics, outbox);
-  const idsOf = (rows: OutboxRow[]): string[] =>
-    rows.filter((row) => row.payload !== null).map((row) => row.key);
   const relay = createOutboxRelay({
     name: 'order-service',
     store: outbox,
     broker,
     log,
     metrics,
-    events: {
-      onFailed: (rows) => publishFailed.markPending(idsOf(rows)),
-      onRecovered: (rows) => publishFailed.clearPublishFailed(idsOf(rows)),
-    },
+    events: flagOrders(createPublishFailedStore(database)),
   });
   const queries = createOrderQueries(database);
   const changesStore = createOrderChangesStore(database);
@@ -152,6 +104,8 @@ export async function createOrderService(parts: {
   });
   const sentinel = createSentinelStore(database, instance, watchedOrders);
   observeStuck(metrics, { store: sentinel, reasons: stuckReasons });
+  const stuckAfterMs = config.STUCK_AFTER_SECONDS * 1_000;
+  const watch = createOrderWatch(database, orderDeadlines(stuckAfterMs));
   let watching: Sentinel | undefined;
   const purge = startPurge(
     {
@@ -160,7 +114,7 @@ export async function createOrderService(parts: {
     },
     log,
   );
-  await retryWhileUnavailable(migration, () => outbox.takeBack());
+  await opened.whenAvailable(() => outbox.takeBack());
 
   let stopped: Promise<void> | undefined;
   await addApiDocs(app, { ...orderApi, asyncApi });
@@ -174,12 +128,7 @@ export async function createOrderService(parts: {
   return {
     async listen() {
       relay.start();
-      watching = startSentinel({
-        store: sentinel,
-        watch: createOrderWatch(database, orderDeadlines(config.STUCK_AFTER_SECONDS * 1_000)),
-        stuckAfterMs: config.STUCK_AFTER_SECONDS * 1_000,
-        log,
-      });
+      watching = startSentinel({ store: sentinel, watch, stuckAfterMs, log });
       await listen(app, {
         host: config.HOST,
         port: config.ORDER_SERVICE_PORT,
@@ -194,6 +143,7 @@ export async function createOrderService(parts: {
       stopped ??= stopTaking();
       await stopped;
       await subscription.close();
+      await clock.close();
       await database.close();
     },
   };
@@ -214,3 +164,25 @@ export async function createOrderService(parts: {
     await unfollowed;
   }
 }
+
+/** Shows on the orders themselves that their events could not be published, and when they are. */
+function flagOrders(store: PublishFailedStore): RelayEvents {
+  const idsOf = (rows: OutboxRow[]): string[] =>
+    rows.filter((row) => row.payload !== null).map((row) => row.key);
+  return {
+    onFailed: (rows) => store.markPending(idsOf(rows)),
+    onRecovered: (rows) => store.clearPublishFailed(idsOf(rows)),
+  };
+}
+
+const open = (parts: ServiceParts<OrderConfig>) =>
+  openService(
+    {
+      name: 'order-service',
+      schema,
+      migrations,
+      url: parts.config.ORDERS_DATABASE_URL,
+      connections: parts.config.ORDERS_DATABASE_CONNECTIONS,
+    },
+    parts,
+  );

@@ -30,7 +30,7 @@ export async function createShippingProvider(parts: {
   const ledger = openLedger({ path: ledgerFile, log });
   const simulator = createSimulator(simulationOf(config));
   const waiting = createWaitingRequests(waitingMax);
-  const app = createHttpServer({ log });
+  const app = createHttpServer({ log, boundsClients: false });
   addOperationsRoutes(app, { metrics, isReady: async () => ledger.fault()?.message });
   addRoutes(app, {
     ledger,

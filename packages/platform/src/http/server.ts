@@ -7,6 +7,7 @@ import fastify, {
 import { CodedError, codeOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
 import { boundBodies } from './body-room.ts';
+import { clientConnectionsMax } from './connections-max.ts';
 import { addDraining } from './draining.ts';
 import { bodyLimitBytes, readJsonBodies } from './json-body.ts';
 import { refuseOtherMethods } from './other-methods.ts';
@@ -23,11 +24,6 @@ export type HttpReply = FastifyReply;
  * that is slower to begin TLS, without a word.
  */
 const usualPatience = { headersMs: 10_000, requestMs: 30_000, checkMs: 2_000 };
-/**
- * More connections than this are closed at once, or idle ones could take all memory and file
- * descriptors.
- */
-const connectionsMax = 10_000;
 /** Requests in flight may end when the server closes; what is still connected then is cut. */
 const drainMs = 2_000;
 
@@ -49,6 +45,8 @@ export function createHttpServer(options: {
   tls?: ServerTls | undefined;
   trustProxy?: string | undefined;
   patience?: typeof usualPatience;
+  /** False where all clients are our own. */
+  boundsClients?: boolean;
 }): HttpServer {
   const { log, patience = usualPatience } = options;
   const limits = {
@@ -74,7 +72,7 @@ export function createHttpServer(options: {
     frameworkErrors: (error, request, reply) => sendError(error, request, reply, log),
     clientErrorHandler,
   });
-  app.server.maxConnections = connectionsMax;
+  if (options.boundsClients !== false) app.server.maxConnections = clientConnectionsMax();
   addDraining(app);
   readJsonBodies(app);
   boundBodies(app);

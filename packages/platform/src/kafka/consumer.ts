@@ -53,7 +53,7 @@ export function subscribeToKafka(parts: {
   let isReplaced = false;
 
   /** One line when it begins to fail, one when it works again. */
-  function tell(error?: unknown): void {
+  function logTurn(error?: unknown): void {
     const isFailing = error !== undefined;
     if (!isFailing) {
       backoff.ms = backoffMinMs;
@@ -100,7 +100,7 @@ export function subscribeToKafka(parts: {
   async function afterFailure(error: unknown): Promise<void> {
     if (stopping.signal.aborted) return;
     failures += 1;
-    tell(error);
+    logTurn(error);
     if (/Unknown topic/.test(messageOf(error))) topics.forget();
     await pause(backoff.ms, () => true);
     backoff.ms = Math.min(rejoinBackoffMaxMs, backoff.ms * 2);
@@ -140,7 +140,7 @@ export function subscribeToKafka(parts: {
         if (batch.length === 0) await idle.sleep(idleMs);
         // I5: the handler has stored the batch; only now may its offsets be committed.
         else if (await handled(batch, () => stream.isCurrent())) await stream.commit(batch);
-        if (stream.isCurrent()) tell();
+        if (stream.isCurrent()) logTurn();
       }
     } finally {
       await stream.close();

@@ -3,6 +3,7 @@ import { type OutgoingEvent, RefusedEvent } from '../messaging/broker.ts';
 import { DeadlinePassed, within } from '../process/deadline.ts';
 import { messageOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
+import { clockDifference, sharedNow } from '../process/wall-clock.ts';
 import type { KafkaConnection } from './config.ts';
 import { withReason } from './reason.ts';
 import type { KafkaTopics } from './topics.ts';
@@ -97,7 +98,7 @@ export function createKafkaPublisher(parts: {
     if (/Unknown topic/.test(messageOf(error))) topics.forget();
     const refusal = refusals.find((apiId) => findErrorBy(cause, 'apiId', apiId) !== null);
     return refusal === undefined
-      ? withReason(error)
+      ? withClock(withReason(error))
       : new RefusedEvent(`Kafka refuses the event: ${refusal}`, cause);
   }
 
@@ -147,12 +148,21 @@ function createProducer(connection: KafkaConnection, clientId: string): Producer
   });
 }
 
+/** Kafka takes no record from far ahead, and says only that the error was unexpected. */
+function withClock(error: Error): Error {
+  const aheadSeconds = clockDifference();
+  if (aheadSeconds === undefined) return error;
+  const differs = `the clock of this machine is ${aheadSeconds} s ahead of PostgreSQL's`;
+  return new Error(`${error.message} (${differs})`, { cause: error });
+}
+
 function toMessage(topic: string, { key, value, headers }: OutgoingEvent) {
   const named = Object.entries(headers).map(
     ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
   );
   return {
     topic,
+    timestamp: BigInt(sharedNow()),
     key: Buffer.from(key),
     value: Buffer.from(value as string),
     headers: new Map(named),

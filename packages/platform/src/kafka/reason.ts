@@ -7,10 +7,10 @@ const depthMax = 20;
  * to … failed." where the password is wrong, a certificate is not trusted, or nobody listens.
  */
 export function withReason(error: unknown): Error {
-  const told = messageOf(error);
+  const message = messageOf(error);
   const reason = messageOf(innermost(error));
-  if (error instanceof Error && told.includes(reason)) return error;
-  return new Error(`${told} ${reason}`, { cause: error });
+  if (error instanceof Error && message.includes(reason)) return error;
+  return new Error(`${message} ${reason}`, { cause: error });
 }
 
 function innermost(error: unknown): unknown {

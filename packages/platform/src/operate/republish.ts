@@ -9,10 +9,10 @@ import type { OutboxRow } from '../messaging/outbox-store.ts';
 import type { PlannedEvent, RepublishStore } from './republish-store.ts';
 
 /**
- * The events that tell where an order stands now, made again from its row: same ids and sequences
+ * An order with the events of its present state, made again from its row: same ids and sequences
  * as the first copies.
  */
-export type Retold = { orderId: string; state: string; events: OutboxRow[] };
+export type OrderWithEvents = { orderId: string; state: string; events: OutboxRow[] };
 
 /** Rows read at once, and bytes written at once: an order may be hundreds of kilobytes. */
 const readMax = 50;
@@ -27,9 +27,9 @@ export function createRepublish<F extends RepublishFilter>(parts: {
   store: RepublishStore;
   stateOf: (filter: F) => string;
   /** Of the orders that exist, sorted by order id, then sequence. */
-  retell: (orderIds: string[]) => Promise<Retold[]>;
+  readOrders: (orderIds: string[]) => Promise<OrderWithEvents[]>;
 }) {
-  const { store, stateOf, retell } = parts;
+  const { store, stateOf, readOrders } = parts;
 
   /**
    * A repeated request sends what has been published meanwhile once more, and leaves what still
@@ -40,14 +40,14 @@ export function createRepublish<F extends RepublishFilter>(parts: {
     const { orderIds, next } = await select(request);
     const record = { operator, reason, request };
     const plan = (events: Sending[]) => (dryRun ? store.plan(events) : store.send(events, record));
-    const retold: Retold[] = [];
+    const touched: OrderWithEvents[] = [];
     const planned: PlannedEvent[] = [];
     let gathered: Sending[] = [];
     let bytes = 0;
     let count = 0;
     for (let i = 0; i < orderIds.length; i += readMax) {
-      const some = await retell(orderIds.slice(i, i + readMax));
-      retold.push(...some.map(({ orderId, state }) => ({ orderId, state, events: [] })));
+      const some = await readOrders(orderIds.slice(i, i + readMax));
+      touched.push(...some.map(({ orderId, state }) => ({ orderId, state, events: [] })));
       for (const row of some.flatMap(({ events }) => events)) {
         gathered.push({ row, delayMs: (count * 1_000) / ratePerSecond });
         bytes += row.payload?.length ?? 0;
@@ -59,7 +59,7 @@ export function createRepublish<F extends RepublishFilter>(parts: {
       bytes = 0;
     }
     if (gathered.length > 0) planned.push(...(await plan(gathered)));
-    return toAnswer({ dryRun, orderIds, retold, planned, next });
+    return toAnswer({ dryRun, orderIds, touched, planned, next });
   };
 
   async function select(
@@ -90,16 +90,16 @@ const withoutPayload = (event: PlannedEvent): PlannedEvent => ({
 function toAnswer(done: {
   dryRun: boolean;
   orderIds: string[];
-  retold: Retold[];
+  touched: OrderWithEvents[];
   planned: PlannedEvent[];
   next: string | null;
 }): RepublishAnswer {
-  const { dryRun, orderIds, retold, planned, next } = done;
+  const { dryRun, orderIds, touched, planned, next } = done;
   const byOrder = Map.groupBy(planned, ({ row }) => row.key);
-  const known = new Set(retold.map(({ orderId }) => orderId));
+  const known = new Set(touched.map(({ orderId }) => orderId));
   return {
     dryRun,
-    touched: retold.map(({ orderId, state }) => ({
+    touched: touched.map(({ orderId, state }) => ({
       orderId,
       state,
       events: (byOrder.get(orderId) ?? []).map(toEvent),

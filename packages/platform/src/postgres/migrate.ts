@@ -17,6 +17,9 @@ const patienceMs = 3_600_000;
  */
 const lockTurnMs = 1_000;
 
+/** The oldest version that the statements are tested on. */
+const oldestMajor = 15;
+
 export type Migration = {
   database: Database;
   schema: string;
@@ -43,8 +46,9 @@ export async function migrate(options: Migration): Promise<void> {
           text,
           query_timeout: patienceMs,
         };
-        return client.query<{ name: string }>(patient);
+        return client.query<{ name: string; version: number }>(patient);
       };
+      refuseOldServer((await query(versionStatement.text)).rows[0]);
       await query(
         `SET statement_timeout = ${patienceMs}; SET lock_timeout = 0; SET enable_seqscan = on`,
       );
@@ -80,6 +84,8 @@ export async function migrate(options: Migration): Promise<void> {
 export async function requireMigrated(options: Migration & { command: string }): Promise<void> {
   const { database, schema, directory, command } = options;
   await retryWhileUnavailable(options, async () => {
+    const [server] = await database.query<{ version: number }>(versionStatement, []);
+    refuseOldServer(server);
     const [found] = await database.query<Rights>(rightsStatement, [schema]);
     const run = `run ${command} with the role that owns the schema`;
     if (found?.exists !== true)
@@ -116,6 +122,15 @@ async function migrationsIn(directory: string): Promise<{ name: string; file: st
   return found.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Before anything is made there. */
+function refuseOldServer(server: { version: number } | undefined): void {
+  const major = Math.floor((server?.version ?? 0) / 10_000);
+  if (major >= oldestMajor) return;
+  throw new ConfigError([
+    `the database is PostgreSQL ${major}: version ${oldestMajor} or newer is needed`,
+  ]);
+}
+
 /** Migrations of older checkouts had three digits, and their tables other names. */
 function refuseOlderLayout(schema: string, known: ReadonlySet<string>): void {
   const old = [...known].find((name) => /^\d{3}-/.test(name));
@@ -124,6 +139,11 @@ function refuseOlderLayout(schema: string, known: ReadonlySet<string>): void {
     `the schema ${schema} was made by an older checkout (${old}), whose data cannot be taken along: use an empty database, or for npm start another DATA_DIR`,
   ]);
 }
+
+const versionStatement = {
+  name: 'migrations-version',
+  text: "SELECT current_setting('server_version_num')::int AS version",
+};
 
 type Rights = { exists: boolean; may_change: boolean; may_read: boolean };
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import pg from 'pg';
-import { createDatabase } from '../../src/postgres/database.ts';
-import { requireMigrated } from '../../src/postgres/migrate.ts';
+import { createDatabase, type Database } from '../../src/postgres/database.ts';
+import { migrate, requireMigrated } from '../../src/postgres/migrate.ts';
 import { migrateAndGrant } from '../../src/postgres/migrate-command.ts';
 import { silentLog, startTestPostgres } from '../kit/test-postgres.ts';
 import { until } from '../kit/until.ts';
@@ -136,4 +136,23 @@ test('the data of an older checkout is refused with a sentence, and nothing is t
   await client.query('GRANT USAGE ON SCHEMA older TO service');
   await client.query('GRANT SELECT ON older.migrations TO service');
   await assert.rejects(require(), sentence);
+});
+
+test('a server older than PostgreSQL 15 is refused in one sentence, and nothing else is asked of it', async (t) => {
+  const { schema } = await postgres.schema(t, import.meta.dirname);
+  const { database, directory } = await things(t, schema);
+  const asked: string[] = [];
+  const ask = async ({ text }: { text: string }) => {
+    asked.push(text);
+    return [{ version: 140_012 }];
+  };
+  const old = { ...database, query: ask } as unknown as Database;
+  old.withConnection = (use) =>
+    use({ query: async (query: { text: string }) => ({ rows: await ask(query) }) } as never);
+  const options = { database: old, schema, directory, log: silentLog };
+  const refused = /the database is PostgreSQL 14: version 15 or newer is needed/;
+  await assert.rejects(migrate(options), refused);
+  await assert.rejects(requireMigrated({ ...options, command }), refused);
+  assert.equal(asked.length, 2);
+  for (const text of asked) assert.match(text, /server_version_num/);
 });

@@ -2,14 +2,8 @@ import { FulfillmentRepublishFilter } from '@orders/contracts/operate/republish'
 import { orderEventsTopic } from '@orders/contracts/orders/events';
 import type { HttpServer } from '@orders/platform/http/server';
 import type { EventHandler } from '@orders/platform/messaging/store-or-bury';
-import { addDeadLetterRoutes } from '@orders/platform/operate/dead-letter-routes';
-import {
-  addOperatorJournalRoutes,
-  createOperatorJournal,
-} from '@orders/platform/operate/operator-journal';
-import { addRepublishRoutes } from '@orders/platform/operate/republish-routes';
+import { addOperatorsDesk } from '@orders/platform/operate/desk';
 import type { SentinelStore } from '@orders/platform/operate/sentinel-store';
-import { addStuckRoutes } from '@orders/platform/operate/stuck-routes';
 import type { Database } from '@orders/platform/postgres/database';
 import { createOrderEventReader } from '../receive/on-order-event.ts';
 import { createFulfillmentRepublish } from './republish-fulfillments.ts';
@@ -23,14 +17,13 @@ export function addOperatorRoutes(
   parts: { database: Database; handle: EventHandler; sentinel: SentinelStore },
 ): void {
   const { database, handle, sentinel } = parts;
-  addDeadLetterRoutes(app, {
+  addOperatorsDesk(app, {
     database,
     station: { topic: orderEventsTopic, read: createOrderEventReader(), handle },
+    republish: {
+      filter: FulfillmentRepublishFilter,
+      republish: createFulfillmentRepublish(database),
+    },
+    stuck: { store: sentinel, reasons: stuckReasons },
   });
-  addRepublishRoutes(app, {
-    filter: FulfillmentRepublishFilter,
-    republish: createFulfillmentRepublish(database),
-  });
-  addStuckRoutes(app, { store: sentinel, reasons: stuckReasons });
-  addOperatorJournalRoutes(app, createOperatorJournal(database));
 }

@@ -1,6 +1,6 @@
 import type { FailedAttempt, FulfillmentEventType } from '@orders/contracts/fulfillments/events';
 import type { FulfillmentRepublishFilter } from '@orders/contracts/operate/republish';
-import { createRepublish, type Retold } from '@orders/platform/operate/republish';
+import { createRepublish, type OrderWithEvents } from '@orders/platform/operate/republish';
 import {
   createRepublishStore,
   type RepublishTable,
@@ -24,22 +24,22 @@ const table: RepublishTable = {
 };
 
 /**
- * Republishing of `fulfillment-events`: of each order the one event that tells its present state,
+ * Republishing of `fulfillment-events`: of each order the one event of its present state,
  * which is complete.
  */
 export function createFulfillmentRepublish(database: Database) {
-  const retell = async (orderIds: string[]): Promise<Retold[]> =>
-    (await database.query<RetoldRow>(retellStatement, [orderIds])).map(toRetold);
+  const readOrders = async (orderIds: string[]): Promise<OrderWithEvents[]> =>
+    (await database.query<FulfillmentRow>(readStatement, [orderIds])).map(withEvents);
   const store = createRepublishStore(database, table);
   return createRepublish<Static<typeof FulfillmentRepublishFilter>>({
     store,
     stateOf: ({ state }) => state,
-    retell,
+    readOrders,
   });
 }
 
 type State = Static<typeof FulfillmentRepublishFilter>['state'];
-type RetoldRow = {
+type FulfillmentRow = {
   orderId: string;
   state: State;
   sequence: number;
@@ -64,7 +64,7 @@ const eventTypes: Record<State, FulfillmentEventType> = {
   Cancelled: 'OrderCancelled',
 };
 
-function toRetold(row: RetoldRow): Retold {
+function withEvents(row: FulfillmentRow): OrderWithEvents {
   const { orderId, state, sequence, correlationId } = row;
   const eventType = eventTypes[state];
   const event =
@@ -87,7 +87,7 @@ function toFacts({
   dueInMs,
   error,
   ...row
-}: RetoldRow): FulfillmentFacts {
+}: FulfillmentRow): FulfillmentFacts {
   const { trackingNumber, carrier, shippedAt } = row;
   const failedAttempts = JSON.parse(row.failedAttempts) as FailedAttempt[];
   const shipment =
@@ -97,8 +97,8 @@ function toFacts({
   return { state, sequence, attempts, dueMs: dueInMs, shipment, error, failedAttempts };
 }
 
-const retellStatement = {
-  name: 'fulfillment-retell',
+const readStatement = {
+  name: 'republish-read-fulfillments',
   text: `
     SELECT order_id AS "orderId", state, sequence, attempts, published_at AS "publishedAt",
       filed_at AS "startedAt", updated_at AS "updatedAt",

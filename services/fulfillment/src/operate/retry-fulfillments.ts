@@ -41,8 +41,8 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log }):
       };
       const readAt = Date.now();
       if (dryRun) {
-        const touched = retries.map(({ told, dueMs }) => ({
-          ...told,
+        const touched = retries.map(({ entry, dueMs }) => ({
+          ...entry,
           dueAt: new Date(readAt + dueMs).toISOString(),
         }));
         return { ...answer, touched, skipped: [...skipped, ...unknown] };
@@ -56,13 +56,13 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log }):
         { operator, reason, retried: due.size, skipped: record.skipped },
         'operator retries fulfillments',
       );
-      const touched = retries.flatMap(({ told }) => {
-        const dueAt = due.get(told.orderId);
-        return dueAt === undefined ? [] : [{ ...told, dueAt: dueAt.toISOString() }];
+      const touched = retries.flatMap(({ entry }) => {
+        const dueAt = due.get(entry.orderId);
+        return dueAt === undefined ? [] : [{ ...entry, dueAt: dueAt.toISOString() }];
       });
       const changed = retries
-        .filter(({ told }) => !due.has(told.orderId))
-        .map(({ told }) => ({ orderId: told.orderId, why: 'has changed meanwhile' }));
+        .filter(({ entry }) => !due.has(entry.orderId))
+        .map(({ entry }) => ({ orderId: entry.orderId, why: 'has changed meanwhile' }));
       return { ...answer, touched, skipped: [...skipped, ...changed, ...unknown] };
     },
   };

@@ -34,7 +34,7 @@ export type RetryCandidate = {
 export type PlannedRetry = {
   candidate: RetryCandidate;
   dueMs: number;
-  told: Omit<RetryTouched, 'dueAt'>;
+  entry: Omit<RetryTouched, 'dueAt'>;
 };
 
 export type RetryPlan = { retries: PlannedRetry[]; skipped: RetrySkipped[] };
@@ -59,7 +59,7 @@ export function planRetry(candidates: RetryCandidate[], ratePerSecond: number): 
       plan.retries.push({
         candidate,
         dueMs,
-        told: { orderId, state, attempts, lastError, whatHappened, whatFollows },
+        entry: { orderId, state, attempts, lastError, whatHappened, whatFollows },
       });
     }
   }

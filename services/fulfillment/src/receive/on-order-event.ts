@@ -13,6 +13,7 @@ import {
 } from '@orders/platform/messaging/store-or-bury';
 import type { Log } from '@orders/platform/process/log';
 import { isUuid } from '@orders/platform/process/uuid';
+import { sharedNow } from '@orders/platform/process/wall-clock';
 import type { Claimed } from '../fulfillment.ts';
 import { leaseMs, type Moment, momentNow } from '../lease.ts';
 import type { FulfillmentMetrics } from '../metrics.ts';
@@ -119,7 +120,7 @@ export function createOrderEventHandler(parts: {
   function reportFiled(fresh: ReceivedOrder[], durationMs: number): void {
     for (const { createdAt } of fresh) {
       // A leap second is a time that JavaScript does not know.
-      const pickupMs = Date.now() - Date.parse(createdAt);
+      const pickupMs = sharedNow() - Date.parse(createdAt);
       if (pickupMs >= 0) metrics.pickup.observe(pickupMs / 1_000);
     }
     if (fresh.length === 0) return;

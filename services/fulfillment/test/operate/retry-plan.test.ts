@@ -60,7 +60,7 @@ test('only what failed or is to be retried is touched, and never what somebody h
   const claimed = candidate({ state: 'Retrying', isInHand: true });
   const { retries, skipped } = planRetry([...rows, claimed], 10);
   assert.deepEqual(
-    retries.map(({ told }) => told.state),
+    retries.map(({ entry }) => entry.state),
     ['Retrying', 'Failed'],
   );
   assert.deepEqual(
@@ -75,23 +75,24 @@ test('only what failed or is to be retried is touched, and never what somebody h
 });
 
 test('it is told what has happened and what follows, also where the outcome is unknown or a cancellation waits', () => {
-  const told = (over: Partial<RetryCandidate>) => planRetry([candidate(over)], 10).retries[0]?.told;
+  const entryOf = (over: Partial<RetryCandidate>) =>
+    planRetry([candidate(over)], 10).retries[0]?.entry;
   assert.equal(
-    told({})?.whatHappened,
+    entryOf({})?.whatHappened,
     '1 attempt; last failure 2026-01-20T21:09:00.000Z, refused: 422 no parcels',
   );
-  assert.match(told({})?.whatFollows ?? '', /asked for its shipment first.* sent again/);
+  assert.match(entryOf({})?.whatFollows ?? '', /asked for its shipment first.* sent again/);
   assert.match(
-    told({ isAttemptOpen: true, attempts: 2 })?.whatHappened ?? '',
+    entryOf({ isAttemptOpen: true, attempts: 2 })?.whatHappened ?? '',
     /^2 attempts.*not known whether/,
   );
   assert.match(
-    told({ isAttemptOpen: true })?.whatFollows ?? '',
+    entryOf({ isAttemptOpen: true })?.whatFollows ?? '',
     /after the settle time, it is sent again/,
   );
   assert.match(
-    told({ isCancelRequested: true })?.whatFollows ?? '',
+    entryOf({ isCancelRequested: true })?.whatFollows ?? '',
     /cancelled, as was asked for, and not sent/,
   );
-  assert.equal(told({ attempts: 0, failedAttempts: [] })?.whatHappened, '0 attempts');
+  assert.equal(entryOf({ attempts: 0, failedAttempts: [] })?.whatHappened, '0 attempts');
 });

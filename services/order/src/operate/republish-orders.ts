@@ -1,6 +1,5 @@
 import type { OrderRepublishFilter } from '@orders/contracts/operate/republish';
-import type { Retold } from '@orders/platform/operate/republish';
-import { createRepublish } from '@orders/platform/operate/republish';
+import { createRepublish, type OrderWithEvents } from '@orders/platform/operate/republish';
 import {
   createRepublishStore,
   type RepublishTable,
@@ -18,17 +17,17 @@ const table: RepublishTable = {
 
 /** Republishing of `order-events`, made again from the orders' rows. */
 export function createOrderRepublish(database: Database) {
-  const retell = async (orderIds: string[]): Promise<Retold[]> =>
-    (await database.query<RetoldRow>(retellStatement, [orderIds])).map(toRetold);
+  const readOrders = async (orderIds: string[]): Promise<OrderWithEvents[]> =>
+    (await database.query<OrderRow>(readStatement, [orderIds])).map(withEvents);
   const store = createRepublishStore(database, table);
   return createRepublish<Static<typeof OrderRepublishFilter>>({
     store,
     stateOf: ({ status }) => status,
-    retell,
+    readOrders,
   });
 }
 
-type RetoldRow = {
+type OrderRow = {
   orderId: string;
   status: string;
   customerId: string;
@@ -40,7 +39,7 @@ type RetoldRow = {
   cancelReason: string | null;
 };
 
-function toRetold(row: RetoldRow): Retold {
+function withEvents(row: OrderRow): OrderWithEvents {
   const { orderId, status, correlationId, cancelRequestedAt, cancelReason: reason } = row;
   const trace = { correlationId, traceparent: null };
   const events = [orderCreated({ ...row, ...trace })];
@@ -51,8 +50,8 @@ function toRetold(row: RetoldRow): Retold {
   return { orderId, state: status, events };
 }
 
-const retellStatement = {
-  name: 'order-retell',
+const readStatement = {
+  name: 'republish-read-orders',
   text: `
     SELECT order_id AS "orderId", status, customer_id AS "customerId",
       customer_name AS "customerName", currency, items::text AS "itemsJson",

@@ -2,14 +2,8 @@ import { fulfillmentEventsTopic } from '@orders/contracts/fulfillments/events';
 import { OrderRepublishFilter } from '@orders/contracts/operate/republish';
 import type { HttpServer } from '@orders/platform/http/server';
 import type { EventHandler } from '@orders/platform/messaging/store-or-bury';
-import { addDeadLetterRoutes } from '@orders/platform/operate/dead-letter-routes';
-import {
-  addOperatorJournalRoutes,
-  createOperatorJournal,
-} from '@orders/platform/operate/operator-journal';
-import { addRepublishRoutes } from '@orders/platform/operate/republish-routes';
+import { addOperatorsDesk } from '@orders/platform/operate/desk';
 import type { SentinelStore } from '@orders/platform/operate/sentinel-store';
-import { addStuckRoutes } from '@orders/platform/operate/stuck-routes';
 import type { Database } from '@orders/platform/postgres/database';
 import { createFulfillmentEventReader } from '../show/on-fulfillment-event.ts';
 import { createOrderRepublish } from './republish-orders.ts';
@@ -24,14 +18,10 @@ export function addOperatorRoutes(
   parts: { database: Database; handle: EventHandler; sentinel: SentinelStore },
 ): void {
   const { database, handle, sentinel } = parts;
-  addDeadLetterRoutes(app, {
+  addOperatorsDesk(app, {
     database,
     station: { topic: fulfillmentEventsTopic, read: createFulfillmentEventReader(), handle },
+    republish: { filter: OrderRepublishFilter, republish: createOrderRepublish(database) },
+    stuck: { store: sentinel, reasons: stuckReasons },
   });
-  addRepublishRoutes(app, {
-    filter: OrderRepublishFilter,
-    republish: createOrderRepublish(database),
-  });
-  addStuckRoutes(app, { store: sentinel, reasons: stuckReasons });
-  addOperatorJournalRoutes(app, createOperatorJournal(database));
 }

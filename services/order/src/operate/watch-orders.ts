@@ -1,6 +1,7 @@
 import type { Noticed, ScanResult, Watch } from '@orders/platform/operate/sentinel';
 import type { WatchedTable } from '@orders/platform/operate/sentinel-store';
 import type { Database } from '@orders/platform/postgres/database';
+import { leastUuidAt } from '@orders/platform/postgres/uuid-time';
 import { finalStatusesSql } from '../order-status.ts';
 
 export const watchedOrders: WatchedTable = { name: 'orders', stateColumn: 'status' };
@@ -83,7 +84,7 @@ const enterStatement = {
     WITH walked AS MATERIALIZED (
       SELECT order_id, status FROM orders
       WHERE order_id > (SELECT position FROM sentinel WHERE name = 'orders')
-        AND order_id < (SELECT uuidv7(-$1::float8 * interval '1 ms'))
+        AND order_id < (SELECT ${leastUuidAt("now() - $1::float8 * interval '1 ms'")})
       ORDER BY order_id LIMIT $2),
     returned AS MATERIALIZED (
       SELECT order_id

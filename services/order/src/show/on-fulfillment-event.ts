@@ -10,6 +10,7 @@ import {
 } from '@orders/platform/messaging/store-or-bury';
 import type { Log } from '@orders/platform/process/log';
 import { isUuid } from '@orders/platform/process/uuid';
+import { sharedNow } from '@orders/platform/process/wall-clock';
 import type { OrderMetrics } from '../metrics.ts';
 import { createdAtOf, newestPerOrder, toProjected } from '../order.ts';
 import type { ProjectionStore } from './projection-store.ts';
@@ -48,7 +49,7 @@ export function createFulfillmentEventHandler(parts: {
     const updated = newest.filter(({ orderId }) => changed.has(orderId));
     for (const { orderId, status } of updated) {
       if (status === 'Shipped')
-        metrics.createdToShipped.observe((Date.now() - createdAtOf(orderId).getTime()) / 1_000);
+        metrics.createdToShipped.observe((sharedNow() - createdAtOf(orderId).getTime()) / 1_000);
     }
     if (updated.length === 0) return;
     parts.onChanged?.();

@@ -1,7 +1,6 @@
-import { randomUUIDv7 } from 'node:crypto';
 import type { NewOrder } from '@orders/contracts/orders/api';
 import type { OutboxRow } from '@orders/platform/messaging/outbox-store';
-import { totalOf } from '../order.ts';
+import { newOrderId, totalOf } from '../order.ts';
 import { type OrderContent, orderCreated } from '../order-events.ts';
 
 /**
@@ -22,7 +21,7 @@ export function toPlacement(
 ): Placement {
   const { customerId, customerName, currency = null, items } = order;
   const content = {
-    orderId: randomUUIDv7(),
+    orderId: newOrderId(),
     customerId,
     customerName,
     currency,

@@ -1,6 +1,7 @@
 import type { OrderStatus } from '@orders/contracts/orders/api';
 import { insertEvents } from '@orders/platform/messaging/outbox-insert';
 import type { Database } from '@orders/platform/postgres/database';
+import { timeOfUuid } from '@orders/platform/postgres/uuid-time';
 import { noteChanges } from '../change-log.ts';
 import type { Placement } from './placement.ts';
 
@@ -91,9 +92,9 @@ const input = `
 const insertOrders = (from: string) => `
   INSERT INTO orders (order_id, customer_id, customer_name, currency, items, item_count, total, created_at, status,
                       publish_failed, attention, updated_at, correlation_id)
-  SELECT order_id, customer_id, customer_name, currency, items::json, item_count, total, uuid_extract_timestamp(order_id),
-         $12, $12 = 'Pending', CASE $12 WHEN 'Pending' THEN $12 END, uuid_extract_timestamp(order_id), correlation_id
-  FROM ${from}`;
+  SELECT order_id, customer_id, customer_name, currency, items::json, item_count, total, created_at,
+         $12, $12 = 'Pending', CASE $12 WHEN 'Pending' THEN $12 END, created_at, correlation_id
+  FROM ${from}, LATERAL (SELECT ${timeOfUuid('order_id')} AS created_at) AS made`;
 
 // I2: the event is inserted by the statement that inserts the order.
 const insertCreated = (from: string): string =>

@@ -15,6 +15,8 @@ export function createPublishFailedStore(database: Database) {
   };
 }
 
+export type PublishFailedStore = ReturnType<typeof createPublishFailedStore>;
+
 const markPendingStatement = {
   name: 'order-mark-pending',
   text: `
