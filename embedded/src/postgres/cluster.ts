@@ -195,9 +195,15 @@ async function runInitdb(
   } catch (error) {
     o.signal.throwIfAborted();
     const { stderr = '', message } = error as Error & { stderr?: string };
-    throw new Error(`initdb failed: ${stderr.trim() || message}`, { cause: error });
+    throw new Error(`initdb failed: ${stderr.trim() || message}${hint(stderr)}`, { cause: error });
   }
 }
+
+/** The package links its libraries in its install script. */
+const hint = (stderr: string): string =>
+  stderr.includes('shared librar')
+    ? '. Run "npm ci" without --ignore-scripts, or "npm rebuild": it links what is missing.'
+    : '';
 
 async function readPassword(path: string, directory: string): Promise<string> {
   try {

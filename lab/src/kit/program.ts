@@ -88,7 +88,7 @@ export function startScript(
   const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };
-  const [node, ...words] = (scripts[script] ?? '').replace(/^exec /, '').split(' ');
+  const [node, ...words] = (scripts[script] ?? '').replace(/^.*exec /, '').split(' ');
   const file = words.pop();
   if (node !== 'node' || file === undefined)
     throw new Error(`the npm script ${script} is no "node file"`);
