@@ -73,8 +73,8 @@ test('every hot statement of the Order Service stays an index plan on a table th
     await store.markPending(ids);
     await changes.since(snapshot);
     await changes.purge(120, 1_000);
-    const claimed = await outbox.claim(500, 10_000);
-    await outbox.release(claimed);
+    const claimed = await outbox.claim({ itemsMax: 500, bytesMax: 4_000_000, claimMs: 10_000 });
+    await outbox.release(claimed, 0);
     await outbox.mark([...batch, ...keyed].map(toRow));
     await store.purgeKeys(24, 1_000);
     await queries.one(ids[0] ?? '');

@@ -9,7 +9,7 @@ const stationsInOrder: readonly Station[] = [
   { path: 'services/order/src/take/place-order.ts', work: /\.place\(/ },
   {
     path: 'packages/platform/src/messaging/outbox-relay.ts',
-    work: /broker\.publish\(/,
+    work: /publisher\.add\(/,
   },
   {
     path: 'packages/platform/src/messaging/broker-in-process.ts',

@@ -22,13 +22,11 @@ const recordBytes = 32;
 const waitingMax = 1_000;
 const closeWithinMs = 3_000;
 
-/** What Kafka answers to an event that it will never take. */
-const refusals = [
-  'MESSAGE_TOO_LARGE',
-  'RECORD_LIST_TOO_LARGE',
-  'INVALID_RECORD',
-  'TOPIC_AUTHORIZATION_FAILED',
-];
+/**
+ * Answers of Kafka that concern the event itself. A right that is missing concerns the topic: its
+ * events wait until it is granted.
+ */
+const refusals = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'];
 
 export type KafkaPublisher = {
   /** As `Broker.publish`, with Kafka's name of the topic. */

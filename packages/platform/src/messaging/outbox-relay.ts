@@ -2,34 +2,32 @@
 // (5) takes them, and only then they are deleted. What fails is marked, backed off and drained
 // later.
 import { setTimeout as delay } from 'node:timers/promises';
-import { createBatcher } from '../process/batcher.ts';
+import { createBatcher, QueueFull } from '../process/batcher.ts';
 import { messageOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
 import { createLoop } from '../process/loop.ts';
 import type { Metrics } from '../process/metrics.ts';
 
 import { type Broker, RefusedEvent } from './broker.ts';
-import type { OutboxRow, OutboxStore } from './outbox-store.ts';
+import { batchBytesMax, batchItemsMax, createOutboxPublisher } from './outbox-publisher.ts';
+import { bytesOf, isEvent, type OutboxRow, type OutboxStore } from './outbox-store.ts';
 
-/**
- * One produce request: well below the 1 MB that a broker takes, and few enough to be handled within
- * a second.
- */
-const batchItemsMax = 500;
-const batchBytesMax = 700_000;
-/** Rows handed over hot that may wait in memory; further ones are left to the sweep. */
-const hotQueueMax = 10_000;
-const hotQueueBytesMax = 32_000_000;
 /** Marks gather: a late mark costs nothing but a copy after a crash. */
 const markLingerMs = 5;
 const markLingerItems = 200;
 const sweepMs = 1_000;
+/** Events that one sweep holds in memory. */
+const sweepBytesMax = 4_000_000;
+/** A topic of dead letters that fails is tried again after this. */
+const copyDelayMs = 30_000;
 const backoffMinMs = 200;
 const backoffMaxMs = 5_000;
 /**
  * What is being published when the process stops gets this long; the rest is released for others.
  */
 const closeMs = 6_000;
+
+type Failure = { row: OutboxRow; error: unknown };
 
 export type RelayEvents = {
   /**
@@ -80,10 +78,6 @@ export function createOutboxRelay(parts: {
 }): OutboxRelay {
   const { name, store, broker, events = {}, claimMs = 10_000 } = parts;
   const log = parts.log.child({ station: 'publish' });
-  const publishSeconds = parts.metrics.seconds(
-    'order_publish_duration_seconds',
-    'Publishing one batch of events',
-  );
   const { breakerState } = parts.metrics;
   breakerState.set({ name: 'broker' }, 0);
   const loop = createLoop({ turn, failed });
@@ -104,73 +98,63 @@ export function createOutboxRelay(parts: {
     lingerItems: markLingerItems,
   });
 
-  const publisher = createBatcher<OutboxRow, void>({
-    name: `${name} publisher`,
-    flush: async (rows) => {
-      await publish(rows);
-      return [];
-    },
-    itemsMax: batchItemsMax,
-    bytesMax: batchBytesMax,
-    bytesOf: ({ payload, bytes }) =>
-      payload === null ? (bytes?.length ?? 0) : Buffer.byteLength(payload),
-    queueMax: hotQueueMax,
-    queueBytesMax: hotQueueBytesMax,
-    splitOn: (error) => error instanceof RefusedEvent,
-  });
+  const publisher = createOutboxPublisher({ name, broker, log, metrics: parts.metrics });
 
-  async function publish(rows: OutboxRow[]): Promise<void> {
-    const began = performance.now();
-    for (const [topic, ofTopic] of Map.groupBy(rows, (row) => row.topic)) {
-      await broker.publish(topic, ofTopic.map(toEvent));
-      const named = ofTopic.map(({ key, sequence, correlationId }) => ({
-        orderId: key,
-        sequence,
-        correlationId,
-      }));
-      log.info(
-        { topic, events: named, durationMs: Math.round(performance.now() - began) },
-        'events published',
-      );
-    }
-    publishSeconds.observe((performance.now() - began) / 1_000);
-  }
-
-  /**
-   * One row through publisher and mark; true when it is published or parked, false when it stays
-   * for later.
-   */
-  async function relay(row: OutboxRow): Promise<boolean> {
+  /** One row through publisher and mark; rejects where it stays for later. */
+  async function relay(row: OutboxRow): Promise<void> {
     try {
       await publisher.add(row);
     } catch (error) {
       if (!(error instanceof RefusedEvent)) throw error;
-      log.error(
-        { orderId: row.key, topic: row.topic, err: messageOf(error) },
-        'event refused by the broker, parked',
-      );
-      await store.park([row], messageOf(error));
-      await events.onFailed?.([row]);
-      return false;
+      return await refused(row, messageOf(error));
     }
     // I3: the broker has acknowledged the event; only now may its row be deleted.
     await marks.add(row);
-    return true;
   }
 
-  /** Rows that were not published, and the first error among them. Never rejects. */
-  async function relayAll(rows: OutboxRow[]): Promise<{ failed: OutboxRow[]; error: unknown }> {
+  async function refused(row: OutboxRow, reason: string): Promise<void> {
+    const { key, topic } = row;
+    if (!isEvent(row)) {
+      log.warn({ key, topic, err: reason }, 'copy of a dead letter refused, the letter is kept');
+      return await marks.add(row);
+    }
+    log.error({ orderId: key, topic, err: reason }, 'event refused by the broker, parked');
+    await store.park([row], reason);
+    await events.onFailed?.([row]);
+  }
+
+  /** Rows that were not published, each with its error. Never rejects. */
+  async function relayAll(rows: OutboxRow[]): Promise<Failure[]> {
     const results = await Promise.allSettled(rows.map(relay));
-    const failed = rows.filter((_, i) => results[i]?.status === 'rejected');
-    const error = results.find((result) => result.status === 'rejected')?.reason;
-    return { failed, error };
+    return rows.flatMap((row, i) => {
+      const result = results[i];
+      return result?.status === 'rejected' ? [{ row, error: result.reason }] : [];
+    });
   }
 
   async function relayHot(rows: OutboxRow[]): Promise<void> {
-    const { failed, error } = await relayAll(rows);
-    if (failed.length === 0) return;
-    goCold(error);
-    await giveBack(failed);
+    await settle(await relayAll(rows));
+  }
+
+  /**
+   * Gives back what was not published. Resolves to the error that makes the relay cold: a full
+   * queue of ours is none, nor is a topic of dead letters that fails.
+   */
+  async function settle(failures: Failure[]): Promise<unknown> {
+    if (failures.length === 0) return undefined;
+    const [ill] = failures.filter(
+      ({ row, error }) => isEvent(row) && !(error instanceof QueueFull),
+    );
+    if (ill !== undefined) goCold(ill.error);
+    const [own, copies] = [true, false].map((kind) =>
+      failures.map(({ row }) => row).filter((row) => isEvent(row) === kind),
+    ) as [OutboxRow[], OutboxRow[]];
+    await giveBack(own, 0);
+    if (copies.length > 0) {
+      log.debug({ err: messageOf(failures[0]?.error) }, 'copies of dead letters wait');
+      await giveBack(copies, copyDelayMs);
+    }
+    return ill?.error;
   }
 
   function goCold(error: unknown): void {
@@ -181,10 +165,12 @@ export function createOutboxRelay(parts: {
     loop.wake();
   }
 
-  async function giveBack(rows: OutboxRow[]): Promise<void> {
+  /** Makes rows free again, after `delayMs`. */
+  async function giveBack(rows: OutboxRow[], delayMs: number): Promise<void> {
+    if (rows.length === 0) return;
     try {
-      await events.onFailed?.(rows);
-      await store.release(rows);
+      if (rows.some(isEvent)) await events.onFailed?.(rows);
+      await store.release(rows, delayMs);
     } catch (error) {
       // The claims end by themselves.
       log.debug({ relay: name, err: messageOf(error) }, 'claims not released');
@@ -193,22 +179,24 @@ export function createOutboxRelay(parts: {
 
   /**
    * Takes up what crashes and failures left, until nothing is left. Rejects when the store or the
-   * broker fails.
+   * broker fails. While cold it takes one batch at a time: the next may have to wait as long.
    */
   async function sweep(): Promise<void> {
     for (;;) {
       // What waits here in memory may have outlived its claim: it is published soon, and taking it
       // twice would add to the queue.
       if (isHot && publisher.size > batchItemsMax) return;
-      const rows = await store.claim(batchItemsMax, claimMs);
-      const { failed, error } = await relayAll(rows);
-      if (failed.length > 0) {
-        goCold(error);
-        await giveBack(failed);
-        throw error;
-      }
-      if (rows.length > 0) await events.onRecovered?.(rows);
-      if (rows.length < batchItemsMax || loop.isStopping) return;
+      const bytesMax = isHot ? sweepBytesMax : batchBytesMax;
+      const rows = await store.claim({ itemsMax: batchItemsMax, bytesMax, claimMs });
+      const failures = await relayAll(rows);
+      const error = await settle(failures);
+      if (error !== undefined) throw error;
+      const waiting = new Set(failures.map(({ row }) => row));
+      const recovered = rows.filter((row) => isEvent(row) && !waiting.has(row));
+      if (recovered.length > 0) await events.onRecovered?.(recovered);
+      const bytes = rows.reduce((sum, row) => sum + bytesOf(row), 0);
+      const isMore = rows.length === batchItemsMax || bytes >= bytesMax;
+      if (!isMore || failures.length > 0 || loop.isStopping) return;
     }
   }
 
@@ -237,7 +225,7 @@ export function createOutboxRelay(parts: {
     },
     claimMs,
     offer(rows) {
-      const handOff = isHot && !loop.isStopping ? relayHot(rows) : giveBack(rows);
+      const handOff = isHot && !loop.isStopping ? relayHot(rows) : giveBack(rows, 0);
       handOffs.add(handOff);
       void handOff.finally(() => handOffs.delete(handOff));
     },
@@ -249,16 +237,4 @@ export function createOutboxRelay(parts: {
       await Promise.race([drained, delay(closeMs, undefined, { ref: false })]);
     },
   };
-}
-
-function toEvent(row: OutboxRow) {
-  if (row.payload === null)
-    return { key: row.key, value: row.bytes ?? Buffer.alloc(0), headers: row.headers ?? {} };
-  const headers: Record<string, string> = {
-    'event-id': row.eventId,
-    'event-type': row.eventType,
-    'content-type': 'application/json',
-  };
-  if (row.traceparent !== null) headers.traceparent = row.traceparent;
-  return { key: row.key, value: row.payload, headers };
 }

@@ -32,10 +32,17 @@ export type OutboxDepth = { rows: number; refused: number; oldestSeconds: number
 export function createOutboxStore(database: Database, instance: string) {
   return {
     /**
-     * Takes up to `limit` rows that nobody holds, oldest key first, and holds them for `claimMs`.
+     * Takes rows that nobody holds, oldest key first, and holds them for `claimMs`: up to
+     * `itemsMax`, and none after those that reach `bytesMax` of payload together.
      */
-    async claim(limit: number, claimMs: number): Promise<OutboxRow[]> {
-      const rows = await database.query<OutboxRow>(claimStatement, [limit, claimMs, instance]);
+    async claim(most: {
+      itemsMax: number;
+      bytesMax: number;
+      claimMs: number;
+    }): Promise<OutboxRow[]> {
+      const { itemsMax, bytesMax, claimMs } = most;
+      const values = [itemsMax, claimMs, instance, bytesMax];
+      const rows = await database.query<OutboxRow>(claimStatement, values);
       return rows.sort((a, b) =>
         a.key < b.key ? -1 : a.key > b.key ? 1 : a.sequence - b.sequence,
       );
@@ -44,9 +51,9 @@ export function createOutboxStore(database: Database, instance: string) {
     async mark(rows: OutboxRow[]): Promise<void> {
       await database.query(markStatement, keysOf(rows));
     },
-    /** Gives rows back at once that this instance holds and will not publish now. */
-    async release(rows: OutboxRow[]): Promise<void> {
-      await database.query(releaseStatement, [...keysOf(rows), instance]);
+    /** Gives rows back that this instance holds; they are free for anybody after `delayMs`. */
+    async release(rows: OutboxRow[], delayMs: number): Promise<void> {
+      await database.query(releaseStatement, [...keysOf(rows), instance, delayMs]);
     },
     /**
      * Parks rows that the broker refuses for good; they stay, with the reason, until an operator
@@ -69,6 +76,13 @@ export function createOutboxStore(database: Database, instance: string) {
   };
 }
 
+/** Whether it is an event of ours, and not the copy of a dead letter. */
+export const isEvent = (row: OutboxRow): boolean => row.payload !== null;
+
+/** Bytes of what is published of it. */
+export const bytesOf = ({ payload, bytes }: OutboxRow): number =>
+  payload === null ? (bytes?.length ?? 0) : Buffer.byteLength(payload);
+
 export type OutboxStore = ReturnType<typeof createOutboxStore>;
 
 const keysOf = (rows: OutboxRow[]): [string[], number[]] => [
@@ -79,12 +93,21 @@ const keysOf = (rows: OutboxRow[]): [string[], number[]] => [
 const claimStatement = {
   name: 'outbox-claim',
   text: `
-    UPDATE outbox o SET claimed_by = $3, claim_until = now() + $2 * interval '1 ms'
-    FROM (SELECT key, sequence FROM outbox WHERE claim_until < now() AND refused IS NULL
-          ORDER BY key, sequence LIMIT $1 FOR UPDATE SKIP LOCKED) due
-    WHERE o.key = due.key AND o.sequence = due.sequence
-    RETURNING o.topic, o.key, o.sequence, o.event_id AS "eventId", o.event_type AS "eventType", o.payload,
-              o.correlation_id AS "correlationId", o.traceparent, o.bytes, o.headers`,
+    WITH free AS (
+      SELECT key, sequence, coalesce(octet_length(payload), octet_length(bytes), 0) AS size
+      FROM outbox
+      WHERE claim_until < now() AND refused IS NULL
+      ORDER BY key, sequence
+      LIMIT $1
+      FOR UPDATE SKIP LOCKED),
+    due AS (
+      SELECT key, sequence, size, sum(size) OVER (ORDER BY key, sequence) AS total FROM free)
+    UPDATE outbox o
+    SET claimed_by = $3, claim_until = now() + $2 * interval '1 ms'
+    FROM due
+    WHERE o.key = due.key AND o.sequence = due.sequence AND due.total - due.size < $4
+    RETURNING o.topic, o.key, o.sequence, o.event_id AS "eventId", o.event_type AS "eventType",
+      o.payload, o.correlation_id AS "correlationId", o.traceparent, o.bytes, o.headers`,
 };
 
 const markStatement = {
@@ -97,20 +120,32 @@ const markStatement = {
 const releaseStatement = {
   name: 'outbox-release',
   text: `
-    UPDATE outbox o SET claim_until = '-infinity' FROM unnest($1::text[], $2::int[]) AS m (key, sequence)
-    WHERE o.key = m.key AND o.sequence = m.sequence AND o.claimed_by = $3 AND o.refused IS NULL`,
+    UPDATE outbox o
+    SET claim_until = CASE
+      WHEN $4::int > 0 THEN now() + $4::int * interval '1 ms'
+      ELSE '-infinity' END
+    FROM unnest($1::text[], $2::int[]) AS m (key, sequence)
+    WHERE o.key = m.key
+      AND o.sequence = m.sequence
+      AND o.claimed_by = $3
+      AND o.refused IS NULL`,
 };
 
 const parkStatement = {
   name: 'outbox-park',
   text: `
-    UPDATE outbox o SET refused = $3, claim_until = 'infinity' FROM unnest($1::text[], $2::int[]) AS m (key, sequence)
+    UPDATE outbox o
+    SET refused = $3, claim_until = 'infinity'
+    FROM unnest($1::text[], $2::int[]) AS m (key, sequence)
     WHERE o.key = m.key AND o.sequence = m.sequence`,
 };
 
 const takeBackStatement = {
   name: 'outbox-take-back',
-  text: `UPDATE outbox SET claim_until = '-infinity' WHERE claimed_by = $1 AND claim_until > now() AND refused IS NULL`,
+  text: `
+    UPDATE outbox
+    SET claim_until = '-infinity'
+    WHERE claimed_by = $1 AND claim_until > now() AND refused IS NULL`,
 };
 
 const depthStatement = {

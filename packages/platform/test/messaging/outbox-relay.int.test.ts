@@ -1,72 +1,16 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { type OutgoingEvent, RefusedEvent } from '../../src/messaging/broker.ts';
-import { createOutboxRelay, type RelayEvents } from '../../src/messaging/outbox-relay.ts';
-import { createOutboxStore, type OutboxRow } from '../../src/messaging/outbox-store.ts';
-import { createMetrics } from '../../src/process/metrics.ts';
-import { createFakeBroker } from '../kit/fake-broker.ts';
-import { silentLog, startTestPostgres } from '../kit/test-postgres.ts';
+import type { OutboxRow } from '../../src/messaging/outbox-store.ts';
+import { startTestPostgres } from '../kit/test-postgres.ts';
 import { until, within } from '../kit/until.ts';
+import { hot, names, outboxTable, rowsNamed } from './outbox-table.ts';
 
 const postgres = await startTestPostgres();
-const migrations = join(import.meta.dirname, '../../../../services/fulfillment/migrations');
-
-const rowsNamed = (keys: string[]): OutboxRow[] =>
-  keys.map((key) => ({
-    topic: 'things',
-    key,
-    sequence: 1,
-    eventId: randomUUID(),
-    eventType: 'ThingMade',
-    payload: JSON.stringify({ key }),
-    correlationId: 'c',
-    traceparent: null,
-  }));
-
-/** A table of its own; relays on it share one fake broker. */
-async function outbox(t: TestContext) {
-  const { connect, sql } = await postgres.schema(t, migrations);
-  const fake = createFakeBroker();
-  const relayOf = (instance: string, options: { claimMs?: number; events?: RelayEvents } = {}) => {
-    const store = createOutboxStore(connect(instance), instance);
-    const metrics = createMetrics('test');
-    const relay = createOutboxRelay({
-      name: 'test',
-      store,
-      broker: fake.broker,
-      log: silentLog,
-      metrics,
-      ...options,
-    });
-    t.after(() => relay.close());
-    return { relay, store };
-  };
-  /** As a service's own statement does: claimed for a while, or free at once. */
-  const insert = async (rows: OutboxRow[], as: { instance: string; claimMs: number } | null) => {
-    const values = rows.map((row) => [row.key, row.eventId, row.payload]);
-    await sql(
-      `INSERT INTO outbox (
-         key, sequence, topic, event_id, event_type, payload, claimed_by, claim_until)
-       SELECT v->>0, 1, 'things', (v->>1)::uuid, 'ThingMade', v->>2, $2,
-              CASE WHEN $3::int IS NULL THEN '-infinity' ELSE now() + $3::int * interval '1 ms' END
-       FROM json_array_elements($1::json) v`,
-      [JSON.stringify(values), as?.instance ?? null, as?.claimMs ?? null],
-    );
-  };
-  const left = async () =>
-    (await sql<{ key: string }>('SELECT key FROM outbox ORDER BY key')).map(({ key }) => key);
-  return { fake, relayOf, insert, left, sql };
-}
-
-const hot = (instance: string) => ({ instance, claimMs: 10_000 });
-const names = (count: number, prefix = 'k') =>
-  Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(4, '0')}`);
 
 test('I3: what is handed over hot is published with its headers and then deleted', async (t) => {
-  const { fake, relayOf, insert, left } = await outbox(t);
+  const { fake, relayOf, insert, left } = await outboxTable(t, postgres);
   const { relay } = relayOf('a');
   const rows = rowsNamed(names(700));
   await insert(rows, hot('a'));
@@ -85,7 +29,7 @@ test('I3: what is handed over hot is published with its headers and then deleted
 });
 
 test('a failing broker makes the relay cold until the table is drained, and tells which orders wait', async (t) => {
-  const { fake, relayOf, insert, left } = await outbox(t);
+  const { fake, relayOf, insert, left } = await outboxTable(t, postgres);
   const told: string[] = [];
   const note = (what: string) => async (rows: OutboxRow[]) =>
     void told.push(...rows.map((row) => `${what} ${row.key}`));
@@ -116,7 +60,7 @@ test('a failing broker makes the relay cold until the table is drained, and tell
 });
 
 test('the relay is not hot again before what failed is given back, however slow that is', async (t) => {
-  const { fake, relayOf, insert } = await outbox(t);
+  const { fake, relayOf, insert } = await outboxTable(t, postgres);
   let giveBack = (): void => undefined;
   const slow = new Promise<void>((resolve) => {
     giveBack = resolve;
@@ -141,7 +85,7 @@ test('the relay is not hot again before what failed is given back, however slow 
 });
 
 test('an event that the broker refuses for good is parked alone, and its neighbours go through', async (t) => {
-  const { fake, relayOf, insert, left, sql } = await outbox(t);
+  const { fake, relayOf, insert, left, sql } = await outboxTable(t, postgres);
   const failed: string[] = [];
   const { relay } = relayOf('a', {
     events: { onFailed: async (rows) => void failed.push(...rows.map((r) => r.key)) },
@@ -168,7 +112,7 @@ test('an event that the broker refuses for good is parked alone, and its neighbo
 });
 
 test('what a crashed instance held is swept by another as soon as the claim ends, and not before', async (t) => {
-  const { fake, relayOf, insert, left } = await outbox(t);
+  const { fake, relayOf, insert, left } = await outboxTable(t, postgres);
   await insert(rowsNamed(['short']), { instance: 'crashed', claimMs: 300 });
   await insert(rowsNamed(['long']), { instance: 'alive', claimMs: 60_000 });
   const began = performance.now();
@@ -180,7 +124,7 @@ test('what a crashed instance held is swept by another as soon as the claim ends
 });
 
 test('closing publishes what waits or gives it back: nothing stays claimed', async (t) => {
-  const { fake, relayOf, insert, left, sql } = await outbox(t);
+  const { fake, relayOf, insert, left, sql } = await outboxTable(t, postgres);
   const { relay } = relayOf('a');
   fake.behaviour = async (_topic: string, events: OutgoingEvent[]) => {
     if (events.some(({ key }) => key.startsWith('bad'))) throw new Error('away');
@@ -211,7 +155,7 @@ test('I3: with random failures every event is published at least once and the ta
   let round = 0;
   const property = fc.asyncProperty(scenario, async ({ hotBatches, free, fates }) => {
     round += 1;
-    const { fake, relayOf, insert, left } = await outbox(t);
+    const { fake, relayOf, insert, left } = await outboxTable(t, postgres);
     const script = [...fates];
     fake.behaviour = async (topic, events) => {
       const fate = script.shift() ?? 'works';
