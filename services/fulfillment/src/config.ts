@@ -11,9 +11,9 @@ import {
   shippingFaults,
 } from '@orders/platform/process/profile';
 import {
+  callerVariables,
   commonVariables,
   connectionsVariable,
-  drainVariable,
   portVariable,
   stuckAfterVariable,
 } from '@orders/platform/process/variables';
@@ -26,7 +26,7 @@ const whole = (minimum: number, maximum: number, value: number, description: str
 export const FulfillmentConfig = Type.Object({
   ...commonVariables,
   ...entranceVariables,
-  ...drainVariable,
+  ...callerVariables,
   FULFILLMENT_SERVICE_PORT: portVariable(5001, 'the Fulfillment Service'),
   FULFILLMENT_DATABASE_URL: databaseUrlVariable('Fulfillment Service'),
   FULFILLMENT_DATABASE_CONNECTIONS: connectionsVariable('Fulfillment Service'),

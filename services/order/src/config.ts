@@ -10,9 +10,9 @@ import {
   kafkaFaults,
 } from '@orders/platform/process/profile';
 import {
+  callerVariables,
   commonVariables,
   connectionsVariable,
-  drainVariable,
   portVariable,
   stuckAfterVariable,
 } from '@orders/platform/process/variables';
@@ -22,7 +22,7 @@ import Type, { type Static } from 'typebox';
 export const OrderConfig = Type.Object({
   ...commonVariables,
   ...entranceVariables,
-  ...drainVariable,
+  ...callerVariables,
   ORDER_SERVICE_PORT: portVariable(5000, 'the Order Service'),
   ORDERS_DATABASE_URL: databaseUrlVariable('Order Service'),
   ORDERS_DATABASE_CONNECTIONS: connectionsVariable('Order Service'),

@@ -36,6 +36,7 @@ export async function runningService(t: TestContext, postgres: TestPostgres) {
     HOST: '127.0.0.1',
     PROFILE: 'local',
     TLS_ENDS_IN_FRONT: false,
+    KEEP_ALIVE_SECONDS: 75,
     LOG_LEVEL: 'silent',
     ORDER_SERVICE_PORT: 0,
     ORDERS_DATABASE_URL: postgres.url,

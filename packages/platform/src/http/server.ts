@@ -10,6 +10,7 @@ import { boundBodies } from './body-room.ts';
 import { clientConnectionsMax } from './connections-max.ts';
 import { addDraining } from './draining.ts';
 import { bodyLimitBytes, readJsonBodies } from './json-body.ts';
+import { warnOfOtherListener } from './other-listener.ts';
 import { refuseOtherMethods } from './other-methods.ts';
 import { clientErrorHandler, sendError } from './problems.ts';
 import { refuseRepeatedHeaders } from './repeated-headers.ts';
@@ -24,6 +25,7 @@ export type HttpReply = FastifyReply;
  * that is slower to begin TLS, without a word.
  */
 const usualPatience = { headersMs: 10_000, requestMs: 30_000, checkMs: 2_000 };
+const usualKeepAliveMs = 75_000;
 /** Requests in flight may end when the server closes; what is still connected then is cut. */
 const drainMs = 2_000;
 
@@ -45,6 +47,8 @@ export function createHttpServer(options: {
   tls?: ServerTls | undefined;
   trustProxy?: string | undefined;
   patience?: typeof usualPatience;
+  /** How long an idle connection is kept open. */
+  keepAliveMs?: number | undefined;
   /** False where all clients are our own. */
   boundsClients?: boolean;
 }): HttpServer {
@@ -63,6 +67,7 @@ export function createHttpServer(options: {
     logger: false,
     bodyLimit: bodyLimitBytes,
     requestTimeout: patience.requestMs,
+    keepAliveTimeout: options.keepAliveMs ?? usualKeepAliveMs,
     forceCloseConnections: 'idle',
     // A request that comes while the server closes is answered as long as the parts behind it can,
     // with Connection: close.
@@ -88,6 +93,7 @@ export function createHttpServer(options: {
   });
   app.decorate('finishRoutes', refuseOtherMethods(app));
   boundClosing(app);
+  warnOfOtherListener(app, log);
   return app;
 }
 

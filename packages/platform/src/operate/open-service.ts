@@ -26,7 +26,11 @@ export type ServiceParts<Config> = {
   signal?: AbortSignal;
 };
 
-type EntranceConfig = AccessConfig & { TLS_KEY_FILE?: string; TRUST_PROXY?: string };
+type EntranceConfig = AccessConfig & {
+  TLS_KEY_FILE?: string;
+  TRUST_PROXY?: string;
+  KEEP_ALIVE_SECONDS: number;
+};
 
 /**
  * Opens what every service stands on: its server (no route and no port yet), its database with the
@@ -41,7 +45,12 @@ export async function openService(
   const { config } = parts;
   const { name, schema, migrations: directory, url, connections } = about;
   const log = parts.log.child({ service: name });
-  const app = createHttpServer({ log, tls: serverTls(config), trustProxy: config.TRUST_PROXY });
+  const app = createHttpServer({
+    log,
+    tls: serverTls(config),
+    trustProxy: config.TRUST_PROXY,
+    keepAliveMs: config.KEEP_ALIVE_SECONDS * 1_000,
+  });
   await addAccess(app, { config, log });
   const instance = instanceName(parts.instance);
   const database = createDatabase({ url, schema, instance, log, connections });

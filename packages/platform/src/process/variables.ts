@@ -39,7 +39,15 @@ export const stuckAfterVariable = Type.Number({
 
 const usualDrainSeconds = 5;
 
-export const drainVariable = {
+/** How a service treats the connections of its callers. */
+export const callerVariables = {
+  KEEP_ALIVE_SECONDS: Type.Integer({
+    minimum: 1,
+    maximum: 3_600,
+    default: 75,
+    description:
+      'An idle connection is kept open this long; longer than a proxy in front keeps it, or the proxy sends requests into closing ones (502)',
+  }),
   DRAIN_SECONDS: Type.Optional(
     Type.Number({
       minimum: 0,
