@@ -4,16 +4,6 @@ import type { Rule } from './rule.ts';
 
 const columnsMax = 100;
 
-/** Statements that are still to be broken into one clause a line; nothing is added here. */
-const wideStatements: readonly string[] = [
-  'packages/platform/src/messaging/outbox-store.ts',
-  'packages/platform/src/messaging/store-or-bury.ts',
-  'services/fulfillment/src/ship/breaker-exchange-store.ts',
-  'services/fulfillment/src/ship/claim-store.ts',
-  'services/fulfillment/src/ship/report-store.ts',
-  'services/order/src/take/placing-store.ts',
-];
-
 /**
  * Code, comments and SQL are at most 100 columns wide. Allowed are lines whose text cannot be
  * broken without changing it: one string (a test's name, a message, an address), and the text of a
@@ -36,11 +26,7 @@ export const width: Rule = {
 export function tooWideIn(path: string, text: string): string[] {
   const lines = text.split('\n');
   if (lines.every(({ length }) => length <= columnsMax)) return [];
-  const isWide = wideStatements.includes(path);
-  if (isWide && path.endsWith('.sql')) return [];
-  const unbreakable = path.endsWith('.sql')
-    ? new Set<number>()
-    : linesOfStrings(path, text, isWide);
+  const unbreakable = path.endsWith('.sql') ? new Set<number>() : linesOfStrings(path, text);
   return lines.flatMap((line, index) =>
     line.length > columnsMax && !unbreakable.has(index)
       ? [`${path}:${index + 1}: ${line.length} columns, at most ${columnsMax} are allowed`]
@@ -48,17 +34,14 @@ export function tooWideIn(path: string, text: string): string[] {
   );
 }
 
-/**
- * The lines that one string fills to their end, and those in a template: without SQL, or any where
- * `isSqlToo`.
- */
-function linesOfStrings(path: string, text: string, isSqlToo: boolean): Set<number> {
+/** The lines that one string fills to their end, and those in a template without SQL. */
+function linesOfStrings(path: string, text: string): Set<number> {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const found = new Set<number>();
   const visit = (node: ts.Node): void => {
     const isString = ts.isStringLiteral(node) || ts.isRegularExpressionLiteral(node);
     const isTemplate = ts.isNoSubstitutionTemplateLiteral(node) || ts.isTemplateExpression(node);
-    if (isString || (isTemplate && (isSqlToo || !isSql(node.getText(file))))) {
+    if (isString || (isTemplate && !isSql(node.getText(file)))) {
       const first = file.getLineAndCharacterOfPosition(node.getStart(file)).line;
       const end = file.getLineAndCharacterOfPosition(node.getEnd());
       for (let line = first; line < end.line; line += 1) found.add(line);

@@ -36,7 +36,9 @@ export function deadLetterParts(first: number): string {
         AS l (partition, "offset", key, value, headers, reason, copy_headers)),
     buried AS (
       INSERT INTO dead_letters (topic, partition, "offset", key, value, headers, reason)
-      SELECT topic, partition, "offset", key, value, headers, reason FROM letters ON CONFLICT DO NOTHING),
+      SELECT topic, partition, "offset", key, value, headers, reason
+      FROM letters
+      ON CONFLICT DO NOTHING),
     copied AS (
       ${insertDeadLetterCopies(`
         SELECT topic || '/' || partition || '/' || "offset" AS key, 1 AS sequence,

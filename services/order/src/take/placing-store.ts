@@ -84,14 +84,18 @@ function placeValues(batch: Placement[], as: PlaceAs): unknown[] {
 
 const input = `
   input AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], string_to_array($5, E'\\n'), $6::int[],
+    SELECT *
+    FROM unnest(
+      $1::uuid[], $2::text[], $3::text[], $4::text[], string_to_array($5, E'\\n'), $6::int[],
       $7::numeric[], $8::uuid[], string_to_array($9, E'\\n'), $10::text[], $11::text[])
-      AS i (order_id, customer_id, customer_name, currency, items, item_count, total, event_id, payload,
-            correlation_id, traceparent))`;
+      AS i (
+        order_id, customer_id, customer_name, currency, items, item_count, total, event_id, payload,
+        correlation_id, traceparent))`;
 
 const insertOrders = (from: string) => `
-  INSERT INTO orders (order_id, customer_id, customer_name, currency, items, item_count, total, created_at, status,
-                      publish_failed, attention, updated_at, correlation_id)
+  INSERT INTO orders (
+    order_id, customer_id, customer_name, currency, items, item_count, total, created_at,
+    status, publish_failed, attention, updated_at, correlation_id)
   SELECT order_id, customer_id, customer_name, currency, items::json, item_count, total, created_at,
          $12, $12 = 'Pending', CASE $12 WHEN 'Pending' THEN $12 END, created_at, correlation_id
   FROM ${from}, LATERAL (SELECT ${timeOfUuid('order_id')} AS created_at) AS made`;
@@ -120,8 +124,10 @@ const placeKeyedStatement = {
     winners AS (
       INSERT INTO idempotency_keys (scope, key, hash, order_id, status)
       SELECT k.scope, k.key, k.hash, k.order_id, $12
-      FROM unnest($16::text[], $17::text[], $18::text[], $1::uuid[]) AS k (scope, key, hash, order_id)
-      ON CONFLICT DO NOTHING RETURNING order_id),
+      FROM unnest($16::text[], $17::text[], $18::text[], $1::uuid[])
+        AS k (scope, key, hash, order_id)
+      ON CONFLICT DO NOTHING
+      RETURNING order_id),
     free AS (SELECT input.* FROM input JOIN winners USING (order_id)),
     placed AS (${insertOrders('free')}),
     sent AS (${insertCreated('free')}),
@@ -141,9 +147,14 @@ const purgeKeysStatement = {
   name: 'order-purge-keys',
   text: `
     DELETE FROM idempotency_keys k
-    USING (SELECT scope, key FROM idempotency_keys WHERE created_at < now() - $1::int * interval '1 hour'
-           ORDER BY created_at LIMIT $2) old
-    WHERE k.scope = old.scope AND k.key = old.key RETURNING 1`,
+    USING (
+      SELECT scope, key
+      FROM idempotency_keys
+      WHERE created_at < now() - $1::int * interval '1 hour'
+      ORDER BY created_at
+      LIMIT $2) old
+    WHERE k.scope = old.scope AND k.key = old.key
+    RETURNING 1`,
 };
 
 const storedStatement = {
