@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { after, afterEach } from 'node:test';
+import { after } from 'node:test';
 import { promisify } from 'node:util';
+import { afterFailure } from './after-failure.ts';
 import { freePorts } from './free-ports.ts';
 import { until } from './until.ts';
 
@@ -78,16 +79,16 @@ export async function startComposeSystem(
       ...counts.flatMap((count) => ['--scale', count]),
     );
   };
-  afterEach(async (context) => {
-    if (!('passed' in context && context.passed === true))
-      process.stderr.write(await compose('logs', '--tail', '15'));
-  });
+  const printLogs = async () => {
+    process.stderr.write(await compose('logs', '--tail', '15'));
+  };
+  afterFailure(printLogs);
   after(() => compose('down', '--volumes', '--timeout', '15'));
   try {
     await scale(1, 1, '--build');
   } catch (error) {
     // The hooks of a file whose own code throws are not run.
-    process.stderr.write(await compose('logs', '--tail', '15'));
+    await printLogs();
     await compose('down', '--volumes', '--timeout', '15');
     throw error;
   }

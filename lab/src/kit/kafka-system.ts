@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach } from 'node:test';
+import { after } from 'node:test';
+import { afterFailure } from './after-failure.ts';
 import { freePorts } from './free-ports.ts';
 import { freshNames, type KafkaNames } from './kafka-names.ts';
 import { type LocalKafka, startLocalKafka } from './local-kafka.ts';
@@ -90,9 +91,7 @@ async function startSystem<Kafka extends GivenKafka>(
     const names = freshNames();
     const kafka = await startBroker(directory, names, closers);
     const system = kafka && (await startParts({ kafka, names, directory }, options, closers));
-    afterEach((context) => {
-      if (!('passed' in context && context.passed === true) && system !== undefined) tell(system);
-    });
+    if (system !== undefined) afterFailure(() => printLogs(system));
     after(close);
     return system;
   } catch (error) {
@@ -192,7 +191,7 @@ const fulfillmentService = (
 export const skipWithout = (system: unknown) =>
   system === undefined ? { skip: 'there is no Kafka broker' } : { timeout: 1_800_000 };
 
-function tell({ services, kafka }: KafkaSystem<GivenKafka | LocalKafka>): void {
+function printLogs({ services, kafka }: KafkaSystem<GivenKafka | LocalKafka>): void {
   for (const { name, program } of services)
     process.stderr.write(`the last log lines of ${name}:\n${program.tail(12)}\n`);
   if ('program' in kafka)

@@ -1,4 +1,5 @@
-import { after, afterEach, type TestContext } from 'node:test';
+import { after, type TestContext } from 'node:test';
+import { afterFailure, hasPassed } from './after-failure.ts';
 import { createSystem, type System } from './system.ts';
 
 /**
@@ -8,7 +9,7 @@ import { createSystem, type System } from './system.ts';
 export async function systemFor(t: TestContext, env: Record<string, string> = {}): Promise<System> {
   const system = await createSystem(env);
   t.after(async () => {
-    if (!hasPassed(t)) tell(system);
+    if (!hasPassed(t)) printLog(system);
     await system.remove();
   });
   return system;
@@ -35,16 +36,11 @@ export async function startSystem(
 
 async function systemForAll(env: Record<string, string>): Promise<System> {
   const system = await createSystem(env);
-  afterEach((context) => {
-    if (!hasPassed(context)) tell(system);
-  });
+  afterFailure(() => printLog(system));
   after(() => system.remove());
   return system;
 }
 
-/** Node tells it to hooks; its types do not know yet. */
-const hasPassed = (context: object): boolean => 'passed' in context && context.passed === true;
-
-function tell(system: System): void {
+function printLog(system: System): void {
   process.stderr.write(`the last log lines of the system on ${system.url}:\n${system.tail()}\n`);
 }

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
 import type { Database } from '../../src/postgres/database.ts';
 
 type Plan = {
@@ -38,11 +40,25 @@ export function watchStatements(database: Database) {
   /** The indexes that the statement would go through. */
   const indexes = async (name: string): Promise<string[]> =>
     (await partsOf(name)).flatMap((plan) => plan['Index Name'] ?? []);
-  return {
-    watched,
-    scans,
-    indexes,
-    names: () => [...seen.keys()],
-    msOf: (name: string) => seen.get(name)?.ms ?? 0,
+  /**
+   * Fails where a statement took longer than `slowMs` on the connection that planned it on empty
+   * tables, or where its plan reads a whole table that it may not.
+   */
+  const assertPlanned = async (
+    t: TestContext,
+    slowMs: number,
+    mayRead: (table: string, name: string) => boolean = () => false,
+  ): Promise<void> => {
+    const times = [...seen].map(([name, { ms }]) => ({ name, ms }));
+    const slow = times.flatMap(({ name, ms }) =>
+      ms > slowMs ? [`${name} ${Math.round(ms)} ms`] : [],
+    );
+    assert.deepEqual(slow, [], 'on the connection that planned them on empty tables');
+    for (const { name } of times) {
+      const read = (await scans(name)).filter((table) => !mayRead(table, name));
+      assert.deepEqual(read, [], `${name} reads a whole table`);
+    }
+    t.diagnostic(times.map(({ name, ms }) => `${name} ${ms.toFixed(1)}`).join(', '));
   };
+  return { watched, indexes, assertPlanned };
 }
