@@ -15,15 +15,15 @@ export type LoadJob = { load: Load } & (
  */
 export type LoadMessage = { event: 'measuring' } | { event: 'done'; result: LoadResult };
 
-const tell = (message: LoadMessage): void => void process.send?.(message);
+const send = (message: LoadMessage): void => void process.send?.(message);
 
 process.once('message', async (job: LoadJob) => {
-  tell({ event: 'done', result: await post(job) });
+  send({ event: 'done', result: await post(job) });
 });
 process.once('disconnect', () => process.exit(0));
 
 async function post(job: LoadJob): Promise<LoadResult> {
-  const measuring = (): void => tell({ event: 'measuring' });
+  const measuring = (): void => send({ event: 'measuring' });
   if (job.shape === 'for') return await postFor(job.load, job, measuring);
   measuring();
   return job.shape === 'count'

@@ -20,7 +20,7 @@ const groups = {
 
 /**
  * An instance of the Order Service behind HTTP, on a broker of its own where the test is the
- * Fulfillment Service: instances share the database, and what one is told no other is.
+ * Fulfillment Service: instances share the database, and an event goes to one of them.
  */
 export async function runningService(t: TestContext, postgres: TestPostgres) {
   const broker = createInProcessBroker({ groups, publishDeadlineMs: 1_000 });
@@ -82,7 +82,7 @@ export async function runningService(t: TestContext, postgres: TestPostgres) {
     /** While it is deaf nothing can be published. */
     goDeaf: () => subscription.close(),
     listen,
-    async tell(...events: FulfillmentEvent[]) {
+    async publish(...events: FulfillmentEvent[]) {
       const outgoing = events.map((event) => ({
         key: event.orderId,
         value: JSON.stringify(event),

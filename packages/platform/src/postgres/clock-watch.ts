@@ -30,7 +30,7 @@ export async function startClockWatch(parts: {
     'clock_skew_seconds',
     'How far the clock of this machine is ahead of that of PostgreSQL',
   );
-  let isTold = false;
+  let isDifferent = false;
 
   async function compare(): Promise<number> {
     const began = performance.now();
@@ -40,15 +40,16 @@ export async function startClockWatch(parts: {
     const aheadMs = Date.now() - tookMs / 2 - row.ms;
     skew.set(aheadMs / 1_000);
     setClockAhead(aheadMs);
-    tell();
+    logChange();
     return everyMs;
   }
 
-  function tell(): void {
+  function logChange(): void {
     const aheadSeconds = clockDifference();
-    if ((aheadSeconds !== undefined) === isTold) return;
-    isTold = !isTold;
-    if (isTold) log.warn({ aheadSeconds }, "the clock of this machine differs from PostgreSQL's");
+    if ((aheadSeconds !== undefined) === isDifferent) return;
+    isDifferent = !isDifferent;
+    if (isDifferent)
+      log.warn({ aheadSeconds }, "the clock of this machine differs from PostgreSQL's");
     else log.info("the clock of this machine agrees with PostgreSQL's again");
   }
 

@@ -48,9 +48,9 @@ test('a stream of one order begins with its present state and ends with its fina
   assert.equal(stream.response.headers.get('content-type'), 'text/event-stream');
   assert.equal(stream.response.headers.get('cache-control'), 'no-store');
   await until('the present state', () => stream.events().length === 1);
-  await a.tell(fulfillmentEvent(orderId, 1, 'Processing'));
+  await a.publish(fulfillmentEvent(orderId, 1, 'Processing'));
   await until('Processing', () => stream.events().length === 2);
-  await a.tell(fulfillmentEvent(orderId, 2, 'Shipped', shipped));
+  await a.publish(fulfillmentEvent(orderId, 2, 'Shipped', shipped));
   await within('its end', stream.reading, 5_000);
   const events = stream.events();
   assert.deepEqual(
@@ -85,7 +85,7 @@ test('a stream of one order begins with its present state and ends with its fina
 });
 
 test('a stream of all orders tells of one customer where that is asked for, and of requests to cancel', async (t) => {
-  const { url, place, tell, ask } = await runningService(t, postgres);
+  const { url, place, publish, ask } = await runningService(t, postgres);
   const all = await follow(t, `${url}/api/orders/events`);
   const some = await follow(
     t,
@@ -93,7 +93,7 @@ test('a stream of all orders tells of one customer where that is asked for, and 
   );
   const [mine, other] = [await place({ customerId: "a'b ü" }), await place()];
   await ask('POST', `/${mine}/cancel`);
-  await tell(fulfillmentEvent(other, 1, 'Shipped'));
+  await publish(fulfillmentEvent(other, 1, 'Shipped'));
   await until('the cancellation', () =>
     some.events().some(({ cancellation }) => cancellation !== null),
   );
@@ -127,7 +127,7 @@ test('a client that waits is answered when another instance has shipped the orde
   ];
   const early = await waitFor(orderId, 'Shipped', 0.2);
   assert.deepEqual([early.status, early.body.status], [200, 'Created']);
-  await a.tell(fulfillmentEvent(orderId, 1, 'Shipped'), fulfillmentEvent(other, 1, 'Failed'));
+  await a.publish(fulfillmentEvent(orderId, 1, 'Shipped'), fulfillmentEvent(other, 1, 'Failed'));
   const answers = await within('the answers', Promise.all(waiting), 5_000);
   assert.deepEqual(
     answers.map(({ body }) => body.status),
@@ -169,7 +169,7 @@ test('closing the service answers who waits and ends the streams', async (t) => 
 });
 
 test('a timeline tells what happened, and whether the order is published', async (t) => {
-  const { ask, place, tell, goDeaf, listen } = await runningService(t, postgres);
+  const { ask, place, publish, goDeaf, listen } = await runningService(t, postgres);
   await goDeaf();
   const orderId = await place();
   const read = async () => (await ask<Timeline>('GET', `/${orderId}/timeline`)).body;
@@ -184,7 +184,7 @@ test('a timeline tells what happened, and whether the order is published', async
   ];
   const nextAttemptAt = new Date(Date.now() + 60_000).toISOString();
   const retrying = { failedAttempts, nextAttemptAt, startedAt: started.occurredAt };
-  await tell(started, fulfillmentEvent(orderId, 2, 'Retrying', retrying));
+  await publish(started, fulfillmentEvent(orderId, 2, 'Retrying', retrying));
   const { entries } = await read();
   assert.deepEqual(
     entries.map(({ kind }) => kind),

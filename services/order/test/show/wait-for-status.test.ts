@@ -21,8 +21,8 @@ function scripted() {
     ring: () => undefined,
     close: async () => undefined,
   };
-  const tell = (status: OrderStatus) => state.follower?.notify({ status } as OrderEntry);
-  return { changes, state, tell };
+  const notify = (status: OrderStatus) => state.follower?.notify({ status } as OrderEntry);
+  return { changes, state, notify };
 }
 
 const gone = new AbortController();
@@ -31,11 +31,11 @@ const forShipped = (timeoutMs = 60_000, signal = gone.signal) =>
 
 test('a wait goes on until the status is told, or one from which it cannot be reached', async () => {
   for (const last of ['Shipped', 'Failed', 'Cancelled'] as const) {
-    const { changes, state, tell } = scripted();
+    const { changes, state, notify } = scripted();
     const waiting = waitForStatus(changes, forShipped());
-    for (const status of ['Created', 'Pending', 'Processing', 'Retrying'] as const) tell(status);
+    for (const status of ['Created', 'Pending', 'Processing', 'Retrying'] as const) notify(status);
     assert.equal(state.watching, 1);
-    tell(last);
+    notify(last);
     await within(last, waiting, 1_000);
     assert.equal(state.watching, 0);
   }

@@ -57,20 +57,20 @@ test('a request to cancel is shown at once and published once, however often and
 });
 
 test('what comes of it is told by the status, and a final order cannot be cancelled', async (t) => {
-  const { place, ask, tell } = await runningService(t, postgres);
+  const { place, ask, publish } = await runningService(t, postgres);
   const outcomes = { Cancelled: 'cancelled', Shipped: 'too_late', Failed: 'too_late' } as const;
   for (const [status, outcome] of Object.entries(outcomes)) {
     const orderId = await place();
-    await tell(fulfillmentEvent(orderId, 1, 'Processing'));
+    await publish(fulfillmentEvent(orderId, 1, 'Processing'));
     assert.equal((await ask('POST', `/${orderId}/cancel`, {})).status, 202);
-    await tell(fulfillmentEvent(orderId, 2, status as keyof typeof outcomes));
+    await publish(fulfillmentEvent(orderId, 2, status as keyof typeof outcomes));
     const shown = await ask<OrderView>('GET', `/${orderId}`);
     assert.equal(shown.body.cancellation?.outcome, outcome);
     const late = await ask('POST', `/${orderId}/cancel`, {});
     assert.deepEqual([late.status, late.body.code], [409, 'order_final']);
   }
   const orderId = await place();
-  await tell(fulfillmentEvent(orderId, 1, 'Shipped'));
+  await publish(fulfillmentEvent(orderId, 1, 'Shipped'));
   assert.equal((await ask('POST', `/${orderId}/cancel`)).status, 409);
   assert.equal((await ask<OrderView>('GET', `/${orderId}`)).body.cancellation, null);
 });
