@@ -49,3 +49,17 @@ for (const [what, change, told] of [
     assert.match(faults[0] ?? '', told);
   });
 }
+
+for (const [what, url, told] of [
+  ['a password', 'https://user:s3cret@ship.example', /user name and password: set SHIPPING_AUTH/],
+  ['a query', 'http://127.0.0.1:1/?key=s3cret', /must have no query/],
+  ['a fragment', 'http://127.0.0.1:1/#s3cret', /must have no fragment/],
+] as const) {
+  test(`an address of the provider with ${what} is refused, and not repeated`, () => {
+    const { FULFILLMENT_DATABASE_URL } = secure;
+    const faults = faultsOf({ FULFILLMENT_DATABASE_URL, SHIPPING_BASE_URL: url });
+    assert.equal(faults.length, 1, faults.join('\n'));
+    assert.match(faults[0] ?? '', told);
+    assert.doesNotMatch(faults[0] ?? '', /s3cret/);
+  });
+}
