@@ -75,7 +75,7 @@ test('An order that is not found at the provider is sent again only after the se
   assert.ok(timesOf(provider.lookUps, orderId) >= 1);
 });
 
-for (const status of [401, 403, 404, 405, 407]) {
+for (const status of [401, 402, 403, 404, 405, 407, 410]) {
   test(`A ${status} to a sending means that we are misconfigured: no attempt is counted, the order never fails, and ships once it is cured`, async (t) => {
     const orderId = await placeWith(t, { onPost: () => ({ status }) });
     const open = await untilOrder(url, orderId, 'Retrying');
@@ -107,7 +107,7 @@ for (const [name, reaction] of Object.entries(unclear)) {
   });
 }
 
-for (const status of [400, 402, 410, 422]) {
+for (const status of [400, 413, 422]) {
   test(`A ${status} is a refusal: Failed with the provider's words, sent once`, async (t) => {
     const body = {
       type: 'about:blank',

@@ -21,6 +21,7 @@ export const errorCatalogue = {
     status: 409,
     title: 'The first request with this Idempotency-Key is still running',
   },
+  verdict_impossible: { status: 409, title: 'The fulfillment does not wait for a verdict' },
   order_final: { status: 409, title: 'The order is final' },
   dead_letter_resolved: { status: 409, title: 'The dead letter is resolved already' },
   body_too_large: { status: 413, title: 'The body is too large' },

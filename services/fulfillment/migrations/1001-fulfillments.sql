@@ -23,6 +23,8 @@ CREATE TABLE fulfillments (
   refusal          text,
   -- Ends by an operator only.
   held             boolean NOT NULL DEFAULT false,
+  -- By an operator: it stays Failed, and no filter of a retry matches it.
+  given_up         boolean NOT NULL DEFAULT false,
   -- It waits for the provider, not for itself.
   waits_for_provider boolean NOT NULL DEFAULT false,
   settle_at        timestamptz,

@@ -9,16 +9,20 @@ import { openService, type ServiceParts } from '@orders/platform/operate/open-se
 import { type Sentinel, startSentinel } from '@orders/platform/operate/sentinel';
 import { createSentinelStore } from '@orders/platform/operate/sentinel-store';
 import { observeStuck } from '@orders/platform/operate/stuck-routes';
+import type { Database } from '@orders/platform/postgres/database';
+import type { Log } from '@orders/platform/process/log';
 import { drainSeconds } from '@orders/platform/process/variables';
 import type { FulfillmentConfig } from './config.ts';
 import type { Policy } from './fulfillment.ts';
 import { createFulfillmentMetrics } from './metrics.ts';
 import { createFulfillmentQueries } from './operate/fulfillment-queries.ts';
+import { createGiveVerdict } from './operate/give-verdict.ts';
 import { addOperatorRoutes } from './operate/operator-routes.ts';
 import { createRetryFulfillments } from './operate/retry-fulfillments.ts';
 import { createRetryStore } from './operate/retry-store.ts';
 import { addFulfillmentRoutes, fulfillmentApi } from './operate/routes.ts';
 import { createShippingBreakerStore } from './operate/shipping-breaker-store.ts';
+import { createVerdictStore } from './operate/verdict-store.ts';
 import {
   createFulfillmentWatch,
   fulfillmentDeadlines,
@@ -117,11 +121,7 @@ export async function createFulfillmentService(
   });
 
   await addApiDocs(app, { ...fulfillmentApi, asyncApi });
-  addFulfillmentRoutes(app, {
-    queries: createFulfillmentQueries(database),
-    retries: createRetryFulfillments({ store: createRetryStore(database), log }),
-    breaker: createShippingBreakerStore(database),
-  });
+  addFulfillmentRoutes(app, operatorParts(database, log));
   addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
@@ -184,3 +184,18 @@ const open = (parts: ServiceParts<FulfillmentConfig>) =>
     },
     parts,
   );
+
+/** What the operators' routes of fulfillments need. */
+function operatorParts(database: Database, log: Log) {
+  const fulfillments = createRetryStore(database);
+  return {
+    queries: createFulfillmentQueries(database),
+    retries: createRetryFulfillments({ store: fulfillments, log }),
+    giveVerdict: createGiveVerdict({
+      fulfillments,
+      verdicts: createVerdictStore(database),
+      log,
+    }),
+    breaker: createShippingBreakerStore(database),
+  };
+}

@@ -19,6 +19,8 @@ export const FulfillmentEntry = Type.Object({
   filedAt: Moment('When the Fulfillment Service filed it'),
   updatedAt: Moment('When an outcome was last written'),
   dueAt: Nullable(Moment('When it is taken up next; null when it is final or in hand')),
+  isHeld: Type.Boolean({ description: 'It waits for a verdict of an operator' }),
+  isGivenUp: Type.Boolean({ description: 'An operator has given it up' }),
   isAttemptOpen: Type.Boolean({
     description: 'An attempt was begun whose outcome is not known: the shipment may exist',
   }),
@@ -133,6 +135,25 @@ export const RetryRequest = Type.Object(
   },
 );
 export type RetryRequest = Static<typeof RetryRequest>;
+
+/** Body of POST /api/fulfillments/{orderId}/verdict. */
+export const Verdict = Type.Object(
+  {
+    verdict: Type.Enum(['booked', 'not_booked', 'given_up'], {
+      description:
+        'booked: the provider has the shipment, the order is Shipped; not_booked: it has none, the order is sent again; given_up: the order is Failed for good, no filter matches it any more',
+    }),
+    trackingNumber: Type.Optional(VisibleText(500, 'Of the shipment; needed for booked only')),
+    carrier: Type.Optional(VisibleText(500, 'Of the shipment')),
+    reason: VisibleText(500, 'Why; it is recorded'),
+  },
+  {
+    additionalProperties: false,
+    // Refused as it stands: sending the example must not end an order.
+    examples: [{ verdict: 'CHOOSE_ONE', reason: 'The provider says so on the telephone' }],
+  },
+);
+export type Verdict = Static<typeof Verdict>;
 
 const RetryTouched = Type.Object({
   orderId: Uuid('The order'),

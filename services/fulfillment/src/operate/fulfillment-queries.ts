@@ -68,7 +68,8 @@ type DetailRow = EntryRow & {
 const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
 
 function toEntry(row: EntryRow): FulfillmentEntry {
-  const { orderId, state, attempts, errorMessage, trackingNumber, carrier, isAttemptOpen } = row;
+  const { orderId, state, attempts, errorMessage, trackingNumber, carrier } = row;
+  const { isAttemptOpen, isHeld, isGivenUp } = row;
   return {
     orderId,
     state,
@@ -81,6 +82,8 @@ function toEntry(row: EntryRow): FulfillmentEntry {
     filedAt: row.filedAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
     dueAt: row.claimedBy === null ? iso(row.dueAt) : null,
+    isHeld,
+    isGivenUp,
     isAttemptOpen,
     cancelRequestedAt: iso(row.cancelRequestedAt),
   };
@@ -104,9 +107,12 @@ function toDetail(row: DetailRow): FulfillmentDetail {
 }
 
 const columns = `
-  f.order_id AS "orderId", f.state, f.attempts, f.error AS "errorMessage", f.tracking_number AS "trackingNumber", f.carrier,
-  f.shipped_at AS "shippedAt", f.created_at AS "createdAt", f.filed_at AS "filedAt", f.updated_at AS "updatedAt",
-  f.due_at AS "dueAt", f.claimed_by AS "claimedBy", f.attempt_open AS "isAttemptOpen", c.filed_at AS "cancelRequestedAt"`;
+  f.order_id AS "orderId", f.state, f.attempts, f.error AS "errorMessage",
+  f.tracking_number AS "trackingNumber", f.carrier, f.shipped_at AS "shippedAt",
+  f.created_at AS "createdAt", f.filed_at AS "filedAt", f.updated_at AS "updatedAt",
+  f.due_at AS "dueAt", f.claimed_by AS "claimedBy", f.held AS "isHeld",
+  f.given_up AS "isGivenUp", f.attempt_open AS "isAttemptOpen",
+  c.filed_at AS "cancelRequestedAt"`;
 
 const oneStatement = {
   name: 'fulfillment-one',

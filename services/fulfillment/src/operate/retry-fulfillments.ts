@@ -67,13 +67,19 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log }):
     },
   };
 
-  async function select({ orderIds, filter, limit, pageToken }: RetryRequest): Promise<{
+  async function select(request: RetryRequest): Promise<{
     candidates: RetryCandidate[];
     unknown: RetrySkipped[];
     next: string | null;
   }> {
+    const { orderIds, filter, limit, pageToken } = request;
     if (filter !== undefined && orderIds === undefined) {
       const after = pageToken === undefined ? undefined : fromPageToken(pageToken, 'body');
+      if (!request.dryRun && filter.state === 'Failed' && !isNarrow(filter))
+        throw bodyError(
+          '/filter',
+          'needs createdFrom, createdTo or errorContains: it would touch everything that ever failed',
+        );
       return { ...(await store.ofFilter(bounded(filter), limit, after)), unknown: [] };
     }
     if (orderIds === undefined) throw bodyError('/orderIds', 'is required, or else filter');
@@ -102,6 +108,9 @@ export function createRetryFulfillments(parts: { store: RetryStore; log: Log }):
     return { candidate, dueMs, event: toOutboxRow(event, candidate) };
   }
 }
+
+const isNarrow = ({ createdFrom, createdTo, errorContains }: RetryFilter): boolean =>
+  [createdFrom, createdTo, errorContains].some((bound) => bound !== undefined);
 
 /** PostgreSQL's calendar has no year 0, and JavaScript's no leap seconds. */
 const earliest = Date.parse('0001-01-01T00:00:00Z');

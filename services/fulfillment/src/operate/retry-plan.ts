@@ -18,6 +18,7 @@ export type RetryCandidate = {
   error: string | null;
   failedAttempts: FailedAttempt[];
   isAttemptOpen: boolean;
+  isGivenUp: boolean;
   /** Its lease runs: somebody works on it now. */
   isInHand: boolean;
   /** From now until it is due anyway; null when it is final. */
@@ -49,6 +50,7 @@ export function planRetry(candidates: RetryCandidate[], ratePerSecond: number): 
   for (const candidate of candidates) {
     const { orderId, state, attempts, error: lastError, dueInMs } = candidate;
     if (candidate.isInHand) plan.skipped.push({ orderId, why: 'is being worked on now' });
+    else if (candidate.isGivenUp) plan.skipped.push({ orderId, why: 'was given up' });
     else if (state !== 'Failed' && state !== 'Retrying')
       plan.skipped.push({ orderId, why: whyNot[state] });
     else {

@@ -100,6 +100,7 @@ const columns = `
   f.order_id AS "orderId", f.state, f.claim, f.sequence, f.attempts, f.error,
   f.failed_attempts AS "failedAttempts", f.attempt_open AS "isAttemptOpen",
   coalesce(f.claimed_by IS NOT NULL AND f.due_at > now(), false) AS "isInHand",
+  f.given_up AS "isGivenUp",
   (extract(epoch FROM f.due_at - now()) * 1000)::float8 AS "dueInMs",
   c.order_id IS NOT NULL AS "isCancelRequested",
   f.correlation_id AS "correlationId", f.traceparent, f.published_at AS "publishedAt",
@@ -119,12 +120,13 @@ const ofFilterStatement = {
   text: `
     WITH ${boundedWalk({
       table: 'fulfillments',
-      columns: 'error, created_at',
+      columns: 'error, created_at, given_up',
       where: `state = $1 AND state IN ('Retrying', 'Failed', 'Cancelled') AND order_id > $2::uuid`,
       direction: 'ASC',
       budget: '$3',
       matches: `
-        ($4::text IS NULL OR strpos(lower(error), lower($4)) > 0)
+        NOT given_up
+        AND ($4::text IS NULL OR strpos(lower(error), lower($4)) > 0)
         AND ($5::timestamptz IS NULL OR created_at >= $5)
         AND ($6::timestamptz IS NULL OR created_at < $6 + interval '1 ms')`,
       limitPlusOne: '$7',

@@ -5,6 +5,7 @@ import {
   FulfillmentPath,
   RetryAnswer,
   RetryRequest,
+  Verdict,
 } from '@orders/contracts/fulfillments/api';
 import { type OperatorHeader, operatorHeader } from '@orders/contracts/operate/actions';
 import { BreakerChange, BreakerView } from '@orders/contracts/operate/breakers';
@@ -13,6 +14,7 @@ import { orUnavailable } from '@orders/platform/http/or-unavailable';
 import type { HttpServer } from '@orders/platform/http/server';
 import { CodedError } from '@orders/platform/process/errors';
 import type { FulfillmentQueries } from './fulfillment-queries.ts';
+import type { GiveVerdict } from './give-verdict.ts';
 import type { RetryFulfillments } from './retry-fulfillments.ts';
 import type { ShippingBreakerStore } from './shipping-breaker-store.ts';
 
@@ -31,9 +33,20 @@ const tags = ['operators'];
  */
 export function addFulfillmentRoutes(
   app: HttpServer,
-  parts: { queries: FulfillmentQueries; retries: RetryFulfillments; breaker: ShippingBreakerStore },
+  parts: {
+    queries: FulfillmentQueries;
+    retries: RetryFulfillments;
+    giveVerdict: GiveVerdict;
+    breaker: ShippingBreakerStore;
+  },
 ): void {
-  const { queries, retries, breaker } = parts;
+  const { queries, retries, giveVerdict, breaker } = parts;
+
+  async function show(orderId: string): Promise<FulfillmentDetail> {
+    const fulfillment = await orUnavailable(() => queries.one(orderId));
+    if (fulfillment !== undefined) return fulfillment;
+    throw new CodedError('fulfillment_not_found', `There is no fulfillment of order ${orderId}.`);
+  }
 
   app.get<{ Querystring: FulfillmentListQuery }>('/api/fulfillments', {
     config: { scope: 'operate' },
@@ -54,14 +67,7 @@ export function addFulfillmentRoutes(
       params: FulfillmentPath,
       response: { 200: FulfillmentDetail, ...problems(400, 404, 503) },
     },
-    handler: async ({ params }) => {
-      const fulfillment = await orUnavailable(() => queries.one(params.orderId));
-      if (fulfillment !== undefined) return fulfillment;
-      throw new CodedError(
-        'fulfillment_not_found',
-        `There is no fulfillment of order ${params.orderId}.`,
-      );
-    },
+    handler: ({ params }) => show(params.orderId),
   });
 
   app.post<{ Body: RetryRequest; Headers: OperatorHeader }>('/api/fulfillments/retry', {
@@ -78,6 +84,32 @@ export function addFulfillmentRoutes(
     handler: ({ body, headers }) => orUnavailable(() => retries.retry(body, headers['x-operator'])),
   });
 
+  app.post<{ Params: FulfillmentPath; Body: Verdict; Headers: OperatorHeader }>(
+    '/api/fulfillments/:orderId/verdict',
+    {
+      config: { scope: 'operate' },
+      schema: {
+        tags,
+        summary: 'End a fulfillment that waits for an operator, or one that has failed',
+        description:
+          'Only what the provider itself says should be given here: not_booked sends the order again without a look-up. After a 503 show the fulfillment first.',
+        params: FulfillmentPath,
+        headers: operatorHeader,
+        body: Verdict,
+        response: { 200: FulfillmentDetail, ...problems(400, 404, 409, 413, 415, 503) },
+      },
+      handler: async ({ params, body, headers }) => {
+        await orUnavailable(() => giveVerdict(params.orderId, body, headers['x-operator']));
+        return await show(params.orderId);
+      },
+    },
+  );
+
+  addBreakerRoutes(app, breaker);
+}
+
+/** The breaker before the provider. */
+function addBreakerRoutes(app: HttpServer, breaker: ShippingBreakerStore): void {
   app.get('/api/breakers/shipping', {
     config: { scope: 'operate' },
     schema: {

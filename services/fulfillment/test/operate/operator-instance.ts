@@ -7,10 +7,12 @@ import {
 } from '@orders/platform/operate/operator-journal';
 import { silentLog, type TestPostgres } from '@orders/platform/test/kit/test-postgres';
 import { createFulfillmentQueries } from '../../src/operate/fulfillment-queries.ts';
+import { createGiveVerdict } from '../../src/operate/give-verdict.ts';
 import { createRetryFulfillments } from '../../src/operate/retry-fulfillments.ts';
 import { createRetryStore } from '../../src/operate/retry-store.ts';
 import { addFulfillmentRoutes } from '../../src/operate/routes.ts';
 import { createShippingBreakerStore } from '../../src/operate/shipping-breaker-store.ts';
+import { createVerdictStore } from '../../src/operate/verdict-store.ts';
 import { migrations } from '../fulfillment-instance.ts';
 
 export type FulfillmentRow = Record<string, unknown>;
@@ -69,6 +71,11 @@ export function operatorOf(
   addFulfillmentRoutes(app, {
     queries: createFulfillmentQueries(database),
     retries: createRetryFulfillments({ store: retryStore, log: silentLog }),
+    giveVerdict: createGiveVerdict({
+      fulfillments: retryStore,
+      verdicts: createVerdictStore(database),
+      log: silentLog,
+    }),
     breaker: createShippingBreakerStore(database),
   });
   addOperatorJournalRoutes(app, createOperatorJournal(database));

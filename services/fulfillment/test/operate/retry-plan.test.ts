@@ -20,6 +20,7 @@ const candidate = (over: Partial<RetryCandidate> = {}): RetryCandidate => ({
   failedAttempts: [failure],
   isAttemptOpen: false,
   isInHand: false,
+  isGivenUp: false,
   dueInMs: null,
   isCancelRequested: false,
   correlationId: null,
