@@ -89,7 +89,7 @@ function createAnswerReader(finish: (answer: Answer) => void) {
     finish(answer);
   }
   function complete(): void {
-    if (head !== undefined) end(answerOf(head, Buffer.concat(chunks)));
+    if (head !== undefined && !isOver) end(answerOf(head, Buffer.concat(chunks)));
   }
   function fail(error: unknown): void {
     const wasSent = controller !== undefined;
@@ -132,13 +132,17 @@ function answerOf(
   { status, headers }: { status: number; headers: IncomingHttpHeaders },
   body: Buffer,
 ): Answer {
-  const retryAfter = headers['retry-after'];
   return {
     status,
-    contentType: headers['content-type'],
-    text: new TextDecoder().decode(unpack(body, headers['content-encoding'])),
-    retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+    contentType: lastOf(headers['content-type']),
+    text: new TextDecoder().decode(unpack(body, [headers['content-encoding'] ?? []].flat().join())),
+    retryAfter: lastOf(headers['retry-after']),
   };
+}
+
+/** A field that is sent twice arrives as a list, though its type does not say so. */
+function lastOf(field: string | string[] | undefined): string | undefined {
+  return typeof field === 'object' ? field.at(-1) : field;
 }
 
 const bound = { maxOutputLength: unpackedBytesMax };
@@ -152,8 +156,8 @@ const unpackers: Record<string, (body: Buffer) => Buffer> = {
 };
 
 /** An answer may be packed although nobody asked for it; what cannot be unpacked is unreadable. */
-function unpack(body: Buffer, encodings: string | undefined): Buffer {
-  if (encodings === undefined) return body;
+function unpack(body: Buffer, encodings: string): Buffer {
+  if (encodings === '') return body;
   const names = encodings.toLowerCase().split(',').slice(-3);
   try {
     return names.reduceRight((packed, name) => {

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { createSecureServer } from 'node:http2';
-import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -65,6 +71,31 @@ for (const [encoding, pack] of Object.entries(packers)) {
     assert.equal(asked?.headers['accept-encoding'], 'identity');
   });
 }
+
+test('header fields that are sent twice are understood', async (t) => {
+  const packed = brotliCompressSync(gzipSync(shipped));
+  const answers = [
+    { status: 201, fields: ['Content-Encoding: gzip', 'Content-Encoding: br'], body: packed },
+    { status: 429, fields: ['Retry-After: 7', 'Retry-After: 9'], body: Buffer.from('{}') },
+    {
+      status: 404,
+      fields: ['Content-Type: text/plain', 'Content-Type: application/json'],
+      body: Buffer.from('null'),
+    },
+  ];
+  const server = createTcpServer((socket) => {
+    socket.once('data', () => {
+      const { status, fields, body } = answers.shift() ?? assert.fail('called too often');
+      const head = [`HTTP/1.1 ${status} X`, ...fields, 'Connection: close', '', ''].join('\r\n');
+      socket.end(Buffer.concat([Buffer.from(head), body]));
+    });
+  });
+  const client = clientOf(t, `http://127.0.0.1:${await listening(t, server)}`);
+  assert.equal((await client.ship(call)).kind, 'shipped');
+  const { kind, retryAfterMs } = { retryAfterMs: 0, ...(await client.ship(call)) };
+  assert.deepEqual({ kind, retryAfterMs }, { kind: 'not_booked', retryAfterMs: 9_000 });
+  assert.equal((await client.lookUp(call)).kind, 'not_found');
+});
 
 test('an answer that grows without bound when unpacked, or by its own, is cut', async (t) => {
   const provider = await scriptedProvider(t);
