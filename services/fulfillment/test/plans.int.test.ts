@@ -70,7 +70,7 @@ test('every hot statement of the Fulfillment Service stays an index plan on a ta
       { kind: 'not_sent', error: 'x' },
       { kind: 'shipped', trackingNumber: 'T', carrier: null, shippedAt: new Date().toISOString() },
     ] as Outcome[]) {
-      const claimed = await store.claimDue(size, times);
+      const claimed = await store.claimDue({ itemsMax: size, bytesMax: 1_000_000 }, times);
       assert.equal(claimed.length, size);
       await store.renew(claimed, 15_000);
       await store.askAgain(claimed);

@@ -6,6 +6,7 @@ import fastify, {
 } from 'fastify';
 import { CodedError, codeOf } from '../process/errors.ts';
 import type { Log } from '../process/log.ts';
+import { boundAnswers } from './answer-room.ts';
 import { boundBodies } from './body-room.ts';
 import { clientConnectionsMax } from './connections-max.ts';
 import { addDraining } from './draining.ts';
@@ -81,6 +82,7 @@ export function createHttpServer(options: {
   addDraining(app);
   readJsonBodies(app);
   boundBodies(app);
+  boundAnswers(app);
   refuseRepeatedHeaders(app);
   const validation = createRequestValidation();
   app.setValidatorCompiler(validation.compiler as FastifySchemaCompiler<unknown>);

@@ -15,7 +15,7 @@ import type { PlannedEvent, RepublishStore } from './republish-store.ts';
 export type OrderWithEvents = { orderId: string; state: string; events: OutboxRow[] };
 
 /** Rows read at once, and bytes written at once: an order may be hundreds of kilobytes. */
-const readMax = 50;
+const readMax = 5;
 const writeBytesMax = 4_000_000;
 
 /**

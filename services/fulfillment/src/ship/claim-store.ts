@@ -6,19 +6,21 @@ import { momentsOf } from '../fulfillment-event.ts';
 export function createClaimStore(database: Database, instance: string) {
   return {
     /**
-     * Claims up to `limit` fulfillments that are due, oldest first, for `leaseMs`. Where no attempt
-     * is open the claim records the next one, unless its cancellation is requested; where one is
-     * open (unknown outcome, or its process died) the row comes with `mustLookUp`.
+     * Claims fulfillments that are due, oldest first, for `leaseMs`: up to `itemsMax`, and none
+     * after those that reach `bytesMax` of payload together. Where no attempt is open the claim
+     * records the next one, unless its cancellation is requested; where one is open (unknown
+     * outcome, or its process died) the row comes with `mustLookUp`.
      */
     async claimDue(
-      limit: number,
+      most: { itemsMax: number; bytesMax: number },
       times: { leaseMs: number; settleMs: number },
     ): Promise<Claimed[]> {
       const rows = await database.query<ClaimedRow>(claimStatement, [
-        limit,
+        most.itemsMax,
         instance,
         times.leaseMs,
         times.settleMs,
+        most.bytesMax,
       ]);
       return rows.map((row) => ({
         ...row,
@@ -86,15 +88,19 @@ export type ClaimStore = ReturnType<typeof createClaimStore>;
 const claimStatement = {
   name: 'fulfillment-claim',
   text: `
-    WITH due AS (
-      SELECT order_id, attempt_open AS was_open,
+    WITH free AS (
+      SELECT order_id, due_at, octet_length(payload) AS bytes, attempt_open AS was_open,
         cancel_requested OR coalesce(
           (SELECT true FROM cancellations c WHERE c.order_id = d.order_id), false) AS is_unwanted
       FROM fulfillments d
       WHERE due_at <= now()
       ORDER BY due_at
       LIMIT $1
-      FOR UPDATE SKIP LOCKED)
+      FOR UPDATE SKIP LOCKED),
+    due AS (
+      SELECT order_id, was_open, is_unwanted, bytes,
+        sum(bytes) OVER (ORDER BY due_at, order_id) AS total
+      FROM free)
     UPDATE fulfillments f
     SET claim = f.claim + 1,
         claimed_by = $2,
@@ -107,7 +113,7 @@ const claimStatement = {
         settle_at = CASE
           WHEN due.was_open THEN coalesce(f.settle_at, now() + $4::int * interval '1 ms') END
     FROM due
-    WHERE f.order_id = due.order_id
+    WHERE f.order_id = due.order_id AND due.total - due.bytes < $5
     RETURNING f.order_id AS "orderId", f.claim, f.state, f.sequence, f.attempts, f.abandoned,
       f.attempts_before AS "attemptsBefore", f.retries, due.was_open AS "mustLookUp",
       f.was_unknown AS "wasUnknown", f.refusal, f.held AS "isHeld",

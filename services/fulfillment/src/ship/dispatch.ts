@@ -26,6 +26,8 @@ const askQueueMax = 20_000;
 /** As many new rows are taken from receiving as are expected to start within this. */
 const waitForCallMs = 100;
 const callMsAtStart = 20;
+/** Orders in this process have so many bytes together before no more are claimed. */
+const inHandBytesMax = 24_000_000;
 /** Answers by which the provider took the call, whatever it says of the order. */
 const isTaken = new Set<Outcome['kind']>(['shipped', 'refused', 'not_found']);
 
@@ -58,6 +60,7 @@ export function createDispatch(parts: {
   const limit = createCallLimit(concurrency, { pauseMaxMs: policy.backoffMaxMs });
   const watch = createAnswerWatch({ metrics, log });
   let calling = 0;
+  let bytes = 0;
   let isStopping = false;
   let listener: DispatchListener = {
     onFree: () => undefined,
@@ -124,7 +127,9 @@ export function createDispatch(parts: {
         'outcome not written, the lease will end',
       );
     } finally {
+      bytes -= claimed.payload.length;
       if (inHand.get(claimed.orderId) === entry) inHand.delete(claimed.orderId);
+      listener.onFree();
     }
   }
 
@@ -179,6 +184,7 @@ export function createDispatch(parts: {
       for (const claimed of rows) {
         const entry = { claimed, leasedAt, claimedAt: leasedAt };
         inHand.set(claimed.orderId, entry);
+        bytes += claimed.payload.length;
         waiting.push(entry);
       }
       startWaiting();
@@ -187,15 +193,17 @@ export function createDispatch(parts: {
     startWaiting,
     /** Whether the provider may take calls again after a pause: one call tries it. */
     isProbing: () => limit.isProbing(performance.now()),
-    /** Calls in flight, and what waits for one. */
+    /** Calls in flight, what waits for one, and the bytes that may be claimed beside them. */
     load: () => ({
       calls: calling,
       waiting: waiting.length,
+      bytesFree: Math.max(0, inHandBytesMax - bytes),
       callLimit: limit.at(performance.now()),
       pausedMs: limit.pausedMs(performance.now()),
     }),
     /** How many more would begin within a moment. */
     room(): number {
+      if (bytes >= inHandBytesMax) return 0;
       const allowed = limit.at(performance.now());
       const startSoon = Math.min(4 * allowed, Math.floor((allowed * waitForCallMs) / callMs));
       return Math.max(0, allowed + startSoon - calling - waiting.length);

@@ -64,8 +64,8 @@ export function createPace(parts: {
    * The rest waits in the table, and nobody spins.
    */
   function claimable(): number {
-    const { calls: calling, waiting, callLimit } = dispatch.load();
-    const free = callLimit - calling - waiting;
+    const { calls: calling, waiting, callLimit, bytesFree } = dispatch.load();
+    const free = bytesFree > 0 ? callLimit - calling - waiting : 0;
     const admitted = breaker.room();
     if (admitted > 0) return Math.min(free, admitted);
     if (performance.now() - putOffFrom >= sweepMs) {
@@ -119,10 +119,14 @@ export function createPace(parts: {
       const leasedAt = momentNow();
       // What the next claim does not find is no backlog; what is filed meanwhile sets this again.
       hasBacklog = false;
-      const rows = await claims.claimDue(free, { leaseMs, settleMs: policy.settleMs });
+      const { bytesFree } = dispatch.load();
+      const rows = await claims.claimDue(
+        { itemsMax: free, bytesMax: bytesFree },
+        { leaseMs, settleMs: policy.settleMs },
+      );
       if (isPutOff) putOff += rows.length;
       dispatch.take(rows, leasedAt);
-      if (rows.length < free) return;
+      if (rows.length < free && dispatch.load().bytesFree > 0) return;
       hasBacklog = true;
     }
   }

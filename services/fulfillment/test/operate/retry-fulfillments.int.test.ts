@@ -163,10 +163,13 @@ test('what changes between the look and the change is skipped and stays as it is
       traceparent: null,
     },
   }));
-  const [claimed] = await fulfillmentStores(connect('a'), 'a').claimDue(1, {
-    leaseMs: 15_000,
-    settleMs: 0,
-  });
+  const [claimed] = await fulfillmentStores(connect('a'), 'a').claimDue(
+    { itemsMax: 1, bytesMax: 1_000_000 },
+    {
+      leaseMs: 15_000,
+      settleMs: 0,
+    },
+  );
   assert.equal(claimed?.orderId, taken);
   const record = { operator: 'ann', reason: 'r', request: {}, skipped: 4 };
   assert.deepEqual([...(await retryStore.retry(writings, record)).keys()], [free]);
@@ -188,7 +191,10 @@ test('whoever held the row loses its claim to the retry, and its late report cha
   const { connect, file, retry, rowOf, sql } = await operatorApi(t, postgres);
   const store = fulfillmentStores(connect('a'), 'a');
   const id = await file({ state: 'Retrying' }, { due_at: "now() - interval '1 s'" });
-  const claimed = await store.claimDue(1, { leaseMs: 15_000, settleMs: 0 });
+  const claimed = await store.claimDue(
+    { itemsMax: 1, bytesMax: 1_000_000 },
+    { leaseMs: 15_000, settleMs: 0 },
+  );
   await sql("UPDATE fulfillments SET due_at = now() - interval '1 s'");
   assert.deepEqual(idsOf((await retry({ orderIds: [id] })).body.touched), [id]);
   assert.equal((await store.renew(claimed, 15_000)).size, 0);

@@ -38,6 +38,8 @@ async function tables(t: Parameters<typeof fulfillmentTables>[0]) {
   return { ...all, handle, store, report };
 }
 
+const upTo = (itemsMax: number) => ({ itemsMax, bytesMax: 1_000_000 });
+
 test('I5: filing is idempotent: in a batch, across batches, in any letter case, with one event each', async (t) => {
   const { handle, sql, told, row } = await tables(t);
   const [id = ''] = newIds(1);
@@ -127,7 +129,7 @@ test('I4: a claim counts the attempt before the call, and two instances never cl
   const { handle, store } = await tables(t);
   await handle(newIds(60).map((id) => orderEvent(orderCreated(id))));
   const stores = [store('a'), store('b'), store('c')];
-  const claimed = (await Promise.all(stores.map((one) => one.claimDue(25, times)))).flat();
+  const claimed = (await Promise.all(stores.map((one) => one.claimDue(upTo(25), times)))).flat();
   assert.equal(claimed.length, 60);
   assert.equal(new Set(claimed.map(({ orderId }) => orderId)).size, 60);
   assert.ok(
@@ -135,7 +137,7 @@ test('I4: a claim counts the attempt before the call, and two instances never cl
       (claimed) => claimed.attempts === 1 && claimed.claim === 1 && !claimed.mustLookUp,
     ),
   );
-  assert.deepEqual(await stores[0]?.claimDue(25, times), []);
+  assert.deepEqual(await stores[0]?.claimDue(upTo(25), times), []);
 });
 
 test('I6: a claim that was lost changes nothing any more: neither report nor renewal', async (t) => {
@@ -143,9 +145,9 @@ test('I6: a claim that was lost changes nothing any more: neither report nor ren
   const [id = ''] = newIds(1);
   await handle([orderEvent(orderCreated(id))]);
   const [a, b] = [store('a'), store('b')];
-  const [stale] = await a.claimDue(1, times);
+  const [stale] = await a.claimDue(upTo(1), times);
   await sql('UPDATE fulfillments SET due_at = now()');
-  const [fresh] = await b.claimDue(1, times);
+  const [fresh] = await b.claimDue(upTo(1), times);
   assert.ok(stale && fresh);
   assert.partialDeepStrictEqual(fresh, {
     mustLookUp: true,
@@ -172,7 +174,7 @@ test('a renewal that comes after the report does not put off the next attempt', 
   const [id = ''] = newIds(1);
   await handle([orderEvent(orderCreated(id))]);
   const a = store('a');
-  const [claimed] = await a.claimDue(1, times);
+  const [claimed] = await a.claimDue(upTo(1), times);
   assert.ok(claimed);
   assert.deepEqual(await a.renew([claimed], 60_000), new Set([id]));
   await report(a, claimed, { kind: 'not_booked', error: '503', retryAfterMs: 0 });
@@ -188,7 +190,7 @@ test('the settle time begins once, with the first look at what is unknown', asyn
   const a = store('a');
   const claim = async () => {
     await sql('UPDATE fulfillments SET due_at = now()');
-    const [claimed] = await a.claimDue(1, times);
+    const [claimed] = await a.claimDue(upTo(1), times);
     assert.ok(claimed);
     return claimed;
   };
@@ -215,10 +217,10 @@ test('the settle time begins once, with the first look at what is unknown', asyn
 test('an earlier life under the same name gives its leases back, others keep theirs', async (t) => {
   const { handle, store } = await tables(t);
   await handle(newIds(4).map((id) => orderEvent(orderCreated(id))));
-  await store('a').claimDue(2, times);
-  await store('b').claimDue(2, times);
+  await store('a').claimDue(upTo(2), times);
+  await store('b').claimDue(upTo(2), times);
   await store('a').takeBack();
-  const back = await store('c').claimDue(10, times);
+  const back = await store('c').claimDue(upTo(10), times);
   assert.deepEqual(
     back.map(({ mustLookUp, claim }) => [mustLookUp, claim]),
     [
@@ -232,7 +234,7 @@ test('open fulfillments are counted by state', async (t) => {
   const { connect, handle, store, report } = await tables(t);
   await handle(newIds(3).map((id) => orderEvent(orderCreated(id))));
   const a = store('a');
-  const [first, second] = await a.claimDue(2, times);
+  const [first, second] = await a.claimDue(upTo(2), times);
   assert.ok(first && second);
   await report(a, first, shipped);
   await report(a, second, { kind: 'not_sent', error: 'x' });

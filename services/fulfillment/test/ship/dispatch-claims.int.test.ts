@@ -96,7 +96,10 @@ test('a process that was stopped for long calls nobody: what it held goes back a
   const a = instanceOf('a', { providerUrl: provider.url });
   const [id = ''] = newIds(1);
   await a.handle(events([id]));
-  const claimed = await a.store.claimDue(1, { leaseMs: 15_000, settleMs: 0 });
+  const claimed = await a.store.claimDue(
+    { itemsMax: 1, bytesMax: 1_000_000 },
+    { leaseMs: 15_000, settleMs: 0 },
+  );
   const { steadyMs, wallMs } = momentNow();
   a.pace.take(claimed, { steadyMs: steadyMs - 8_000, wallMs });
   await until('it is handed back', async () => (await row(id))?.attempt_open === false);
@@ -208,4 +211,20 @@ test('while the provider is down the breaker holds calls back, and everything sh
     async () => (await sql("SELECT 1 FROM fulfillments WHERE state = 'Shipped'")).length === 40,
   );
   assert.deepEqual(await sql('SELECT DISTINCT attempts FROM fulfillments'), [{ attempts: 1 }]);
+});
+
+test('a claim is bounded in bytes, and takes one order however large it is', async (t) => {
+  const provider = await scriptedProvider(t);
+  const { instanceOf } = await fulfillmentTables(t, postgres);
+  const a = instanceOf('a', { providerUrl: provider.url });
+  await a.handle(events(newIds(6)));
+  const sizes = async (bytesMax: number) =>
+    (await a.store.claimDue({ itemsMax: 10, bytesMax }, { leaseMs: 15_000, settleMs: 0 })).map(
+      ({ payload }) => payload.length,
+    );
+  const [first = 0, ...others] = await sizes(1);
+  assert.deepEqual(others, []);
+  assert.ok(first > 0);
+  assert.equal((await sizes(first + 1)).length, 2);
+  assert.equal((await sizes(1_000_000)).length, 3);
 });

@@ -159,7 +159,10 @@ test('I4: what a process that died in mid-call had sent is looked up first, and 
   });
   const dead = instanceOf('dead', { providerUrl: provider.url });
   await dead.handle([orderEvent(orderCreated(id))]);
-  await dead.store.claimDue(1, { leaseMs: 60_000, settleMs: quick.settleMs });
+  await dead.store.claimDue(
+    { itemsMax: 1, bytesMax: 1_000_000 },
+    { leaseMs: 60_000, settleMs: quick.settleMs },
+  );
   instance.start();
   await sql("UPDATE fulfillments SET due_at = now() + interval '150 ms'");
   provider.post = async (_ask, count) => (count === 1 ? down : shipment('T'));

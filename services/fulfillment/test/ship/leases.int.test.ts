@@ -28,9 +28,15 @@ test('what a process held when it was killed is looked up by another when its le
   const begun = performance.now();
   const leaseMs = 1_500;
   await file(claimed, false, leaseMs);
-  assert.equal((await killed.claimDue(1, { leaseMs, settleMs: 0 })).length, 1);
+  assert.equal(
+    (await killed.claimDue({ itemsMax: 1, bytesMax: 1_000_000 }, { leaseMs, settleMs: 0 })).length,
+    1,
+  );
   await file(renewed, false, leaseMs);
-  await killed.renew(await killed.claimDue(1, { leaseMs: 60_000, settleMs: 0 }), leaseMs);
+  await killed.renew(
+    await killed.claimDue({ itemsMax: 1, bytesMax: 1_000_000 }, { leaseMs: 60_000, settleMs: 0 }),
+    leaseMs,
+  );
   await file(handedOver, true, leaseMs);
 
   provider.lookUp = async ({ reference }) =>

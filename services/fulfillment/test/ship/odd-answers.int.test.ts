@@ -166,7 +166,10 @@ test('where the clock of the database has stepped forward, a claim that waited f
   const a = instanceOf('a', { providerUrl: provider.url, concurrency: 1, timeoutMs: 10_000 });
   const [first = '', second = ''] = newIds(2);
   await a.handle([orderEvent(orderCreated(first)), orderEvent(orderCreated(second))]);
-  const claimed = await a.store.claimDue(2, { leaseMs: 15_000, settleMs: 0 });
+  const claimed = await a.store.claimDue(
+    { itemsMax: 2, bytesMax: 1_000_000 },
+    { leaseMs: 15_000, settleMs: 0 },
+  );
   const before = { steadyMs: performance.now() - 1_000, wallMs: Date.now() };
   a.pace.take(claimed, before);
   await until('the first is called', () => provider.posts().length === 1);

@@ -5,6 +5,9 @@ import { CodedError } from '@orders/platform/process/errors';
 const streamsMax = 200;
 /** A reader that is so far behind is cut off; it connects again and sees the present. */
 const bufferBytesMax = 1_000_000;
+/** All readers together are this far behind at most; who is little behind is never cut off. */
+const buffersBytesMax = 16_000_000;
+const littleBytes = 65_536;
 /**
  * Below the idle timeout of usual proxies; it also finds out who has gone without a word, and whose
  * API key was revoked.
@@ -36,10 +39,18 @@ export function createEventStreams() {
     if (live.size === 0) clearInterval(heartbeat);
   }
 
+  function isTooFarBehind(bytes: number): boolean {
+    if (bytes <= littleBytes) return false;
+    return (
+      bytes > bufferBytesMax ||
+      [...open].reduce((sum, one) => sum + one.readableLength, 0) > buffersBytesMax
+    );
+  }
+
   function push(body: Readable, text: string): void {
     if (!live.has(body)) return;
     body.push(text);
-    if (body.readableLength <= bufferBytesMax) return;
+    if (!isTooFarBehind(body.readableLength)) return;
     retire(body);
     body.destroy();
   }

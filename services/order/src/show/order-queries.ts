@@ -31,6 +31,12 @@ export function createOrderQueries(database: Database) {
       if (row === undefined) throw notFound(orderId);
       return { ...toEntry(row), items: row.items };
     },
+    /** Where the order stands. Rejects with CodedError order_not_found. */
+    async status(orderId: string): Promise<OrderView['status']> {
+      const [entry] = await this.some([orderId]);
+      if (entry === undefined) throw notFound(orderId);
+      return entry.status;
+    },
     /** Those of these orders that exist, without their items, in no order. */
     async some(orderIds: string[]): Promise<OrderEntry[]> {
       return (await database.query<OrderRow>(someStatement, [orderIds])).map(toEntry);

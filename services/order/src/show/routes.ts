@@ -34,14 +34,16 @@ export function addShowRoutes(
       response: { 200: OrderView, ...problems(400, 404, 503) },
     },
     handler: async ({ params, query: { waitFor, timeoutSeconds } }, reply) => {
-      if (waitFor === undefined) return await show(params.orderId);
+      const { orderId } = params;
+      if (waitFor === undefined || timeoutSeconds === 0) return await show(orderId);
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
-      const order = await show(params.orderId);
-      if (timeoutSeconds === 0 || hasReached(order.status, waitFor)) return order;
-      const { orderId } = order;
-      const timeoutMs = timeoutSeconds * 1_000;
-      await waitForStatus(changes, { orderId, status: waitFor, timeoutMs, signal: gone.signal });
+      // Whoever waits holds no items meanwhile: an order may have a megabyte of them.
+      const status = await orUnavailable(() => queries.status(orderId));
+      if (!hasReached(status, waitFor)) {
+        const timeoutMs = timeoutSeconds * 1_000;
+        await waitForStatus(changes, { orderId, status: waitFor, timeoutMs, signal: gone.signal });
+      }
       return await show(orderId);
     },
   });

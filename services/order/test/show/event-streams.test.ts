@@ -86,6 +86,20 @@ test('a reader that goes away, or is too slow, is let go of', async (t) => {
   await within('its end', assert.rejects(slow.text()), 5_000);
 });
 
+test('readers that are far behind together are cut off before they take all memory', (t) => {
+  const streams = createEventStreams();
+  const all = Array.from({ length: 60 }, () => streams.open(() => undefined));
+  t.after(() => all.forEach(({ body }) => void body.destroy()));
+  const half = { ...event, data: { text: 'x'.repeat(500_000) } };
+  for (const stream of all) stream.send(half);
+  const held = all.reduce((sum, { body }) => sum + (body.destroyed ? 0 : body.readableLength), 0);
+  assert.ok(held > 15_000_000 && held < 17_000_000, `${held} bytes are held`);
+  const fresh = streams.open(() => undefined);
+  t.after(() => fresh.body.destroy());
+  fresh.send(event);
+  assert.equal(fresh.body.destroyed, false);
+});
+
 test('a stream that ends hands over what it was sent', async (t) => {
   const { url, opened } = await served(t);
   const answer = await fetch(url);
