@@ -29,7 +29,7 @@ export const FulfillmentConfig = Type.Object({
   ...callerVariables,
   FULFILLMENT_SERVICE_PORT: portVariable(5001, 'the Fulfillment Service'),
   FULFILLMENT_DATABASE_URL: databaseUrlVariable('Fulfillment Service'),
-  FULFILLMENT_DATABASE_CONNECTIONS: connectionsVariable('Fulfillment Service'),
+  FULFILLMENT_DATABASE_CONNECTIONS: connectionsVariable('Fulfillment Service', 7),
   STUCK_AFTER_SECONDS: stuckAfterVariable,
   SHIPPING_BASE_URL: Type.String({
     pattern: '^https?://',

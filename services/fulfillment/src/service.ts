@@ -73,7 +73,7 @@ export async function createFulfillmentService(
 ): Promise<FulfillmentService> {
   const { config, broker, group = name } = parts;
   const opened = await open(parts);
-  const { app, log, instance, database, clock, outbox, metrics } = opened;
+  const { app, log, instance, database, reading, clock, outbox, metrics } = opened;
   const claims = createClaimStore(database, instance);
   const fulfillmentMetrics = createFulfillmentMetrics(metrics, { database, outbox });
   const relay = createOutboxRelay({ name, store: outbox, broker, log, metrics });
@@ -121,7 +121,7 @@ export async function createFulfillmentService(
   });
 
   await addApiDocs(app, { ...fulfillmentApi, asyncApi });
-  addFulfillmentRoutes(app, operatorParts(database, log));
+  addFulfillmentRoutes(app, operatorParts({ database, reading, log }));
   addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 
@@ -186,10 +186,11 @@ const open = (parts: ServiceParts<FulfillmentConfig>) =>
   );
 
 /** What the operators' routes of fulfillments need. */
-function operatorParts(database: Database, log: Log) {
+function operatorParts(parts: { database: Database; reading: Database; log: Log }) {
+  const { database, reading, log } = parts;
   const fulfillments = createRetryStore(database);
   return {
-    queries: createFulfillmentQueries(database),
+    queries: createFulfillmentQueries(reading),
     retries: createRetryFulfillments({ store: fulfillments, log }),
     giveVerdict: createGiveVerdict({
       fulfillments,

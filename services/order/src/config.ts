@@ -25,7 +25,7 @@ export const OrderConfig = Type.Object({
   ...callerVariables,
   ORDER_SERVICE_PORT: portVariable(5000, 'the Order Service'),
   ORDERS_DATABASE_URL: databaseUrlVariable('Order Service'),
-  ORDERS_DATABASE_CONNECTIONS: connectionsVariable('Order Service'),
+  ORDERS_DATABASE_CONNECTIONS: connectionsVariable('Order Service', 9),
   STUCK_AFTER_SECONDS: stuckAfterVariable,
   IDEMPOTENCY_KEY_HOURS: Type.Integer({
     minimum: 24,

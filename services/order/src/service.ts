@@ -41,6 +41,8 @@ export const schema = 'orders';
 export const migrations = join(import.meta.dirname, '../migrations');
 /** Events of one projecting statement. */
 const projectEventsMax = 500;
+/** Placing runs two statements at a time: orders with an idempotency key, and those without. */
+const placeConnections = 2;
 
 export type OrderService = {
   /** Begins to publish what waits and opens the port; resolves to the service's URL. */
@@ -66,8 +68,8 @@ export type OrderService = {
 export async function createOrderService(parts: ServiceParts<OrderConfig>): Promise<OrderService> {
   const { config, broker, group = 'order-service' } = parts;
   const opened = await open(parts);
-  const { app, log, instance, database, clock, outbox, metrics } = opened;
-  const placing = createPlacingStore(database);
+  const { app, log, instance, database, reading, clock, outbox, metrics } = opened;
+  const placing = createPlacingStore(database.beside({ connections: placeConnections }));
   const orderMetrics = createOrderMetrics(metrics, outbox);
   const relay = createOutboxRelay({
     name: 'order-service',
@@ -120,8 +122,9 @@ export async function createOrderService(parts: ServiceParts<OrderConfig>): Prom
   await addApiDocs(app, { ...orderApi, asyncApi });
   addPlaceRoute(app, { placeOrder, metrics: orderMetrics });
   addCancelRoute(app, cancelOrder);
-  addShowRoutes(app, { queries, changes });
-  addFollowRoutes(app, { queries, changes, streams: createEventStreams() });
+  const showing = { queries: createOrderQueries(reading), changes };
+  addShowRoutes(app, showing);
+  addFollowRoutes(app, { ...showing, streams: createEventStreams() });
   addOperatorRoutes(app, { database, handle: handler, sentinel });
   addOperationsRoutes(app, { metrics, isReady: () => database.unreachable() });
 

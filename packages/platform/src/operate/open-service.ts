@@ -33,6 +33,12 @@ type EntranceConfig = AccessConfig & {
 };
 
 /**
+ * What callers read goes over connections of its own: however many read, and however slowly the
+ * database answers them, the work goes on, and it is the readers who get 503 `overloaded`.
+ */
+const readConnections = 4;
+
+/**
  * Opens what every service stands on: its server (no route and no port yet), its database with the
  * schema up to date, its outbox and metrics. Waits for a database that is away. In `prod` the
  * schema must have been made by `npm run migrate:<name>`. Rejects with ConfigError where a
@@ -55,6 +61,7 @@ export async function openService(
   const instance = instanceName(parts.instance);
   const database = createDatabase({ url, schema, instance, log, connections });
   const outbox = createOutboxStore(database.beside({ connections: 2, relaxed: true }), instance);
+  const reading = database.beside({ connections: readConnections });
   const waiting = { schema, log, ...(parts.signal && { signal: parts.signal }) };
   const migration = { ...waiting, database, directory };
   if (config.PROFILE === 'prod')
@@ -69,6 +76,7 @@ export async function openService(
     log,
     instance,
     database,
+    reading,
     clock,
     outbox,
     metrics,

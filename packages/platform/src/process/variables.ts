@@ -21,12 +21,13 @@ export const portVariable = (port: number, of: string) =>
     description: `Port of ${of}; 0 takes any free port`,
   });
 
-export const connectionsVariable = (of: string) =>
+/** `more`: connections that the process takes beside these, whatever the variable says. */
+export const connectionsVariable = (of: string, more: number) =>
   Type.Integer({
     minimum: 2,
     maximum: 100,
     default: 6,
-    description: `Connections of one ${of} process to its database; its relay takes two more`,
+    description: `Connections of one ${of} process to its database for events and operators; ${more} more serve the rest`,
   });
 
 export const stuckAfterVariable = Type.Number({
