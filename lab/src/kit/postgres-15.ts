@@ -11,8 +11,8 @@ import { freePorts } from './free-ports.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
-/** Where Debian's package has them. */
-const programs = '/usr/lib/postgresql/15/bin';
+/** Where Debian's package has them; POSTGRES_BIN names those of another version. */
+const programs = process.env.POSTGRES_BIN ?? '/usr/lib/postgresql/15/bin';
 
 /** Debian's servers refuse to run as root; its packages make this user. */
 async function postgresUser(): Promise<{ uid: number; gid: number } | undefined> {
@@ -61,6 +61,8 @@ export async function startPostgres15(t: TestContext) {
     ['-D', data, ...settings.flatMap((setting) => ['-c', setting])],
     { ...user, cwd: directory, stdio: 'ignore' },
   );
+  // A test that fails before it closes this must end all the same.
+  server.unref();
   const end = endWith(server, 'SIGINT');
   const urlOf = (name: string) => `postgres://${name}@127.0.0.1:${port}/${name}`;
   await until('PostgreSQL 15', 30, async () => {
