@@ -126,6 +126,7 @@ test('An audit names every order that was damaged, and how, and ends with 1', as
       `contradictory status_differs ${stuck}`,
       `stuck open_too_long ${stuck}`,
       `doubled booked_more_than_once ${doubled}`,
+      `contradictory posts_exceed_attempts ${doubled}`,
       'orphaned booking_without_fulfillment nobody',
       `lost not_projected ${unlearned}`,
       `contradictory order_ahead ${ahead}`,
@@ -133,7 +134,35 @@ test('An audit names every order that was damaged, and how, and ends with 1', as
     ].sort(),
   );
   assert.match(text, new RegExp(`^lost: not_filed 1\n  ${gone}  `, 'm'));
-  assert.match(text, /^FAILED: 17 findings/m);
+  assert.match(text, /^FAILED: 18 findings/m);
+});
+
+test('An audit names an order that was sent with other items, more often than recorded, or after its cancellation', async (t) => {
+  const [swapped, renamed, forgotten, unwanted] = await shipped(4, 'contradicting');
+  const urls = databaseUrls(dataDir);
+  const orders = await connectTo(t, urls.orders, 'orders');
+  const fulfillment = await connectTo(t, urls.fulfillment, 'fulfillment');
+  const other = `replace(payload, '"quantity":', '"quantity":9')`;
+  await fulfillment(`UPDATE fulfillments SET payload = ${other} WHERE order_id = $1`, [swapped]);
+  await orders(`UPDATE orders SET customer_name = 'X' WHERE order_id = $1`, [renamed]);
+  await fulfillment('UPDATE fulfillments SET attempts = 0 WHERE order_id = $1', [forgotten]);
+  await fulfillment(
+    `INSERT INTO cancellations (order_id, source_topic, source_partition, source_offset, filed_at)
+     SELECT order_id, source_topic, 0, 0, attempted_at - interval '6 s'
+     FROM fulfillments
+     WHERE order_id = $1`,
+    [unwanted],
+  );
+
+  const { report, text } = await runAudit({ directory, env, args: impatient });
+  const found = report?.findings.map(({ kind, name, orderId }) => `${kind} ${name} ${orderId}`);
+  for (const finding of [
+    `contradictory content_differs ${swapped}`,
+    `contradictory content_differs ${renamed}`,
+    `contradictory posts_exceed_attempts ${forgotten}`,
+    `contradictory sent_after_cancel ${unwanted}`,
+  ])
+    assert.ok(found?.includes(finding), `${finding}\n${text}`);
 });
 
 test('An audit that cannot look ends with 2 and says what is away', async (t) => {

@@ -1,6 +1,12 @@
 import { type Facts, isFinal, type Reader, type Rules, type Source } from './facts.ts';
 
 /**
+ * A statement that filed a cancellation may have been under way for so long when an attempt that
+ * did not see it began.
+ */
+const statementSeconds = 5;
+
+/**
  * Two places that say different things of the same order. What is merely on its way between them is
  * no contradiction.
  */
@@ -55,6 +61,28 @@ export const contradictionRules: Rules = {
       : undefined,
   cancelled_with_booking: (facts) => bookedThough('Cancelled', facts),
   failed_with_booking: (facts) => bookedThough('Failed', facts),
+  content_differs({ order, fulfillment, booking, isCorrected }) {
+    const differ = (one: string | null | undefined, other: string | null | undefined) =>
+      one != null && other != null && one !== other;
+    if (differ(order?.content, fulfillment?.content) && !isCorrected)
+      return 'customer or items of the order are not those of its fulfillment';
+    return differ(fulfillment?.content, booking?.content)
+      ? 'customer or items of the fulfillment are not those that the provider has booked'
+      : undefined;
+  },
+  posts_exceed_attempts({ fulfillment, booking }) {
+    const posts = booking?.posts ?? 0;
+    return fulfillment !== undefined && posts > fulfillment.attempts
+      ? `${posts} POSTs at the provider, ${fulfillment.attempts} attempts on record`
+      : undefined;
+  },
+  sent_after_cancel({ fulfillment, cancellation }) {
+    if (fulfillment?.state !== 'Shipped' || cancellation === undefined) return undefined;
+    const laterBy = (fulfillment.attemptedAt ?? 0) - cancellation.filedAt;
+    return laterBy > statementSeconds
+      ? `the attempt that shipped began ${laterBy.toFixed(1)} s after the cancellation was filed`
+      : undefined;
+  },
   source_not_committed({ order, fulfillment }, { orderEvents, fulfillmentEvents }) {
     return beyond(fulfillment?.source, orderEvents) ?? beyond(order?.source, fulfillmentEvents);
   },

@@ -13,6 +13,8 @@ export type OrderRow = {
   shownStatus: string | null;
   trackingNumber: string | null;
   source: Source | null;
+  /** A hash of customer and items; null where the text cannot be read by PostgreSQL. */
+  content: string | null;
 };
 
 /** A row of `fulfillments`. */
@@ -21,6 +23,8 @@ export type FulfillmentRow = {
   state: string;
   sequence: number;
   attempts: number;
+  /** When the last attempt was put on record, in seconds since 1970 of its PostgreSQL. */
+  attemptedAt: number | null;
   isAttemptOpen: boolean;
   /**
    * Until the next attempt or the end of the lease; negative when that is over, null where it has
@@ -35,6 +39,8 @@ export type FulfillmentRow = {
   /** Since it last changed. */
   quietSeconds: number;
   source: Source;
+  /** As of the order: of what is sent to the provider. */
+  content: string | null;
 };
 
 /** An event in an outbox; `id` is the order's. */
@@ -47,9 +53,27 @@ export type EventRow = {
 };
 
 /** What the provider has booked under a reference. */
-export type BookingRow = { id: string; bookings: number; trackingNumber: string | null };
+export type BookingRow = {
+  id: string;
+  bookings: number;
+  trackingNumber: string | null;
+  /** Null where it is not known. */
+  posts: number | null;
+  /** As of the order: of the first booking; null where it is not known. */
+  content: string | null;
+};
 
-export type CancellationRow = { id: string };
+/** What the provider's ledger has of a reference that it does not know. */
+export const notBooked = (id: string): BookingRow => ({
+  id,
+  bookings: 0,
+  trackingNumber: null,
+  posts: 0,
+  content: null,
+});
+
+/** `filedAt`: in seconds since 1970 of the Fulfillment Service's PostgreSQL. */
+export type CancellationRow = { id: string; filedAt: number };
 
 /** Everything that is known of one order. */
 export type Facts = {
@@ -58,11 +82,13 @@ export type Facts = {
   orderEvents: EventRow[];
   fulfillment: FulfillmentRow | undefined;
   fulfillmentEvents: EventRow[];
-  isCancelFiled: boolean;
+  cancellation: CancellationRow | undefined;
   /** Undefined: not known, because the provider has no ledger. */
   booking: BookingRow | undefined;
   /** Reasons of unresolved dead letters with this order's key; only read of suspects. */
   deadLetters: string[];
+  /** An operator has given its event another content; only read of suspects. */
+  isCorrected: boolean;
 };
 
 /** What Kafka says of the reader of a topic. */

@@ -1,13 +1,22 @@
 import type { CancellationRow, FulfillmentRow } from './facts.ts';
-import { pageSize, pagesOf, type Schema } from './schema.ts';
+import { contentHash, pageSize, pagesOf, type Schema } from './schema.ts';
 
 const columns = `order_id::text AS id, state, sequence, attempts, attempt_open AS "isAttemptOpen",
+  extract(epoch FROM attempted_at)::float8 AS "attemptedAt",
   extract(epoch FROM due_at - now())::float8 AS "dueInSeconds", claimed_by AS "claimedBy",
   tracking_number AS "trackingNumber", error,
   extract(epoch FROM now() - coalesce(retried_at, filed_at))::float8 AS "ageSeconds",
   extract(epoch FROM now() - updated_at)::float8 AS "quietSeconds",
   json_build_object(
-    'topic', source_topic, 'partition', source_partition, 'offset', source_offset::text) AS source`;
+    'topic', source_topic, 'partition', source_partition, 'offset', source_offset::text) AS source,
+  ${contentHash(
+    'payload',
+    `payload::json->'recipient'->>'customerId'`,
+    `payload::json->'recipient'->>'name'`,
+    `payload::json->'items'`,
+  )} AS content`;
+
+const cancellationColumns = `order_id::text AS id, extract(epoch FROM filed_at)::float8 AS "filedAt"`;
 
 /** Fulfillments sorted by order id, without those filed after `before`, a time of this database. */
 export function readFulfillments(
@@ -37,7 +46,7 @@ export function readCancellations(fulfillment: Schema): AsyncGenerator<Cancellat
   return pagesOf<CancellationRow, string>(
     (after) =>
       fulfillment.query(
-        `SELECT order_id::text AS id FROM fulfillment.cancellations
+        `SELECT ${cancellationColumns} FROM fulfillment.cancellations
          WHERE ${after === undefined ? '$1::uuid IS NULL' : 'order_id > $1'}
          ORDER BY order_id
          LIMIT ${pageSize}`,
@@ -52,7 +61,8 @@ export const readCancellationsOf = (
   ids: string[],
 ): Promise<CancellationRow[]> =>
   fulfillment.query(
-    'SELECT order_id::text AS id FROM fulfillment.cancellations WHERE order_id = ANY ($1::uuid[])',
+    `SELECT ${cancellationColumns} FROM fulfillment.cancellations
+     WHERE order_id = ANY ($1::uuid[])`,
     [ids],
   );
 

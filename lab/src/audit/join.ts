@@ -1,10 +1,11 @@
-import type {
-  BookingRow,
-  CancellationRow,
-  EventRow,
-  Facts,
-  FulfillmentRow,
-  OrderRow,
+import {
+  type BookingRow,
+  type CancellationRow,
+  type EventRow,
+  type Facts,
+  type FulfillmentRow,
+  notBooked,
+  type OrderRow,
 } from './facts.ts';
 import { AuditError } from './report.ts';
 
@@ -45,11 +46,10 @@ export async function joinStreams(streams: Streams, visit: (facts: Facts) => voi
         orderEvents: await take(orderEvents, id),
         fulfillment: await first(fulfillments, id),
         fulfillmentEvents: await take(fulfillmentEvents, id),
-        isCancelFiled: (await first(cancellations, id)) !== undefined,
-        booking:
-          (await first(bookings, id)) ??
-          (streams.bookings && { id, bookings: 0, trackingNumber: null }),
+        cancellation: await first(cancellations, id),
+        booking: (await first(bookings, id)) ?? (streams.bookings && notBooked(id)),
         deadLetters: [],
+        isCorrected: false,
       });
     }
   } finally {

@@ -32,8 +32,8 @@ const lostRules: Rules = {
     return isShipped && booking?.bookings === 0 ? 'the provider has no booking' : undefined;
   },
   cancel_not_filed(facts, { graceSeconds, orderEvents }) {
-    const { order, fulfillment, isCancelFiled, deadLetters } = facts;
-    if (order === undefined || isFinal(order.status) || isCancelFiled || deadLetters.length > 0)
+    const { order, fulfillment, cancellation, deadLetters } = facts;
+    if (order === undefined || isFinal(order.status) || cancellation || deadLetters.length > 0)
       return undefined;
     if (fulfillment !== undefined && isFinal(fulfillment.state)) return undefined;
     if (facts.orderEvents.some(({ eventType }) => eventType === 'OrderCancellationRequested'))

@@ -1,6 +1,6 @@
 import type { LedgerEntry, Shipment } from '@orders/contracts/shipping';
 import { type Dispatcher, request } from 'undici';
-import type { BookingRow } from './facts.ts';
+import { type BookingRow, notBooked } from './facts.ts';
 import { AuditError } from './report.ts';
 import { reasonOf } from './schema.ts';
 
@@ -72,16 +72,18 @@ export async function lookUp(
       Promise.reject(unreadable(url, error)),
     );
     const text = await body.text();
-    if (statusCode === 404) found.set(id, { id, bookings: 0, trackingNumber: null });
+    if (statusCode === 404) found.set(id, { ...notBooked(id), posts: null });
     if (statusCode !== 200) continue;
-    found.set(id, { id, bookings: 1, trackingNumber: parse<Shipment>(url, text).trackingNumber });
+    const { trackingNumber } = parse<Shipment>(url, text);
+    found.set(id, { id, bookings: 1, trackingNumber, posts: null, content: null });
   }
   return found;
 }
 
 function toBooking(url: string, line: string): BookingRow {
-  const { reference, bookings, trackingNumber } = parse<LedgerEntry>(url, line);
-  return { id: reference, bookings, trackingNumber };
+  const { reference, ...known } = parse<Partial<LedgerEntry>>(url, line);
+  const id = reference ?? '';
+  return { ...notBooked(id), ...known, id, posts: known.posts ?? null };
 }
 
 function parse<T>(url: string, text: string): T {

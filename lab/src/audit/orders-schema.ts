@@ -1,11 +1,12 @@
 import type { OrderRow } from './facts.ts';
-import { pageSize, pagesOf, type Schema } from './schema.ts';
+import { contentHash, pageSize, pagesOf, type Schema } from './schema.ts';
 
 const columns = `order_id::text AS id, status, sequence,
   extract(epoch FROM now() - created_at)::float8 AS "ageSeconds",
   extract(epoch FROM now() - cancel_requested_at)::float8 AS "cancelAskedSeconds",
   fulfillment->>'status' AS "shownStatus", fulfillment->>'trackingNumber' AS "trackingNumber",
-  fulfillment->'source' AS source`;
+  fulfillment->'source' AS source,
+  ${contentHash('items::text', 'customer_id', 'customer_name', 'items')} AS content`;
 
 /** Orders sorted by id, up to and with `last`. */
 export function readOrders(orders: Schema, last: string): AsyncGenerator<OrderRow[]> {

@@ -25,14 +25,14 @@ export const readOutboxOf = (schema: Schema, name: string, ids: string[]): Promi
     [ids],
   );
 
-/** Reasons of the dead letters with these keys that nobody has dealt with. */
+/** The dead letters with these keys; `resolution` is null where nobody has dealt with one. */
 export const readDeadLettersOf = (
   schema: Schema,
   name: string,
   ids: string[],
-): Promise<{ id: string; reason: string }[]> =>
+): Promise<{ id: string; reason: string; resolution: string | null }[]> =>
   schema.query(
-    `SELECT key AS id, reason FROM ${name}.dead_letters WHERE key = ANY ($1::text[]) AND resolution IS NULL`,
+    `SELECT key AS id, reason, resolution FROM ${name}.dead_letters WHERE key = ANY ($1::text[])`,
     [ids],
   );
 

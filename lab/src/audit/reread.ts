@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import type { BookingRow, Facts } from './facts.ts';
+import { type BookingRow, type Facts, notBooked } from './facts.ts';
 import { readCancellationsOf, readFulfillmentsOf } from './fulfillment-schema.ts';
 import { lookUp, openLedger } from './ledger.ts';
 import { readOrdersOf } from './orders-schema.ts';
@@ -62,9 +62,12 @@ async function rereadGroup(
     orderEvents: orderEvents.get(id) ?? [],
     fulfillment: fulfillments.get(id),
     fulfillmentEvents: fulfillmentEvents.get(id) ?? [],
-    isCancelFiled: cancellations.has(id),
+    cancellation: cancellations.get(id),
     booking: bookings.get(id),
-    deadLetters: (reasons.get(id) ?? []).map(({ reason }) => reason),
+    deadLetters: (reasons.get(id) ?? []).flatMap(({ resolution, reason }) =>
+      resolution === null ? [reason] : [],
+    ),
+    isCorrected: (reasons.get(id) ?? []).some(({ resolution }) => resolution === 'corrected'),
   }));
 }
 
@@ -72,9 +75,7 @@ async function inLedger(
   provider: Sources['provider'],
   ids: readonly string[],
 ): Promise<Map<string, BookingRow>> {
-  const found = new Map(
-    ids.map((id): [string, BookingRow] => [id, { id, bookings: 0, trackingNumber: null }]),
-  );
+  const found = new Map(ids.map((id): [string, BookingRow] => [id, notBooked(id)]));
   for await (const page of (await openLedger(provider)) ?? []) {
     for (const booking of page) if (found.has(booking.id)) found.set(booking.id, booking);
   }

@@ -84,6 +84,18 @@ export async function* pagesOf<Row, Key>(
   }
 }
 
+/**
+ * SHA-256 as the mock provider makes it of a booking (content-hash.ts there). `text` is what is
+ * parsed: of an escape that PostgreSQL has no character for, nothing is known.
+ */
+export const contentHash = (text: string, id: string, name: string, items: string): string => `
+  CASE WHEN ${text} !~ '\\\\u(0000|[dD][89a-fA-F])' THEN
+    encode(sha256(convert_to(concat_ws(chr(31), ${id}, ${name}, (
+      SELECT string_agg(
+        concat_ws(chr(31), i.item->>'productId', i.item->>'quantity'), chr(31) ORDER BY i.n)
+      FROM json_array_elements(${items}) WITH ORDINALITY AS i (item, n))), 'UTF8')), 'hex')
+  END`;
+
 /** The innermost message that says something: of several addresses tried, the first one's. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);

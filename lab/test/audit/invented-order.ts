@@ -1,4 +1,12 @@
-import type { EventRow, Facts, FulfillmentRow, OrderRow, Standard } from '../../src/audit/facts.ts';
+import {
+  type BookingRow,
+  type EventRow,
+  type Facts,
+  type FulfillmentRow,
+  notBooked,
+  type OrderRow,
+  type Standard,
+} from '../../src/audit/facts.ts';
 
 export const idOf = (number: number): string =>
   `01900000-0000-7000-8000-${String(number).padStart(12, '0')}`;
@@ -14,7 +22,7 @@ export const standard: Standard = {
 /** An order that was shipped an hour ago, as every station has it. */
 export function shipped(
   id = idOf(1),
-): Required<Facts> & { order: OrderRow; fulfillment: FulfillmentRow } {
+): Required<Facts> & { order: OrderRow; fulfillment: FulfillmentRow; booking: BookingRow } {
   return {
     id,
     order: {
@@ -26,6 +34,7 @@ export function shipped(
       shownStatus: 'Shipped',
       trackingNumber: 'T1',
       source: { topic: 'fulfillment-events', partition: 3, offset: '40' },
+      content: 'c1',
     },
     orderEvents: [],
     fulfillment: {
@@ -33,6 +42,7 @@ export function shipped(
       state: 'Shipped',
       sequence: 2,
       attempts: 1,
+      attemptedAt: 1_000,
       isAttemptOpen: false,
       dueInSeconds: null,
       claimedBy: null,
@@ -41,11 +51,13 @@ export function shipped(
       ageSeconds: 3_599,
       quietSeconds: 3_598,
       source: { topic: 'order-events', partition: 3, offset: '20' },
+      content: 'c1',
     },
     fulfillmentEvents: [],
-    isCancelFiled: false,
-    booking: { id, bookings: 1, trackingNumber: 'T1' },
+    cancellation: undefined,
+    booking: { id, bookings: 1, trackingNumber: 'T1', posts: 1, content: 'c1' },
     deadLetters: [],
+    isCorrected: false,
   };
 }
 
@@ -64,7 +76,7 @@ export function created(ageSeconds: number, id = idOf(1)): Facts & { order: Orde
       source: null,
     },
     fulfillment: undefined,
-    booking: { id, bookings: 0, trackingNumber: null },
+    booking: notBooked(id),
   };
 }
 
@@ -86,7 +98,7 @@ export function retrying(
       attempts: 3,
       error: 'status 503',
     },
-    booking: { id, bookings: 0, trackingNumber: null },
+    booking: notBooked(id),
   };
 }
 

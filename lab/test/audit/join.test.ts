@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Facts } from '../../src/audit/facts.ts';
+import { type Facts, notBooked } from '../../src/audit/facts.ts';
 import { joinStreams, type Pages, type Streams } from '../../src/audit/join.ts';
 import { confirm } from '../../src/audit/suspects.ts';
 import { anEvent, created, idOf, shipped, standard } from './invented-order.ts';
@@ -19,6 +19,8 @@ const streams = (over: Partial<Streams> = {}): Streams => ({
   ...over,
 });
 
+const booked = (id: string) => ({ ...notBooked(id), bookings: 1 });
+
 async function joined(over: Partial<Streams>): Promise<Facts[]> {
   const all: Facts[] = [];
   await joinStreams(streams(over), (facts) => void all.push(facts));
@@ -34,22 +36,16 @@ test('rows of the same id meet, whatever page they are on and whichever streams 
       some([2, 3, 4, 5]).map(({ fulfillment }) => fulfillment),
       3,
     ),
-    cancellations: paged([{ id: idOf(5) }]),
-    bookings: paged(
-      [
-        { id: idOf(2), bookings: 1, trackingNumber: 'T' },
-        { id: 'z', bookings: 1, trackingNumber: 'T' },
-      ],
-      1,
-    ),
+    cancellations: paged([{ id: idOf(5), filedAt: 1 }]),
+    bookings: paged([booked(idOf(2)), booked('z')], 1),
   });
-  const seen = all.map(({ id, order, orderEvents, fulfillment, isCancelFiled, booking }) =>
+  const seen = all.map(({ id, order, orderEvents, fulfillment, cancellation, booking }) =>
     [
       id.slice(-1),
       order ? 'o' : '',
       orderEvents.length,
       fulfillment ? 'f' : '',
-      isCancelFiled,
+      cancellation !== undefined,
       booking?.bookings,
     ].join(),
   );
@@ -69,7 +65,7 @@ test('without a ledger bookings are unknown and not none', async () => {
 });
 
 test('a stream that is not sorted ends the audit instead of calling everything lost', async () => {
-  const bookings = paged(['b', 'a'].map((id) => ({ id, bookings: 1, trackingNumber: 'T' })));
+  const bookings = paged(['b', 'a'].map((id) => booked(id)));
   await assert.rejects(joined({ bookings }), /ledger: a comes after b, so it is not sorted/);
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Facts, Reader, Standard } from '../../src/audit/facts.ts';
+import { type Facts, notBooked, type Reader, type Standard } from '../../src/audit/facts.ts';
 import { judge } from '../../src/audit/judge.ts';
 import { anEvent, created, idOf, retrying, shipped, standard } from './invented-order.ts';
 
@@ -51,10 +51,9 @@ test('an outcome that the order never learned is lost unless its event waits or 
 
 test('Shipped without a booking is lost, unless the provider was not asked', () => {
   const facts = shipped();
-  assert.deepEqual(
-    found({ ...facts, booking: { id: facts.id, bookings: 0, trackingNumber: null } }),
-    ['lost: shipped_without_booking'],
-  );
+  assert.deepEqual(found({ ...facts, booking: notBooked(facts.id) }), [
+    'lost: shipped_without_booking',
+  ]);
   assert.deepEqual(found({ ...facts, booking: undefined }), []);
 });
 
@@ -62,7 +61,7 @@ test('a request to cancel that nobody took is lost', () => {
   const facts = retrying(100);
   facts.order.cancelAskedSeconds = 40;
   assert.deepEqual(found(facts), ['lost: cancel_not_filed']);
-  assert.deepEqual(found({ ...facts, isCancelFiled: true }), []);
+  assert.deepEqual(found({ ...facts, cancellation: { id: facts.id, filedAt: 1 } }), []);
   assert.deepEqual(
     found({
       ...facts,
@@ -75,7 +74,7 @@ test('a request to cancel that nobody took is lost', () => {
 test('two bookings of one order are doubled', () => {
   const facts = shipped();
   assert.deepEqual(
-    found({ ...facts, booking: { id: facts.id, bookings: 2, trackingNumber: 'T0' } }),
+    found({ ...facts, booking: { ...facts.booking, bookings: 2, trackingNumber: 'T0' } }),
     ['doubled: booked_more_than_once'],
   );
 });
@@ -85,10 +84,10 @@ test('what belongs to nothing is orphaned; a fulfillment without an order only w
     ...shipped(),
     order: undefined,
     fulfillment: undefined,
-    booking: { id: idOf(1), bookings: 0, trackingNumber: null },
+    booking: notBooked(idOf(1)),
   };
   assert.deepEqual(
-    found({ ...bare, booking: { id: 'somebody', bookings: 1, trackingNumber: 'T9' } }),
+    found({ ...bare, booking: { ...notBooked('somebody'), bookings: 1, trackingNumber: 'T9' } }),
     ['orphaned: booking_without_fulfillment'],
   );
   assert.deepEqual(found({ ...bare, orderEvents: [anEvent()] }), ['orphaned: event_without_order']);
@@ -181,3 +180,29 @@ function end(state: string, order: object, fulfillment: object): void {
   Object.assign(order, { status: state, shownStatus: state, trackingNumber: null });
   Object.assign(fulfillment, { state, trackingNumber: null });
 }
+
+test('what was booked for whom is that of the order, unless an operator has corrected it', () => {
+  const facts = shipped();
+  const filed = { ...facts, fulfillment: { ...facts.fulfillment, content: 'c2' } };
+  assert.deepEqual(found(filed), ['contradictory: content_differs']);
+  const booking = { ...facts.booking, content: 'c2' };
+  assert.deepEqual(found({ ...facts, booking }), ['contradictory: content_differs']);
+  assert.deepEqual(found({ ...filed, booking, isCorrected: true }), []);
+  assert.deepEqual(found({ ...facts, booking: { ...booking, content: null } }), []);
+});
+
+test('more POSTs at the provider than attempts on record are a contradiction, fewer are none', () => {
+  const facts = shipped();
+  const booking = { ...facts.booking, posts: 2 };
+  assert.deepEqual(found({ ...facts, booking }), ['contradictory: posts_exceed_attempts']);
+  assert.deepEqual(found({ ...facts, booking: { ...booking, posts: 0 } }), []);
+  assert.deepEqual(found({ ...facts, booking: { ...booking, posts: null } }), []);
+});
+
+test('an attempt that shipped and began after the cancellation was filed is a contradiction', () => {
+  const facts = shipped();
+  const filedAt = (at: number) => ({ ...facts, cancellation: { id: facts.id, filedAt: at } });
+  assert.deepEqual(found(filedAt(990)), ['contradictory: sent_after_cancel']);
+  assert.deepEqual(found(filedAt(999)), []);
+  assert.deepEqual(found(filedAt(1_010)), []);
+});

@@ -50,7 +50,7 @@ const ledgerOf = (...lines: [reference: string, bookings: number][]): Map<string
   new Map(
     lines.map(([reference, bookings]) => [
       reference,
-      { reference, bookings, posts: bookings, trackingNumber: 'MP1' },
+      { reference, bookings, posts: bookings, trackingNumber: 'MP1', content: null },
     ]),
   );
 const nothing = { lost: [], doubled: [], stuck: [], orphans: [] };

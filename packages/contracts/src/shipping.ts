@@ -70,4 +70,6 @@ export type LedgerEntry = {
   bookings: number;
   posts: number;
   trackingNumber: string | null;
+  /** Of the first booking: SHA-256, see the mock's content-hash.ts. Null where it is not known. */
+  content: string | null;
 };

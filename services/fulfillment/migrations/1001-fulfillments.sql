@@ -18,6 +18,8 @@ CREATE TABLE fulfillments (
   abandoned        integer NOT NULL DEFAULT 0,
   retries          integer NOT NULL DEFAULT 0,
   attempt_open     boolean NOT NULL,
+  -- When its last attempt was put on record.
+  attempted_at     timestamptz,
   -- An attempt was open once: a refusal is looked up before the order fails.
   was_unknown      boolean NOT NULL DEFAULT false,
   refusal          text,

@@ -33,16 +33,19 @@ const schema = `
     posts INTEGER NOT NULL,
     bookings INTEGER NOT NULL,
     first_number INTEGER,
-    first_at INTEGER
+    first_at INTEGER,
+    first_content TEXT
   ) WITHOUT ROWID`;
 
 const countPost = `
-  INSERT INTO accounts (reference, posts, bookings, first_number, first_at)
-  VALUES (?, 1, ?, ?, ?)
+  INSERT INTO accounts (reference, posts, bookings, first_number, first_at, first_content)
+  VALUES (?, 1, ?, ?, ?, ?)
   ON CONFLICT (reference) DO UPDATE SET
     posts = posts + 1,
     bookings = bookings + excluded.bookings,
     first_number = coalesce(first_number, excluded.first_number),
+    first_content = CASE
+      WHEN first_number IS NULL THEN excluded.first_content ELSE first_content END,
     first_at = coalesce(first_at, excluded.first_at)`;
 
 const findOne = `
@@ -51,7 +54,7 @@ const findOne = `
   WHERE reference = ?`;
 
 const findPage = `
-  SELECT reference, posts, bookings, first_number, first_at
+  SELECT reference, posts, bookings, first_number, first_at, first_content
   FROM accounts
   WHERE reference > ?
   ORDER BY reference
@@ -67,7 +70,7 @@ type Numbers = {
   first_number: number | null;
   first_at: number | null;
 };
-type Row = Numbers & { reference: Uint8Array };
+type Row = Numbers & { reference: Uint8Array; first_content: string | null };
 
 /**
  * The ledger of all POSTs and bookings by reference: a table of SQLite in the file `path`, in
@@ -121,12 +124,16 @@ export function openLedger({ path, log }: { path?: string | undefined; log: Log 
     find: (reference: string): Account => toAccount(attempt(() => find(toKey(reference)))),
     /**
      * Counts a POST, and books where `bookedAt` (milliseconds since 1970) is given; returns that
-     * booking.
+     * booking. `content`: a hash of what is booked.
      */
-    record(reference: string, bookedAt: number | undefined): Booking | undefined {
+    record(
+      reference: string,
+      bookedAt?: number,
+      content: string | null = null,
+    ): Booking | undefined {
       begin();
       const booking = bookedAt === undefined ? undefined : { number: ++booked, at: bookedAt };
-      attempt(() => post(toKey(reference), booking));
+      attempt(() => post(toKey(reference), booking, content));
       return booking;
     },
     /**
@@ -168,8 +175,9 @@ function openTable(path: string | undefined) {
   return {
     database,
     find: (key: Uint8Array) => find.get(key) as Numbers | undefined,
-    post(key: Uint8Array, booking: Booking | undefined): void {
-      post.run(key, booking === undefined ? 0 : 1, booking?.number ?? null, booking?.at ?? null);
+    post(key: Uint8Array, booking: Booking | undefined, content: string | null): void {
+      const { number, at } = booking ?? { number: null, at: null };
+      post.run(key, booking === undefined ? 0 : 1, number, at, content);
     },
     page: (after: Uint8Array) => page.all(after) as Row[],
     totals: () => totals.get() as { size: number; booked: number },
@@ -181,6 +189,7 @@ function openDatabase(path: string | undefined): DatabaseSync {
   try {
     database = new DatabaseSync(path ?? ':memory:', { timeout: 5_000 });
     database.exec(schema);
+    addContent(database);
     return database;
   } catch (cause) {
     database?.close();
@@ -189,6 +198,13 @@ function openDatabase(path: string | undefined): DatabaseSync {
       { cause },
     );
   }
+}
+
+/** A file from before bookings had a hash of their content gets the column. */
+function addContent(database: DatabaseSync): void {
+  const columns = database.prepare('PRAGMA table_info(accounts)').all();
+  if (!columns.some(({ name }) => name === 'first_content'))
+    database.exec('ALTER TABLE accounts ADD COLUMN first_content TEXT');
 }
 
 /**
@@ -207,5 +223,6 @@ function toAccount(row: Numbers | undefined): Account {
 function toEntry(row: Row): LedgerEntry {
   const { posts, bookings, first } = toAccount(row);
   const trackingNumber = first === undefined ? null : trackingNumberOf(first);
-  return { reference: toReference(row.reference), bookings, posts, trackingNumber };
+  const { reference, first_content: content } = row;
+  return { reference: toReference(reference), bookings, posts, trackingNumber, content };
 }

@@ -4,6 +4,7 @@ import { parameterError } from '@orders/platform/http/request-validation';
 import { CodedError } from '@orders/platform/process/errors';
 import type { Log } from '@orders/platform/process/log';
 import type { Metrics } from '@orders/platform/process/metrics';
+import { contentHashOf } from './content-hash.ts';
 import type { Booking, Ledger } from './ledger.ts';
 import type { Fate, Simulator } from './simulation.ts';
 import type { WaitingRequests } from './waiting-requests.ts';
@@ -50,7 +51,9 @@ export function createPostShipment(parts: Parts): PostShipment {
     });
     const fate = (waitMs > 0 || wanted === 'hang') && waiting.isFull() ? 'overloaded' : wanted;
     const books = fate === 'book' || fate === 'lose_response';
-    const booking = ledger.record(reference, books ? Date.now() : undefined);
+    const booking = books
+      ? ledger.record(reference, Date.now(), contentHashOf(request.body))
+      : ledger.record(reference);
     note(fate, request);
     return { fate, booking: fate === 'repeat' ? past.first : booking };
   }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { until } from '@orders/platform/test/kit/until';
-import { startProvider } from './running-provider.ts';
+import { content, startProvider } from './running-provider.ts';
 
 test('TEST-REFUSE answers 422 with a message and books nothing', async (t) => {
   const provider = await startProvider(t);
@@ -11,7 +12,7 @@ test('TEST-REFUSE answers 422 with a message and books nothing', async (t) => {
   assert.deepEqual([status, body.code], [422, 'shipment_refused']);
   assert.ok(String(body.detail).length > 10);
   assert.deepEqual(await provider.ledger(), [
-    { reference: 'a', bookings: 0, posts: 1, trackingNumber: null },
+    { reference: 'a', bookings: 0, posts: 1, trackingNumber: null, content: null },
   ]);
 });
 
@@ -31,6 +32,7 @@ test('TEST-DOWN always answers 503 with Retry-After, TEST-FLAKY-2 twice and then
     bookings: 1,
     posts: 4,
     trackingNumber: 'MP000000000001',
+    content: hash('sha256', 'c\x1fn\x1fTEST-FLAKY-2\x1f1'),
   });
 });
 
@@ -55,7 +57,7 @@ test('TEST-HANG never answers and books nothing; its key is free afterwards', as
   assert.equal((await provider.lookUp('a')).status, 404);
   assert.equal((await provider.post('a')).status, 201);
   assert.deepEqual(await provider.ledger(), [
-    { reference: 'a', bookings: 1, posts: 2, trackingNumber: 'MP000000000001' },
+    { reference: 'a', bookings: 1, posts: 2, trackingNumber: 'MP000000000001', content },
   ]);
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { LedgerEntry } from '@orders/contracts/shipping';
 import fc from 'fast-check';
@@ -106,4 +107,25 @@ test('a file that is no ledger stops the start with its name', async (t) => {
     () => open(path),
     new RegExp(`${path} cannot be opened: .*not a database.*Move it`),
   );
+});
+
+test('a file whose bookings have no hash of their content opens, keeps them, and takes hashes', async (t) => {
+  const path = join(await temporaryFolder(t), 'ledger');
+  const before = open(path);
+  before.record('a', 1, 'h1');
+  before.record('a', 2, 'h2');
+  await before.close();
+  const file = new DatabaseSync(path);
+  file.exec('ALTER TABLE accounts DROP COLUMN first_content');
+  file.close();
+  const after = open(path);
+  after.record('a', 3, 'h3');
+  after.record('b');
+  after.record('b', 4, 'h4');
+  const contents = (await entriesOf(after)).map(({ bookings, content }) => [bookings, content]);
+  assert.deepEqual(contents, [
+    [3, null],
+    [1, 'h4'],
+  ]);
+  await after.close();
 });

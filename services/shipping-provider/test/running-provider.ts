@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,6 +15,9 @@ import { createShippingProvider } from '../src/service.ts';
 /** No request of a test may take longer. */
 const requestMs = 20_000;
 const main = join(import.meta.dirname, '../src/main.ts');
+
+/** SHA-256 of what `post` books unless it is told otherwise. */
+export const content = hash('sha256', 'c\x1fn\x1fp\x1f1');
 
 export const silentLog = createLog({ service: 'test', level: 'silent' });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '@orders/platform/test/kit/until';
-import { startProvider, temporaryFolder } from './running-provider.ts';
+import { content, startProvider, temporaryFolder } from './running-provider.ts';
 
 test('POST books and answers 201 with the shipment, and the look-up shows the same', async (t) => {
   const provider = await startProvider(t);
@@ -31,7 +31,7 @@ test('the same Idempotency-Key gives the same shipment, also when many ask at on
   assert.equal(new Set(answers.map(({ body }) => body.trackingNumber)).size, 1);
   assert.ok(answers.every(({ status }) => status === 201));
   assert.deepEqual(await provider.ledger(), [
-    { reference: 'same', bookings: 1, posts: 50, trackingNumber: 'MP000000000001' },
+    { reference: 'same', bookings: 1, posts: 50, trackingNumber: 'MP000000000001', content },
   ]);
 });
 
@@ -53,7 +53,7 @@ test('with dedupe off the same key books anew and the look-up finds the first bo
   );
   assert.deepEqual((await provider.lookUp('a')).body, first.body);
   assert.deepEqual(await provider.ledger(), [
-    { reference: 'a', bookings: 2, posts: 2, trackingNumber: 'MP000000000001' },
+    { reference: 'a', bookings: 2, posts: 2, trackingNumber: 'MP000000000001', content },
   ]);
 });
 

@@ -139,10 +139,11 @@ const fileStatement = {
       INSERT INTO fulfillments (
         order_id, source_topic, source_partition, source_offset, payload, correlation_id,
         traceparent, created_at, published_at, state, sequence, claim, claimed_by, attempts,
-        attempt_open, due_at, cancel_requested)
+        attempt_open, attempted_at, due_at, cancel_requested)
       SELECT order_id, $19, source_partition, source_offset, payload, correlation_id, traceparent,
         created_at, published_at, 'Processing', 1, h.handed_over::int,
         CASE WHEN h.handed_over THEN $12::text END, h.handed_over::int, h.handed_over,
+        CASE WHEN h.handed_over THEN now() END,
         CASE WHEN h.handed_over THEN now() + $13::int * interval '1 ms' ELSE now() END, is_unwanted
       FROM judged j CROSS JOIN LATERAL (SELECT j.handed_over AND NOT j.is_unwanted AS handed_over) h
       ON CONFLICT DO NOTHING RETURNING order_id, attempt_open),

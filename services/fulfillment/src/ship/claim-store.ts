@@ -109,6 +109,7 @@ const claimStatement = {
         was_unknown = f.was_unknown OR (due.was_open AND f.settle_at IS NULL),
         may_resend = f.may_resend AND (due.was_open OR due.is_unwanted),
         attempts = f.attempts + CASE WHEN due.was_open OR due.is_unwanted THEN 0 ELSE 1 END,
+        attempted_at = CASE WHEN due.was_open OR due.is_unwanted THEN f.attempted_at ELSE now() END,
         abandoned = f.abandoned + CASE WHEN due.was_open AND f.settle_at IS NULL THEN 1 ELSE 0 END,
         settle_at = CASE
           WHEN due.was_open THEN coalesce(f.settle_at, now() + $4::int * interval '1 ms') END
