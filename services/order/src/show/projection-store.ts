@@ -48,6 +48,7 @@ function toFulfillmentJson({
   });
 }
 
+// `updated_at` is when a statement began, and one that began earlier may write later.
 // I12: only a newer sequence replaces what an order shows.
 const projectStatement = {
   name: 'order-project',
@@ -63,7 +64,7 @@ const projectStatement = {
           publish_failed = false,
           fulfillment = e.fulfillment::json,
           attention = CASE WHEN e.status IN ('Retrying', 'Failed', 'Cancelled') THEN e.status END,
-          updated_at = greatest(now(), o.created_at)
+          updated_at = greatest(now(), o.updated_at)
       FROM events e WHERE o.order_id = e.order_id AND o.sequence < e.sequence
       RETURNING o.order_id),
     noted AS (${noteChanges('changed')})

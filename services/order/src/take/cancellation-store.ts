@@ -46,7 +46,7 @@ const requestStatement = {
       UPDATE orders
       SET cancel_requested_at = $2,
           cancel_reason = $3,
-          updated_at = greatest(now(), created_at)
+          updated_at = greatest(now(), updated_at)
       WHERE order_id = $1 AND cancel_requested_at IS NULL AND ${mayBeCancelledSql}
       RETURNING order_id),
     noted AS (${noteChanges('changed')})

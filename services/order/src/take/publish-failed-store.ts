@@ -22,7 +22,10 @@ const markPendingStatement = {
   text: `
     WITH changed AS (
       UPDATE orders
-      SET status = 'Pending', publish_failed = true, attention = 'Pending', updated_at = now()
+      SET status = 'Pending',
+          publish_failed = true,
+          attention = 'Pending',
+          updated_at = greatest(now(), updated_at)
       WHERE order_id = ANY ($1::uuid[]) AND status = 'Created' RETURNING order_id)
     ${noteChanges('changed')}`,
 };
@@ -31,7 +34,7 @@ const clearPublishFailedStatement = {
   name: 'order-clear-publish-failed',
   text: `
     WITH changed AS (
-      UPDATE orders SET publish_failed = false, updated_at = now()
+      UPDATE orders SET publish_failed = false, updated_at = greatest(now(), updated_at)
       WHERE order_id = ANY ($1::uuid[]) AND publish_failed RETURNING order_id)
     ${noteChanges('changed')}`,
 };
