@@ -34,6 +34,7 @@ const entryPoints = [
   '^tools/src/[^/]+\\.ts$',
   '^lab/src/[^/]+/main\\.ts$',
   '^lab/src/bench/[^/]+\\.ts$',
+  '^lab/src/kit/second-clock\\.ts$',
 ];
 
 export default {

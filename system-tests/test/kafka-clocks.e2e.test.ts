@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import { call } from '@orders/lab/kit/http';
 import { skipWithout, startKafkaSystem } from '@orders/lab/kit/kafka-system';
+import { secondClock } from '@orders/lab/kit/odd-clock';
 import { anOrder, place, untilOrder } from '@orders/lab/kit/orders';
 import { until } from '@orders/lab/kit/until';
 
-/** A URL: the path of the checkout may have blanks. */
-const clock = pathToFileURL(join(import.meta.dirname, 'second-clock.ts')).href;
 /** Kafka takes no record whose time is more than an hour ahead of its own. */
 const aheadSeconds = 7_200;
 const system = await startKafkaSystem({
-  env: { NODE_OPTIONS: `--import ${clock}`, CLOCK_AHEAD_SECONDS: String(aheadSeconds) },
+  env: secondClock(aheadSeconds),
 });
 const options = skipWithout(system);
 

@@ -21,6 +21,8 @@ export type FaultFigures = {
    * there is none.
    */
   recoverMs: number | null;
+  /** The busiest process while its database was away, in percent of a core. */
+  cpuPercent?: number;
 };
 
 /** An order's way in time, in Date.now(); `to` is Infinity where it never got to Shipped. */
@@ -42,7 +44,7 @@ export function attribute(
     marksOf(found.doubled),
     marksOf(found.stuck),
   ];
-  return faults.map(({ fault, startedAt, endedAt }) => {
+  return faults.map(({ fault, startedAt, endedAt, cpu }) => {
     const under = ways.filter(({ from, to }) => from <= endedAt && to >= startedAt);
     const count = (marks: Set<string>) => under.filter(({ mark }) => marks.has(mark)).length;
     const next = ways.find(({ from }) => from > endedAt);
@@ -57,6 +59,7 @@ export function attribute(
       stuck: count(stuck),
       recoverMs:
         next === undefined || next.to === Number.POSITIVE_INFINITY ? null : next.to - endedAt,
+      ...(cpu.length > 0 && { cpuPercent: Math.max(...cpu.map(({ percent }) => percent)) }),
     };
   });
 }
@@ -70,7 +73,10 @@ function waysOf(sent: readonly SentOrder[], orders: readonly OrderListEntry[]): 
   const shown = orders.map(({ customerName, createdAt, updatedAt, status }) => ({
     mark: customerName,
     from: Date.parse(createdAt),
-    to: status === 'Shipped' ? Date.parse(updatedAt) : Number.POSITIVE_INFINITY,
+    to:
+      status === 'Shipped' || status === 'Cancelled'
+        ? Date.parse(updatedAt)
+        : Number.POSITIVE_INFINITY,
   }));
   const missing = sent.flatMap(({ mark, orderId }) =>
     orderId === undefined || known.has(orderId)

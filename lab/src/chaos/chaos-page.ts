@@ -16,13 +16,18 @@ export function chaosPage(rounds: readonly RoundResult[], resultsName: string): 
   return `# Chaos: what faults do to orders
 
 Made by \`npm run chaos\`. Real processes under a load of real orders are struck by faults that a seed has drawn; then everything is
-healed, every order must be Shipped, and the orders are compared with the provider's ledger and audited. Each line of
+healed, every order must be Shipped (or Cancelled, where that was asked), and the orders are compared with the provider's ledger and audited. Each line of
 [${resultsName}](${resultsName}) is a round.
+
+Every twentieth order is cancelled, operators retry and give verdicts on what is Retrying, ten orders of a round are as large as
+orders can be, on Kafka another producer writes orders whose records have odd times, and in some rounds the wall clock of one
+instance is wrong.
 
 A fault lasts from its first blow until what was killed is launched, or what was disturbed is left alone. Placed: orders placed
 meanwhile. Under it: orders on their way at some moment of it. Time to recover: from its end until the first order placed after it
 is seen as Shipped; it contains the start of what was killed, and what the next faults did to that order. An order under two
-faults counts at both; what is lost, doubled or stuck is counted once in the last line.
+faults counts at both; what is lost, doubled or stuck is counted once in the last line. CPU: the busiest process while its database was
+away, of one core; requests come all the time.
 
 ${parts.join('\n')}`;
 }
@@ -38,21 +43,22 @@ ${all?.faults ?? 0} faults in ${rounds.length} rounds, ${orders.toLocaleString('
 
 ![Time to recover by kind of fault](chaos-${mode}.svg)
 
-| fault | times | orders placed | orders under it | lost | doubled | stuck | to recover, median | worst |
-|---|--:|--:|--:|--:|--:|--:|--:|--:|
+| fault | times | orders placed | orders under it | lost | doubled | stuck | to recover, median | worst | CPU |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 ${rows.map(matrixLine).join('\n')}
 
-| seed | made at | of commit | faults | orders | per second | databases | provider | drained in | outcome |
-|--:|---|---|--:|--:|--:|---|---|--:|---|
+| seed | made at | of commit | faults | orders | per second | databases | provider | clock | cancelled | retried | verdicts | drained in | outcome |
+|--:|---|---|--:|--:|--:|---|---|---|--:|--:|--:|--:|---|
 ${rounds.map(roundLine).join('\n')}
 `;
 }
 
 function matrixLine(row: MatrixRow): string {
-  const { kind, faults, placed, under, lost, doubled, stuck, recoverMs } = row;
+  const { kind, faults, placed, under, lost, doubled, stuck, recoverMs, cpuPercent } = row;
   const times =
     recoverMs === undefined ? ['', ''] : [seconds(recoverMs.p50), seconds(recoverMs.max)];
-  return `| ${[kind, faults, placed, under, lost, doubled, stuck, ...times].join(' | ')} |`;
+  const cpu = cpuPercent === undefined ? '' : `${cpuPercent} %`;
+  return `| ${[kind, faults, placed, under, lost, doubled, stuck, ...times, cpu].join(' | ')} |`;
 }
 
 function roundLine(round: RoundResult): string {
@@ -66,12 +72,20 @@ function roundLine(round: RoundResult): string {
     drainSeconds,
     behindProxies,
     honoursKeys,
+    clock,
+    cancelled,
+    retries,
+    verdicts,
   } = round;
   const { lost, doubled, stuck, otherwise, audit } = round;
   const red = `${lost} lost, ${doubled} doubled, ${stuck} stuck, ${otherwise} otherwise, audit ${audit === 'clean' ? audit : 'red'}`;
   const words = [
     behindProxies ? 'behind proxies' : 'its own',
     honoursKeys ? 'honours keys' : 'ignores keys',
+    ...(clock === undefined ? [''] : [`${clock.part} ${clock.aheadSeconds} s`]),
+    cancelled ?? '',
+    retries ?? '',
+    verdicts ?? '',
     `${drainSeconds} s`,
     isGreen(round) ? 'green' : red,
   ];

@@ -7,6 +7,7 @@ import { createSystem, type System } from '../kit/system.ts';
 import { everything, networkOf } from './fault-kinds.ts';
 import { type Foundation, startFoundation, throughPort } from './foundation.ts';
 import { createLogs, type Logs } from './kept-logs.ts';
+import { readOnlySpell } from './read-only-spell.ts';
 import type { RoundPlan } from './round-plan.ts';
 import { providerEnv, quickShipping, type Subject, type Victim } from './subject.ts';
 import { assertAlive, keptPostgresVictim, postgresVictim, processVictim } from './victims.ts';
@@ -52,11 +53,13 @@ export async function startEmbeddedSubject(plan: RoundPlan): Promise<Subject> {
       ['provider', mock],
       [everything, powerCut(system, node, mock)],
     ]);
-    const databases =
-      server === undefined ? databaseUrls(system.dataDir) : databaseUrls(server.dataDir);
+    const { dataDir } = server ?? system;
+    const databases = databaseUrls(dataDir);
     const directEnv = { ...databases, SHIPPING_BASE_URL: provider.url };
     return {
       urls: [system.url],
+      fulfillmentUrls: [system.fulfillmentUrl],
+      readOnlySpell: (ms) => readOnlySpell(databases.ORDERS_DATABASE_URL, dataDir, ms),
       providerUrl: provider.url,
       victims,
       networks,
@@ -103,6 +106,7 @@ function systemVictim(system: System, logs: Logs): Victim {
       await system.untilReady(60);
     },
     signal: (signal) => sendSignal(system.program.pid, signal),
+    pid: () => system.program.pid,
   };
 }
 

@@ -7,9 +7,9 @@ export type Mode = 'embedded' | 'kafka';
  * kill: SIGKILL, started again after a while. pause: SIGSTOP, SIGCONT. On a network: cut, all or
  * some connections reset again and again; slow, bytes arrive late; hold, they wait and arrive after
  * it; lose, they wait and then the connections are reset without them. simulate: the provider
- * misbehaves.
+ * misbehaves. read_only: PostgreSQL takes no writes.
  */
-type Action = 'kill' | 'pause' | 'cut' | 'slow' | 'hold' | 'lose' | 'simulate';
+type Action = 'kill' | 'pause' | 'cut' | 'slow' | 'hold' | 'lose' | 'simulate' | 'read_only';
 
 export type Fault = {
   /** A row of the matrix: what happens to which sort of part. */
@@ -35,6 +35,8 @@ export type FaultKind = {
   parts: readonly string[];
   /** Bounds of its duration in milliseconds. */
   lasts: readonly [number, number];
+  /** Without idempotency keys the provider would book twice, and nobody could help it. */
+  needsKeys?: true;
   draw?: (random: Random) => Pick<Fault, 'delayMs' | 'share' | 'change'>;
 };
 
@@ -96,6 +98,40 @@ const provider: FaultKind[] = [
     lookupDelayMs: random.between(200, 600),
     lostResponseRate: 0.5,
   })),
+  simulate('answers with nulls', (random) => ({
+    nullFieldsRate: rate(random),
+    lostResponseRate: 0.3,
+  })),
+  simulate('answers for another', (random) => ({
+    foreignReferenceRate: rate(random),
+    lostResponseRate: 0.3,
+  })),
+  simulate('loses answers behind an ingress without backend', (random) => ({
+    notFoundPageRate: rate(random),
+    lostResponseRate: 0.7,
+  })),
+  // Later than SHIPPING_SETTLE_SECONDS, so that it is sent again, and seen when asked once more.
+  {
+    ...simulate('refuses what it has booked', (random) => ({
+      refusesBooked: true,
+      lostResponseRate: 0.7,
+      lookupDelayMs: random.between(1_050, 1_500),
+    })),
+    needsKeys: true,
+  },
+];
+
+/** Its network goes on: connections are accepted and nothing is answered, or answers stop. */
+const databaseAway: FaultKind[] = [
+  kill(database),
+  pause(database),
+  { ...pause(database), kind: `long pause of ${database}`, lasts: [6_000, 20_000] },
+  {
+    kind: `${database} takes no writes`,
+    action: 'read_only',
+    parts: [database],
+    lasts: [800, 5_000],
+  },
 ];
 
 /**
@@ -104,14 +140,7 @@ const provider: FaultKind[] = [
  */
 export function embeddedKinds(behindProxies: boolean): FaultKind[] {
   const shipping = network(networkOf('fulfillment-service', 'provider'));
-  const kinds = [
-    kill('system'),
-    pause('system'),
-    kill(database),
-    pause(database),
-    ...provider,
-    ...shipping,
-  ];
+  const kinds = [kill('system'), pause('system'), ...databaseAway, ...provider, ...shipping];
   if (!behindProxies) return [...kinds, kill(everything)];
   const databases = ['order-service', 'fulfillment-service'].flatMap((name) =>
     network(networkOf(name, database)),
@@ -137,7 +166,8 @@ export function kafkaKinds(): FaultKind[] {
         parts.map((part) => networkOf(part, database)),
       ),
     ]),
-    ...[kill('Kafka'), pause('Kafka'), kill(database), pause(database)],
+    ...[kill('Kafka'), pause('Kafka')],
+    ...databaseAway,
     ...network(brokerNetwork),
     ...network(
       networkOf('fulfillment-service', 'provider'),

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { simulate } from '../kit/shipping-provider.ts';
 import type { TcpProxy } from '../kit/tcp-proxy.ts';
 import { elapse } from '../kit/until.ts';
+import { type CpuShare, startCpuWatch } from './cpu-watch.ts';
 import type { Fault } from './fault-kinds.ts';
 import { type Subject, usualSimulation, type Victim } from './subject.ts';
 
 /**
  * When a fault was there, in Date.now(); it ends when what was killed is launched, not when it
- * works again.
+ * works again. `cpu`: what processes used while their database was away.
  */
-export type Inflicted = { fault: Fault; startedAt: number; endedAt: number };
+export type Inflicted = { fault: Fault; startedAt: number; endedAt: number; cpu: CpuShare[] };
 
 const cutEveryMs = 200;
 
@@ -20,9 +21,15 @@ const cutEveryMs = 200;
 export async function inflict(fault: Fault, subject: Subject): Promise<Inflicted> {
   const { action, part } = fault;
   const startedAt = Date.now();
-  const ended = (): Inflicted => ({ fault, startedAt, endedAt: Date.now() });
+  const cpuOf = isOfDatabase(fault) ? startCpuWatch(subject.victims) : () => [];
+  const ended = (): Inflicted => ({ fault, startedAt, endedAt: Date.now(), cpu: cpuOf() });
   if (action === 'simulate') {
     await misbehave(fault, subject);
+    return ended();
+  }
+  if (action === 'read_only') {
+    await get(subject.victims, part).untilReady();
+    await subject.readOnlySpell(fault.durationMs);
     return ended();
   }
   if (action !== 'kill' && action !== 'pause') {
@@ -41,6 +48,9 @@ export async function inflict(fault: Fault, subject: Subject): Promise<Inflicted
   if (fault.waits) await victim.untilReady();
   return inflicted;
 }
+
+const isOfDatabase = ({ action, part }: Fault): boolean =>
+  part === 'PostgreSQL' && (action === 'pause' || action === 'read_only');
 
 async function pause(victim: Victim, durationMs: number): Promise<void> {
   victim.signal('SIGSTOP');

@@ -1,11 +1,13 @@
 import { freePorts } from '../kit/free-ports.ts';
 import { startLocalKafka } from '../kit/local-kafka.ts';
 import { type LocalPostgres, startLocalPostgres } from '../kit/local-postgres.ts';
+import { secondClock } from '../kit/odd-clock.ts';
 import { createServiceProcess, type ServiceProcess } from '../kit/service-process.ts';
 import { startShippingProvider } from '../kit/shipping-provider.ts';
 import { brokerNetwork, fulfillmentServices, networkOf, orderServices } from './fault-kinds.ts';
 import { type Foundation, startFoundation, throughPort } from './foundation.ts';
 import { createLogs } from './kept-logs.ts';
+import { readOnlySpell } from './read-only-spell.ts';
 import type { RoundPlan } from './round-plan.ts';
 import { providerEnv, quickShipping, type Subject } from './subject.ts';
 import { brokerVictim, keptPostgresVictim, processVictim } from './victims.ts';
@@ -38,7 +40,7 @@ export async function startKafkaSubject(plan: RoundPlan): Promise<Subject | unde
     });
     closers.push(() => provider.kill());
     const shared = { ...quickShipping(plan), KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers };
-    const services = await createServices({ foundation, databases, providerPort, shared });
+    const services = await createServices({ foundation, databases, providerPort, shared, plan });
     closers.push(() => Promise.all(services.map((service) => service.kill())));
     await Promise.all(services.map((service) => service.start()));
     const victims = new Map([
@@ -55,8 +57,20 @@ export async function startKafkaSubject(plan: RoundPlan): Promise<Subject | unde
       KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers,
       SHIPPING_BASE_URL: provider.url,
     };
-    const urls = services.filter(({ name }) => orderServices.includes(name)).map(({ url }) => url);
-    return { urls, providerUrl: provider.url, victims, networks, env, directory, logs, close };
+    const urlsOf = (names: readonly string[]) =>
+      services.filter(({ name }) => names.includes(name)).map(({ url }) => url);
+    return {
+      urls: urlsOf(orderServices),
+      fulfillmentUrls: urlsOf(fulfillmentServices),
+      readOnlySpell: (ms) => readOnlySpell(databases.orders, databases.dataDir, ms),
+      providerUrl: provider.url,
+      victims,
+      networks,
+      env,
+      directory,
+      logs,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -69,8 +83,11 @@ async function createServices(parts: {
   databases: LocalPostgres;
   providerPort: number;
   shared: Record<string, string>;
+  plan: RoundPlan;
 }): Promise<ServiceProcess[]> {
   const { foundation, databases, providerPort, shared } = parts;
+  const { clock } = parts.plan;
+  const clockOf = (name: string) => (clock?.part === name ? secondClock(clock.aheadSeconds) : {});
   const { directory } = foundation;
   const ports = await freePorts(orderServices.length + fulfillmentServices.length);
   const reach = async (name: string, url: string) =>
@@ -85,7 +102,7 @@ async function createServices(parts: {
       ORDER_SERVICE_PORT: String(port),
       ORDERS_DATABASE_URL: await reach(name, databases.orders),
     };
-    const env = { ...shared, ...own };
+    const env = { ...shared, ...own, ...clockOf(name) };
     services.push(createServiceProcess({ name, script: 'order-service', port, directory, env }));
   }
   for (const name of fulfillmentServices) {
@@ -96,7 +113,7 @@ async function createServices(parts: {
       FULFILLMENT_DATABASE_URL: await reach(name, databases.fulfillment),
       SHIPPING_BASE_URL: `http://127.0.0.1:${shipping}`,
     };
-    const env = { ...shared, ...own };
+    const env = { ...shared, ...own, ...clockOf(name) };
     services.push(
       createServiceProcess({ name, script: 'fulfillment-service', port, directory, env }),
     );

@@ -11,6 +11,8 @@ export type MatrixRow = {
   doubled: number;
   stuck: number;
   recoverMs: { p50: number; max: number } | undefined;
+  /** The busiest process of all times. */
+  cpuPercent: number | undefined;
 };
 
 /**
@@ -39,6 +41,7 @@ function rowOf(kind: string, faults: readonly FaultFigures[]): MatrixRow {
   const times = faults
     .flatMap(({ recoverMs }) => recoverMs ?? [])
     .sort((one, other) => one - other);
+  const cpu = faults.flatMap(({ cpuPercent }) => cpuPercent ?? []);
   const max = times.at(-1);
   const p50 = times[Math.floor((times.length - 1) / 2)];
   const [placed, under, lost, doubled, stuck] = (
@@ -53,6 +56,7 @@ function rowOf(kind: string, faults: readonly FaultFigures[]): MatrixRow {
     doubled: doubled ?? 0,
     stuck: stuck ?? 0,
     recoverMs: p50 === undefined || max === undefined ? undefined : { p50, max },
+    cpuPercent: cpu.length === 0 ? undefined : Math.max(...cpu),
   };
 }
 

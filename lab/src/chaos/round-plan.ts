@@ -7,6 +7,7 @@ import {
   fulfillmentServices,
   kafkaKinds,
   type Mode,
+  orderServices,
 } from './fault-kinds.ts';
 
 /** One fault, or two of which the second begins while the first lasts. */
@@ -22,6 +23,8 @@ export type RoundPlan = {
   honoursKeys: boolean;
   ordersPerSecond: number;
   settleSeconds: number;
+  /** One instance whose wall clock is wrong; in Kafka mode only. */
+  clock: { part: string; aheadSeconds: number } | undefined;
   /** Begins with the round and goes on while others strike. */
   background: Fault[];
   blows: Blow[];
@@ -45,7 +48,8 @@ export function planRound(mode: Mode, seed: number, count: number): RoundPlan {
     mode === 'kafka' && count > 1 && random.next() < 0.4
       ? [drawLongPause(random, honoursKeys)]
       : [];
-  const kinds = mode === 'kafka' ? kafkaKinds() : embeddedKinds(behindProxies);
+  const all = mode === 'kafka' ? kafkaKinds() : embeddedKinds(behindProxies);
+  const kinds = all.filter(({ needsKeys }) => honoursKeys || needsKeys !== true);
   const spared = background.map(({ part }) => part);
   const draw = createDeck(kinds, random, spared, honoursKeys);
   const blows: Blow[] = [];
@@ -60,6 +64,7 @@ export function planRound(mode: Mode, seed: number, count: number): RoundPlan {
     left -= faults.length;
   }
   const settleSeconds = honoursKeys ? 1 : 2;
+  const clock = mode === 'kafka' ? drawClock(random) : undefined;
   return {
     mode,
     seed,
@@ -67,6 +72,7 @@ export function planRound(mode: Mode, seed: number, count: number): RoundPlan {
     honoursKeys,
     ordersPerSecond,
     settleSeconds,
+    clock,
     background,
     blows,
   };
@@ -113,6 +119,15 @@ function drawFault(of: FaultKind, random: Random, spared: string[], honoursKeys:
 /** Two faults of one part would undo each other; of everything there is no second part. */
 function mayOverlap({ part }: Fault, { parts }: FaultKind): boolean {
   return !parts.includes(everything) && !parts.includes(part);
+}
+
+const clockShare = 0.5;
+
+function drawClock(random: Random): RoundPlan['clock'] {
+  const isOdd = random.next() < clockShare;
+  const [part = ''] = random.shuffled([...orderServices, ...fulfillmentServices]);
+  const [aheadSeconds = 0] = random.shuffled([-300, 300, 7_200]);
+  return isOdd ? { part, aheadSeconds } : undefined;
 }
 
 /**

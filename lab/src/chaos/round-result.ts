@@ -14,6 +14,14 @@ export type RoundResult = {
   commit: string;
   behindProxies: boolean;
   honoursKeys: boolean;
+  /** One instance whose wall clock is wrong. */
+  clock?: { part: string; aheadSeconds: number } | undefined;
+  /** Requests to cancel that were taken, and orders that are Cancelled. */
+  cancels?: number;
+  cancelled?: number;
+  /** Orders that operators retried, and gave verdicts on. */
+  retries?: number;
+  verdicts?: number;
   ordersPerSecond: number;
   /** Of the faults under load; starting and ending the system not counted. */
   seconds: number;

@@ -1,13 +1,17 @@
 import type { NewOrder, OrderListEntry } from '@orders/contracts/orders/api';
 import { startOrderWatch } from '../kit/order-watch.ts';
 import { readOrders } from '../kit/orders.ts';
-import { reconcile } from '../kit/reconcile.ts';
+import { type Besides, reconcile } from '../kit/reconcile.ts';
 import { readLedger } from '../kit/shipping-provider.ts';
 import { elapse, until } from '../kit/until.ts';
 import { type OrderLoad, startOrderLoad } from '../load/order-load.ts';
 import { attribute } from './attribution.ts';
 import { runAudit } from './audit-run.ts';
+import { busyOnes } from './cpu-watch.ts';
+import { produceForeignOrders } from './foreign-producer.ts';
 import { type Inflicted, inflict } from './inflict-fault.ts';
+import { withLargeOrders } from './large-orders.ts';
+import { startMeddling } from './meddling.ts';
 import type { RoundPlan } from './round-plan.ts';
 import type { RoundResult } from './round-result.ts';
 import type { Subject } from './subject.ts';
@@ -32,25 +36,15 @@ export async function runRound(
   orders: readonly NewOrder[],
   onFault: (inflicted: Inflicted, load: OrderLoad) => void,
 ): Promise<RoundReport> {
-  const { seed, ordersPerSecond: perSecond } = plan;
   const [url = ''] = subject.urls;
   const watch = startOrderWatch(url);
-  // Each seed has orders of its own.
-  const from = seed % orders.length;
-  const own = [...orders.slice(from), ...orders.slice(0, from)];
-  const name = `chaos ${seed}`;
-  const load = startOrderLoad({
-    url: subject.urls,
-    orders: own,
-    perSecond,
-    name,
-    keylessEvery,
-    retrySeconds: 90,
-  });
+  const load = startLoad(plan, subject, orders);
+  const meddling = startMeddling(subject, load, plan.honoursKeys);
   try {
     const faults: Inflicted[] = [];
     const begun = performance.now();
     await untilAccepted(load, warmUpOrders);
+    const foreign = await produceForeignOrders(subject.env.KAFKA_BOOTSTRAP_SERVERS);
     await strike(plan, subject, (inflicted) => {
       faults.push(inflicted);
       onFault(inflicted, load);
@@ -59,25 +53,31 @@ export async function runRound(
     // Placed after the last fault, so that its time to recover can be told.
     await untilAccepted(load, load.accepted.length + warmUpOrders);
     const seconds = (performance.now() - begun) / 1000;
-    await load.stop();
+    await Promise.all([load.stop(), meddling.stop()]);
     const stopped = performance.now();
-    const all = await drain(url);
+    const besides = { foreign, cancelled: meddling.cancelled };
+    const all = await drain(url, subject.providerUrl, besides);
     const drainSeconds = (performance.now() - stopped) / 1000;
     await watch.stop();
     const ledger = await readLedger(subject.providerUrl);
-    const found = reconcile(load.sent, all, ledger);
+    const found = reconcile(load.sent, all, ledger, besides);
     const refused = load.sent
       .filter(({ key, orderId }) => key !== undefined && orderId === undefined)
       .map(({ mark, answers }) => `${mark}: never accepted, answered ${answers.join(', ')}`);
-    const otherwise = [...found.orphans, ...watch.stepsBack, ...refused];
-    const audit = await runAudit(plan.mode, subject);
+    const busy = faults.flatMap(({ fault, cpu }) => busyOnes(fault.kind, cpu));
+    const otherwise = [
+      ...found.orphans,
+      ...watch.stepsBack,
+      ...refused,
+      ...meddling.problems,
+      ...busy,
+    ];
+    const audit = await runAudit(plan.mode, subject, foreign);
     const result: RoundReport['result'] = {
-      mode: plan.mode,
-      seed,
+      ...drawnOf(plan),
+      cancelled: all.filter(({ status }) => status === 'Cancelled').length,
+      ...meddling.done,
       at: new Date().toISOString(),
-      behindProxies: plan.behindProxies,
-      honoursKeys: plan.honoursKeys,
-      ordersPerSecond: perSecond,
       seconds: tenths(seconds),
       drainSeconds: tenths(drainSeconds),
       sent: load.sent.length,
@@ -96,9 +96,23 @@ export async function runRound(
     );
     return { result, problems };
   } finally {
-    await Promise.all([load.stop(), watch.stop()]);
+    await Promise.all([load.stop(), watch.stop(), meddling.stop()]);
   }
 }
+
+/** Each seed has orders of its own. */
+function startLoad(
+  { seed, ordersPerSecond: perSecond }: RoundPlan,
+  { urls: url }: Subject,
+  all: readonly NewOrder[],
+): OrderLoad {
+  const from = seed % all.length;
+  const orders = withLargeOrders([...all.slice(from), ...all.slice(0, from)]);
+  const name = `chaos ${seed}`;
+  return startOrderLoad({ url, orders, perSecond, name, keylessEvery, retrySeconds: 90 });
+}
+
+const drawnOf = ({ background: _, blows: __, settleSeconds: ___, ...drawn }: RoundPlan) => drawn;
 
 async function strike(
   plan: RoundPlan,
@@ -132,13 +146,23 @@ async function untilAccepted(load: OrderLoad, count: number): Promise<void> {
   await until(`${count} accepted orders`, 60, () => load.accepted.length >= count);
 }
 
-/** Waits until every order is Shipped, and gives all orders then; after the bound, as they are. */
-async function drain(url: string): Promise<OrderListEntry[]> {
+/**
+ * Waits until every order is where it must be, and gives all orders then; after the bound, as they
+ * are.
+ */
+async function drain(
+  url: string,
+  providerUrl: string,
+  { foreign, cancelled }: Required<Besides>,
+): Promise<OrderListEntry[]> {
   let all: OrderListEntry[] = [];
   const end = performance.now() + drainSecondsMax * 1000;
   while (performance.now() < end) {
     all = await readOrders(url);
-    if (all.every(({ status }) => status === 'Shipped')) break;
+    const isAtRest = ({ orderId, status }: OrderListEntry): boolean =>
+      status === 'Shipped' || (status === 'Cancelled' && cancelled.has(orderId));
+    const ledger = await readLedger(providerUrl);
+    if (all.every(isAtRest) && foreign.every((id) => ledger.has(id))) break;
     await elapse(300);
   }
   return all;

@@ -10,13 +10,18 @@ export type Victim = {
   /** Rejects when it does not work within a minute or so, or has ended. */
   untilReady(): Promise<void>;
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Of the Node process whose CPU time is watched. */
+  pid?(): number;
 };
 
 /** A running system with everything that can be struck. */
 export type Subject = {
   /** Of the Order Service's instances. */
   readonly urls: readonly string[];
+  readonly fulfillmentUrls: readonly string[];
   readonly providerUrl: string;
+  /** PostgreSQL takes no writes for so long. */
+  readOnlySpell(durationMs: number): Promise<void>;
   readonly victims: ReadonlyMap<string, Victim>;
   readonly networks: ReadonlyMap<string, TcpProxy>;
   /** What a program needs to look at the same databases, broker and provider. */
@@ -46,6 +51,10 @@ export const usualSimulation = {
   hangRate: 0,
   lostResponseRate: 0.02,
   lookupDelayMs: 0,
+  nullFieldsRate: 0,
+  foreignReferenceRate: 0,
+  notFoundPageRate: 0,
+  refusesBooked: false,
 };
 
 export const providerEnv = ({ honoursKeys, seed }: RoundPlan): Record<string, string> => ({

@@ -31,6 +31,7 @@ export function processVictim(name: string, service: Restartable, logs: Logs): V
     },
     untilReady: () => service.untilReady(),
     signal: (signal) => sendSignal(service.program.pid, signal),
+    pid: () => service.program.pid,
   };
 }
 

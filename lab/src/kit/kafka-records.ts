@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Admin, Consumer, compatibilityPartitioner, Producer } from '@platformatic/kafka';
+import {
+  Admin,
+  ConfigResourceTypes,
+  Consumer,
+  compatibilityPartitioner,
+  IncrementalAlterConfigOperationTypes,
+  Producer,
+} from '@platformatic/kafka';
 
 export type KafkaRecord = {
   partition: number;
@@ -106,11 +113,33 @@ export async function deleteTopics(
   });
 }
 
+/** Lets records of any time into a topic; a broker has a bound of an hour ahead by default. */
+export const takeAnyTimestamp = (bootstrapServers: string, topic: string): Promise<void> =>
+  withAdmin(bootstrapServers, (admin) =>
+    admin.incrementalAlterConfigs({
+      resources: [
+        {
+          resourceType: ConfigResourceTypes.TOPIC,
+          resourceName: topic,
+          configs: [
+            {
+              name: 'message.timestamp.after.max.ms',
+              configOperation: IncrementalAlterConfigOperationTypes.SET,
+              value: String(2n ** 63n - 1n),
+            },
+          ],
+        },
+      ],
+    }),
+  );
+
 export type NewRecord = {
   partition?: number;
   key?: string;
   value: Buffer;
   headers?: Record<string, string>;
+  /** Now where it is left out. */
+  timestamp?: bigint;
 };
 
 /** Writes records in order, and gives partition and offset of those whose partition is set. */
@@ -128,12 +157,13 @@ export async function produce(
   const written: { partition: number; offset: bigint; record: NewRecord }[] = [];
   try {
     for (const [partition, ofPartition] of Map.groupBy(records, (record) => record.partition)) {
-      const messages = ofPartition.map(({ key, value, headers = {} }) => ({
+      const messages = ofPartition.map(({ key, value, headers = {}, timestamp }) => ({
         topic,
         value,
         headers: new Map(
           Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]),
         ),
+        ...(timestamp !== undefined && { timestamp }),
         ...(key !== undefined && { key: Buffer.from(key) }),
         ...(partition !== undefined && { partition }),
       }));

@@ -17,6 +17,14 @@ export type Reconciliation = {
   orphans: string[];
 };
 
+/** What a load has beside orders that must be shipped. */
+export type Besides = {
+  /** Orders that may be Cancelled, and are then not booked. */
+  cancelled?: ReadonlySet<string>;
+  /** Orders of another producer, booked once and not shown. */
+  foreign?: readonly string[];
+};
+
 /**
  * Compares what a load was promised with the system's orders and the provider's ledger, each
  * complete. An order that its sender got no 201 for is allowed only where the request ended without
@@ -26,6 +34,7 @@ export function reconcile(
   sent: readonly SentOrder[],
   orders: readonly OrderListEntry[],
   ledger: ReadonlyMap<string, LedgerEntry>,
+  { cancelled = new Set(), foreign = [] }: Besides = {},
 ): Reconciliation {
   const found: Reconciliation = { lost: [], doubled: [], stuck: [], orphans: [] };
   const byId = new Map(orders.map((order) => [order.orderId, order]));
@@ -45,7 +54,9 @@ export function reconcile(
     const bookings = ledger.get(order.orderId)?.bookings ?? 0;
     const said = `${order.customerName}: order ${order.orderId}, ${order.status}, ${bookings} booking(s)`;
     if (!marks.has(order.customerName)) found.orphans.push(`${said} was never sent`);
-    if (order.status !== 'Shipped')
+    const isCancelled = order.status === 'Cancelled' && cancelled.has(order.orderId);
+    if (isCancelled && bookings > 0) found.orphans.push(`${said} is booked`);
+    if (order.status !== 'Shipped' && !isCancelled)
       found.stuck.push(`${said} ${JSON.stringify(order.fulfillment)}`);
     if (order.status === 'Shipped' && bookings === 0) found.lost.push(said);
     if (bookings > 1) found.doubled.push(said);
@@ -58,8 +69,13 @@ export function reconcile(
       found.orphans.push(`${said} shows tracking number ${shown}`);
     }
   }
+  for (const id of foreign) {
+    const bookings = ledger.get(id)?.bookings ?? 0;
+    if (bookings === 0) found.lost.push(`foreign: ${id} is not booked`);
+    if (bookings > 1) found.doubled.push(`foreign: ${id} is booked ${bookings} times`);
+  }
   for (const { reference, bookings } of ledger.values()) {
-    if (bookings > 0 && !byId.has(reference))
+    if (bookings > 0 && !byId.has(reference) && !foreign.includes(reference))
       found.orphans.push(`a booking for ${reference}, which is no order`);
   }
   return found;

@@ -17,7 +17,7 @@ function fault(kind: string, from: number, to: number): Inflicted {
     durationMs: (to - from) * 1000,
     waits: true,
   } as const;
-  return { fault: drawn, startedAt: noon + from * 1000, endedAt: noon + to * 1000 };
+  return { fault: drawn, startedAt: noon + from * 1000, endedAt: noon + to * 1000, cpu: [] };
 }
 
 function order(mark: string, placed: number, shipped: number | undefined): OrderListEntry {

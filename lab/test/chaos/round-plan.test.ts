@@ -33,10 +33,14 @@ test('In the long run every kind of fault strikes', () => {
 
 test('Every fault has an end within seconds, and strikes something', () => {
   for (const plan of plans) {
-    for (const { part, durationMs } of plan.blows.flatMap(({ faults }) =>
+    for (const { kind, part, durationMs } of plan.blows.flatMap(({ faults }) =>
       faults.map(({ fault }) => fault),
     )) {
-      assert.ok(part !== '' && durationMs >= 0 && durationMs <= 2_500, `${part}: ${durationMs} ms`);
+      const longest = kind.startsWith('long pause') ? 20_000 : 5_000;
+      assert.ok(
+        part !== '' && durationMs >= 0 && durationMs <= longest,
+        `${part}: ${durationMs} ms`,
+      );
     }
     for (const { part, durationMs } of plan.background)
       assert.ok(part !== '' && durationMs <= 18_000);

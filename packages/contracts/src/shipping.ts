@@ -53,6 +53,15 @@ export const Simulation = Type.Object(
       default: 0,
       description: 'The look-up lags behind a booking',
     }),
+    nullFieldsRate: rate('booked or looked up, answered with null for all but the tracking number'),
+    foreignReferenceRate: rate(
+      'booked or looked up, answered with the shipment of another reference',
+    ),
+    notFoundPageRate: rate('a look-up gets a 404 with a page of HTML, as from an ingress'),
+    refusesBooked: Type.Boolean({
+      default: false,
+      description: 'A POST of what is booked already is refused with 422',
+    }),
     seed: Type.Integer({
       minimum: 0,
       maximum: 2_147_483_647,

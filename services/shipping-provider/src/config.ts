@@ -73,6 +73,10 @@ export function simulationOf(config: ShippingProviderConfig): Simulation {
     lostResponseRate: config.SIMULATION_LOST_RESPONSE_RATE,
     dedupe: config.SIMULATION_DEDUPE,
     lookupDelayMs: config.SIMULATION_LOOKUP_DELAY_MS,
+    nullFieldsRate: 0,
+    foreignReferenceRate: 0,
+    notFoundPageRate: 0,
+    refusesBooked: false,
     seed: config.SIMULATION_SEED,
   };
 }

@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { NewShipment, Shipment, Simulation } from '@orders/contracts/shipping';
 import type { HttpServer } from '@orders/platform/http/server';
 import { CodedError } from '@orders/platform/process/errors';
 import { type Booking, type Ledger, trackingNumberOf } from './ledger.ts';
 import type { PostShipment } from './post-shipment.ts';
-import type { Simulator } from './simulation.ts';
+import type { Showing, Simulator } from './simulation.ts';
 
 const carrier = 'Mock Parcel';
+/** What an ingress answers that has lost its backend. */
+const ingressPage = '<html><body>default backend - 404</body></html>';
 /**
  * A PUT changes what it names. Without the defaults: validation would fill them in and so reset the
  * rest.
@@ -35,15 +38,20 @@ export function addRoutes(app: HttpServer, { ledger, simulator, postShipment }: 
       const booking = await postShipment(request, reply);
       if (booking === undefined) return reply;
       reply.code(201);
-      return toShipment(reference, booking);
+      return show(reply, toShipment(reference, booking), simulator.showingOf(false));
     },
   );
 
   app.get<{ Params: { reference: string } }>(
     '/api/shipments/:reference',
     { schema: answer },
-    async (request) => {
+    async (request, reply) => {
       const { reference } = request.params;
+      const showing = simulator.showingOf(true);
+      if (showing === 'page') {
+        reply.code(404).type('text/html');
+        return ingressPage;
+      }
       const { first } = ledger.find(reference);
       refuseUnwritten(ledger);
       const { lookupDelayMs } = simulator.settings();
@@ -52,7 +60,7 @@ export function addRoutes(app: HttpServer, { ledger, simulator, postShipment }: 
       }
       await ledger.written();
       refuseUnwritten(ledger);
-      return toShipment(reference, first);
+      return show(reply, toShipment(reference, first), showing);
     },
   );
 
@@ -81,6 +89,18 @@ function refuseUnwritten(ledger: Ledger): void {
 function toShipment(reference: string, booking: Booking): Shipment {
   const createdAt = new Date(booking.at).toISOString();
   return { reference, trackingNumber: trackingNumberOf(booking), carrier, createdAt };
+}
+
+type Reply = { serializer(serialize: (answer: object) => string): unknown };
+
+/** As it is, or as providers answer that are less exact than the contract wishes. */
+function show(reply: Reply, shipment: Shipment, showing: Showing): object {
+  if (showing === 'foreign')
+    return { ...shipment, reference: randomUUID(), trackingNumber: 'MP-OF-ANOTHER' };
+  if (showing !== 'nulls') return shipment;
+  // Past the schema of the answer, which has no null.
+  reply.serializer(JSON.stringify);
+  return { ...shipment, reference: null, carrier: null, createdAt: null };
 }
 
 async function* lines(ledger: Ledger): AsyncGenerator<string> {

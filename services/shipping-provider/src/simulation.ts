@@ -32,6 +32,9 @@ const ratedFates = [
   ['lose_response', 'lostResponseRate'],
 ] as const;
 
+/** What becomes of an answer that shows a shipment; `page`: of a look-up, a 404 of HTML. */
+export type Showing = 'plain' | 'nulls' | 'foreign' | 'page';
+
 export type Simulator = ReturnType<typeof createSimulator>;
 
 /**
@@ -43,6 +46,8 @@ export function createSimulator(initial: Simulation) {
   let drawFate = mulberry32(settings.seed);
   // A sequence of its own: changing the latency must not change the fates.
   let drawJitter = mulberry32(~settings.seed);
+  // Another one: what is shown must not change the fates.
+  let drawShowing = mulberry32(settings.seed ^ 0x5bd1e995);
   return {
     settings: (): Simulation => settings,
     /** Merges what is given; a `seed`, also the same one, starts the draws anew. */
@@ -51,10 +56,20 @@ export function createSimulator(initial: Simulation) {
       if (part.seed !== undefined) {
         drawFate = mulberry32(part.seed);
         drawJitter = mulberry32(~part.seed);
+        drawShowing = mulberry32(part.seed ^ 0x5bd1e995);
       }
       return settings;
     },
     fateOf: (arrival: Arrival): Fate => decideFate(settings, arrival, drawFate),
+    /** How a shipment is shown, or, of a look-up, whether it is. */
+    showingOf(isLookUp: boolean): Showing {
+      const { nullFieldsRate, foreignReferenceRate, notFoundPageRate } = settings;
+      const drawn = drawShowing();
+      if (drawn < nullFieldsRate) return 'nulls';
+      if (drawn < nullFieldsRate + foreignReferenceRate) return 'foreign';
+      const rates = nullFieldsRate + foreignReferenceRate + notFoundPageRate;
+      return isLookUp && drawn < rates ? 'page' : 'plain';
+    },
     /** How long the answer to a POST waits, in milliseconds. */
     latencyMs(): number {
       const { latencyMs, latencyJitterMs } = settings;
@@ -66,12 +81,13 @@ export function createSimulator(initial: Simulation) {
 }
 
 /**
- * Decides a POST's fate. A booked key always gets its shipment: a refusal or a 503 would tell the
- * caller that nothing is booked. The rates share one draw; where they add up to more than 1, the
- * later ones get what is left.
+ * Decides a POST's fate. A booked key always gets its shipment, unless the provider is set to
+ * refuse it: a refusal or a 503 would tell the caller that nothing is booked. The rates share one
+ * draw; where they add up to more than 1, the later ones get what is left.
  */
 export function decideFate(settings: Simulation, arrival: Arrival, draw: () => number): Fate {
   const { productIds, hasKey, past } = arrival;
+  if (settings.refusesBooked && past.bookings > 0) return 'refuse';
   if (settings.dedupe && hasKey && past.bookings > 0) return 'repeat';
   for (const productId of productIds) {
     const fixed = fixedFates.get(productId);

@@ -142,3 +142,29 @@ test('the same seed gives the same fates again, in the same provider and in anot
   await one.simulate({ seed: 42 });
   assert.deepEqual(await run(one), first);
 });
+
+test('Answers with nulls, with the shipment of another reference, and a page instead of a look-up, on demand', async (t) => {
+  const provider = await startProvider(t);
+  await provider.simulate({ nullFieldsRate: 1 });
+  const { status, body } = await provider.post('a');
+  const nothing = { reference: null, carrier: null, createdAt: null };
+  assert.deepEqual([status, body], [201, { ...nothing, trackingNumber: 'MP000000000001' }]);
+  assert.deepEqual((await provider.lookUp('a')).body, body);
+  await provider.simulate({ nullFieldsRate: 0, foreignReferenceRate: 1 });
+  const foreign = (await provider.lookUp('a')).body;
+  assert.ok(foreign.reference !== 'a' && foreign.trackingNumber !== body.trackingNumber);
+  await provider.simulate({ foreignReferenceRate: 0, notFoundPageRate: 1 });
+  const page = await fetch(`${provider.url}/api/shipments/a`);
+  assert.deepEqual([page.status, page.headers.get('content-type')], [404, 'text/html']);
+  assert.match(await page.text(), /default backend - 404/);
+  assert.equal((await provider.post('b')).body.reference, 'b');
+});
+
+test('A provider that refuses what is booked says so with 422, and books it once', async (t) => {
+  const provider = await startProvider(t, { SIMULATION_DEDUPE: 'false' });
+  await provider.simulate({ refusesBooked: true });
+  const statuses = [];
+  for (let post = 0; post < 2; post++) statuses.push((await provider.post('a')).status);
+  assert.deepEqual(statuses, [201, 422]);
+  assert.equal((await provider.ledger())[0]?.bookings, 1);
+});
